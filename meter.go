@@ -1,0 +1,71 @@
+package leyden
+
+import "time"
+
+// A Sample is one sampled value of a meter, as the station sent it. Empty
+// texts mean the defaults of OCPP 1.6 §7.43: Energy.Active.Import.Register, Wh,
+// Sample.Periodic, Outlet, Raw.
+type Sample struct {
+	At        time.Time `json:"at,omitzero"` // station's clock
+	Value     string    `json:"value"`
+	Measurand string    `json:"measurand,omitempty"`
+	Unit      string    `json:"unit,omitempty"`
+	Context   string    `json:"context,omitempty"`
+	Phase     string    `json:"phase,omitempty"`
+	Location  string    `json:"location,omitempty"`
+	Format    string    `json:"format,omitempty"`
+}
+
+// A Reading is a register reading of the import meter, in Wh.
+type Reading struct {
+	At time.Time `json:"at"`
+	Wh WattHours `json:"wh"`
+}
+
+// A Gauge is a reading that is no register: power in W, state of charge in percent.
+type Gauge struct {
+	At    time.Time `json:"at"`
+	Value float64   `json:"value"`
+}
+
+// Evidence is what Apply remembers of the events it has seen. It grows with
+// neither their number nor their size.
+type Evidence struct {
+	StartKey string `json:"startKey,omitempty"` // key of the start that counts
+	StopKey  string `json:"stopKey,omitempty"`  // key of the stop that counts
+	Updated  bool   `json:"updated,omitempty"`  // readings were reported for it
+
+	Started        Origin    `json:"started,omitzero"`  // what the start said
+	Asked          Origin    `json:"asked,omitzero"`    // what the remote start said
+	Guess          Origin    `json:"guess,omitzero"`    // what other events said
+	Outcome        Status    `json:"outcome,omitempty"` // of a remote start without a start: Failed, Expired, Cancelled
+	Errored        bool      `json:"errored,omitempty"` // the remote start was answered with an error, or not at all
+	Voided         bool      `json:"voided,omitempty"`
+	StopStep       EventKind `json:"stopStep,omitempty"` // how far the last remote stop got
+	StopAnsweredAt time.Time `json:"stopAnsweredAt,omitzero"`
+
+	ClosedAt    time.Time  `json:"closedAt,omitzero"`     // closed by us: the end, by the station's clock
+	ClosedLimit *WattHours `json:"closedLimit,omitempty"` // closed by us: the register cannot have been higher
+
+	First       *Reading  `json:"first,omitempty"` // earliest reading
+	Last        *Reading  `json:"last,omitempty"`  // latest reading
+	Begin       *Reading  `json:"begin,omitempty"` // reading with context Transaction.Begin
+	SignedBegin *Reading  `json:"signedBegin,omitempty"`
+	SignedEnd   *Reading  `json:"signedEnd,omitempty"`
+	Rising      WattHours `json:"rising,omitempty"`     // sum of the rises between consecutive readings
+	Jumped      bool      `json:"jumped,omitempty"`     // a rise was too steep to count
+	Disordered  bool      `json:"disordered,omitempty"` // readings came out of order: Rising is not known
+	Place       int       `json:"place,omitempty"`      // rank of the location the readings are from
+	Power       *Gauge    `json:"power,omitempty"`      // latest
+	FirstSoC    *Gauge    `json:"firstSoC,omitempty"`   // earliest
+	LastSoC     *Gauge    `json:"lastSoC,omitempty"`    // latest
+	PowerSeenAt time.Time `json:"powerSeenAt,omitzero"` // our clock: a reading last rose or showed power
+}
+
+// An Origin is where and for whom a transaction runs, as one event said it.
+type Origin struct {
+	Key       string  `json:"key,omitempty"`
+	Connector int     `json:"connector,omitempty"`
+	Token     IDToken `json:"token,omitzero"`
+	Vehicle   string  `json:"vehicle,omitempty"`
+}

@@ -1,0 +1,149 @@
+package leyden
+
+import (
+	"context"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Registration says whether a station may work here (OCPP 1.6 §7.35).
+type Registration string
+
+// The answers to a BootNotification.
+const (
+	RegistrationAccepted Registration = "Accepted"
+	RegistrationPending  Registration = "Pending"
+	RegistrationRejected Registration = "Rejected"
+)
+
+var stationPattern = regexp.MustCompile(`^[A-Za-z0-9._:@|=*+-]{1,48}$`)
+
+// Valid reports whether s may be the identity of a station: 1 to 48 of the
+// characters that are safe in a URL, and not one of our own ids.
+func (s StationID) Valid() bool {
+	return stationPattern.MatchString(string(s)) && !strings.HasPrefix(string(s), "chg_")
+}
+
+// A Station is a charging station and what is known of it.
+type Station struct {
+	// What an operator says.
+	ID           StationID
+	PublicID     string // chg_ + 26 characters
+	Name         string
+	Location     string
+	Registration Registration
+	Listed       bool // registered by an operator, not merely admitted as it came
+	RegisteredAt time.Time
+	RemovedAt    time.Time // hidden and refused since; its facts stay
+
+	Sighting // What it said itself.
+}
+
+// A Sighting is what a station last said of itself. It is written behind: a
+// crash may lose the last second of it.
+type Sighting struct {
+	Vendor       string
+	Model        string
+	Serial       string
+	Firmware     string
+	Protocol     string // e.g. ocpp1.6
+	BootedAt     time.Time
+	ConnectedAt  time.Time
+	SeenAt       time.Time // last message
+	HeartbeatAt  time.Time
+	ClockSkew    time.Duration // station's clock minus ours, at its last live timestamp
+	Connectors   []Connector   // by number; 0 is the station itself
+	StartTimeout time.Duration // its ConnectionTimeOut, once it told it; 0 while unknown
+}
+
+// A Connector is what a station last said of one of its connectors.
+type Connector struct {
+	Number    int
+	Status    string // Available, Preparing, Charging, … (OCPP 1.6 §7.7)
+	ErrorCode string
+	Info      string
+	At        time.Time // station's clock; zero when it gave none
+	UpdatedAt time.Time // our clock
+	PluggedAt time.Time // station's clock: since when a vehicle is plugged in; zero: none, or unknown
+}
+
+// A Token is an idTag that an operator listed, or that was merely seen.
+type Token struct {
+	Value     string // as first given; compared in folded form
+	Status    string // TokenAccepted or TokenBlocked
+	Expiry    time.Time
+	Parent    string // parentIdTag: the group
+	MaxActive int    // how many transactions at once; 0: no limit
+	VehicleID string
+	Note      string
+	Listed    bool // an operator listed it; otherwise it was seen and is remembered
+	CreatedAt time.Time
+	SeenAt    time.Time
+}
+
+// A Vehicle is what idTags belong to. An idTag belongs to one at most.
+type Vehicle struct {
+	ID        string
+	Name      string
+	Tokens    []string // values as listed
+	CreatedAt time.Time
+}
+
+// A Slice is a part of a list. Limit 0 means MaxWorking.
+type Slice struct{ Limit, Offset int }
+
+// A Registry keeps stations, idTags and vehicles. The drivers of [Store]
+// implement it too. What it returns is a copy.
+type Registry interface {
+	// AddStation adds one, or fails with ErrExists. A removed station is
+	// replaced, with a new PublicID.
+	AddStation(ctx context.Context, s Station) error
+	// SaveStation replaces what an operator says of one, or fails with ErrNotFound.
+	SaveStation(ctx context.Context, s Station) error
+	// SaveSightings replaces what stations said of themselves, in one commit.
+	// Stations that are not there are passed over.
+	SaveSightings(ctx context.Context, seen map[StationID]Sighting) error
+	// Station returns one that is not removed, or ErrNotFound.
+	Station(ctx context.Context, id StationID) (Station, error)
+	// StationByPublicID returns one that is not removed, or ErrNotFound.
+	StationByPublicID(ctx context.Context, id string) (Station, error)
+	// Stations returns those that are not removed, by ID, and how many there are.
+	Stations(ctx context.Context, part Slice) ([]Station, int, error)
+
+	// SaveToken adds or replaces one. VehicleID must name a vehicle or be "":
+	// otherwise ErrInvalid.
+	SaveToken(ctx context.Context, t Token) error
+	// SeeTokens remembers tokens that are not there yet, and when all were seen.
+	SeeTokens(ctx context.Context, seen []Token) error
+	// RemoveToken forgets one, or fails with ErrNotFound.
+	RemoveToken(ctx context.Context, value string) error
+	// Token returns the one with that value, whatever its case, or ErrNotFound.
+	Token(ctx context.Context, value string) (Token, error)
+	// Tokens returns them by folded value, and how many there are.
+	Tokens(ctx context.Context, part Slice) ([]Token, int, error)
+
+	// SaveVehicle adds or replaces one with its tokens: listed tokens it names
+	// move to it, unknown ones are added as listed and accepted, and those it no
+	// longer names lose it.
+	SaveVehicle(ctx context.Context, v Vehicle) error
+	// RemoveVehicle forgets one, or fails with ErrNotFound; its tokens stay.
+	RemoveVehicle(ctx context.Context, id string) error
+	// Vehicle returns one, or ErrNotFound.
+	Vehicle(ctx context.Context, id string) (Vehicle, error)
+	// Vehicles returns them by ID, and how many there are.
+	Vehicles(ctx context.Context, part Slice) ([]Vehicle, int, error)
+}
+
+// An Attempt is one try of a station to connect: what is known of it before
+// the WebSocket upgrade.
+type Attempt struct {
+	Station  StationID
+	HasBasic bool   // it sent Basic credentials
+	User     string // of the Basic credentials
+	Password string
+	Addr     netip.Addr
+	TLS      bool
+	CertName string // common name of a verified client certificate; "" without one
+}

@@ -1,0 +1,172 @@
+package leyden
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// An Entry is one change to the ledger, written whole or not at all.
+type Entry struct {
+	Events       []Event  // new facts
+	Transactions []Change // new states of all transactions that the facts change
+	Notices      []Notice // announcements for the feeds (outbox rows)
+	Quarantine   []Quarantined
+	Release      []string // keys of this station's quarantined messages that the facts make good
+	Station      StationID
+}
+
+// A Change is the new state of one transaction. Its Version is one above the
+// stored one; 1 for a new transaction.
+type Change struct {
+	Transaction Transaction
+	Stamp       bool // a new revision of the final record: the Store assigns InsertedAt
+}
+
+// A Notice announces a change to whoever follows the ledger.
+type Notice struct {
+	Seq         int64 // in commit order; the Store assigns it
+	Topic       string
+	Station     StationID
+	Transaction TransactionID
+	Version     int // the state of the transaction it announces
+	At          time.Time
+}
+
+// A Quarantined message is one that had to be refused or could not be
+// attributed. It is kept as sent until somebody repairs or dismisses it.
+type Quarantined struct {
+	ID         int64 // the Store assigns it
+	Station    StationID
+	Key        string // business key of the message; "" when it has none
+	Action     string
+	Frame      string // the payload, or the whole frame when it could not be split
+	Reason     string
+	ReceivedAt time.Time
+	ReleasedAt time.Time // when it was made good; zero while it waits
+}
+
+// A Store keeps the ledger. The drivers memory and sqlite implement it;
+// package storetest says what an implementation must do. All errors but those
+// named mean that storage failed, and are ErrUnavailable if it may recover.
+type Store interface {
+	// NextID returns a number that no transaction has or will be given again.
+	NextID(ctx context.Context) (TransactionID, error)
+
+	// Append makes e durable before it returns and fills in what the Store
+	// assigns: Seq of events and notices, InsertedAt of stamped changes (our
+	// clock, in microseconds, never decreasing in commit order). Strings and
+	// slices of e are not kept after it returns. It refuses e whole with
+	//   - ErrReplay, if an event of e has the key of a recorded one of the same station;
+	//   - ErrStale, if a stored version is not the one before the change's;
+	//   - ErrPending, if a second transaction became Pending on a connector.
+	// If several hold, ErrReplay wins.
+	Append(ctx context.Context, e *Entry) error
+
+	// Transaction returns the transaction with that number, or ErrNotFound.
+	Transaction(ctx context.Context, id TransactionID) (Transaction, error)
+
+	// ByPublicID returns the transaction with that public id, or ErrNotFound.
+	ByPublicID(ctx context.Context, id string) (Transaction, error)
+
+	// ByKey returns the event of a station with that key, or ErrNotFound.
+	ByKey(ctx context.Context, s StationID, key string) (Event, error)
+
+	// Working returns the transactions of a station that a new report may
+	// concern, by number: those that are open, and those updated since then
+	// that have no start (unused remote starts, orphan stops). At most
+	// MaxWorking, the newest.
+	Working(ctx context.Context, s StationID, since time.Time) ([]Transaction, error)
+
+	// LastOn returns the started transaction with the highest number on a
+	// connector, or ErrNotFound.
+	LastOn(ctx context.Context, s StationID, connector int) (Transaction, error)
+
+	// Due returns up to limit transactions whose DueAt is not after now, the
+	// longest due first.
+	Due(ctx context.Context, now time.Time, limit int) ([]Transaction, error)
+
+	// OpenWith counts the transactions in Active or Stopping that the token
+	// (in folded form) started.
+	OpenWith(ctx context.Context, folded string) (int, error)
+
+	// Transactions returns a page of those that q selects.
+	Transactions(ctx context.Context, q Query) (Page, error)
+
+	// Scan yields all that q selects, ignoring its Limit and Offset, in
+	// constant memory. It need not be one snapshot.
+	Scan(ctx context.Context, q Query) iter.Seq2[Transaction, error]
+
+	// Events returns the events of a transaction in the order of their Seq.
+	Events(ctx context.Context, id TransactionID) ([]Event, error)
+
+	// Quarantined returns quarantined messages, the newest first.
+	Quarantined(ctx context.Context, q QuarantineQuery) ([]Quarantined, error)
+}
+
+// MaxWorking limits what Working returns.
+const MaxWorking = 1000
+
+// A Query selects transactions. Zero fields do not restrict. Windows are
+// half-open. A query that names Inserted is answered only after every commit
+// whose InsertedAt could lie before its end (or before now) is visible.
+type Query struct {
+	Station   StationID
+	Connector int
+	Token     string // compared in folded form
+	Vehicle   string
+	Statuses  []Status // none: all but Void
+	Remote    *bool
+	Charged   bool // only charging events with a known start: what v2 lists
+
+	Started  Window // by StartedAt
+	Stopped  Window // by StoppedAt
+	Inserted Window // by InsertedAt
+	Overlaps Window // StartedAt before its end, StoppedAt unknown or after its begin
+
+	Order     Order
+	Ascending bool
+	Limit     int // 0: none
+	Offset    int
+}
+
+// A Window is the time from From up to but not including To. A zero bound does
+// not restrict.
+type Window struct{ From, To time.Time }
+
+// IsZero reports whether w restricts nothing.
+func (w Window) IsZero() bool { return w.From.IsZero() && w.To.IsZero() }
+
+// Contains reports whether t is known and in w.
+func (w Window) Contains(t time.Time) bool {
+	return !t.IsZero() && !t.Before(w.From) && (w.To.IsZero() || t.Before(w.To))
+}
+
+// An Order says by what transactions are sorted. Ties follow the number in the
+// same direction; an unknown time is the newest.
+type Order uint8
+
+// The orders of a Query.
+const (
+	ByID Order = iota
+	ByStart
+	ByStop
+	ByInserted
+)
+
+// A Page is a part of what a Query selects.
+type Page struct {
+	Transactions []Transaction
+	Total        int  // of all that the query selects
+	LowerBound   bool // Total is at least that many
+}
+
+// A QuarantineQuery selects quarantined messages. Zero fields do not restrict.
+type QuarantineQuery struct {
+	ID      int64
+	Station StationID
+	Key     string
+	Waiting bool // only those not released
+	Limit   int  // 0: MaxWorking
+	Offset  int
+}

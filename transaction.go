@@ -1,0 +1,173 @@
+package leyden
+
+import (
+	"strings"
+	"time"
+)
+
+// A StationID is the identity a station presents in its WebSocket URL. It is
+// case-sensitive; see [StationID.Valid].
+type StationID string
+
+// A TransactionID is our number for a transaction, 1…2147483647. It is the
+// transactionId of OCPP 1.6, the remoteStartId of OCPP 2.x and the
+// TransactionID of both REST façades. Zero means none.
+type TransactionID int32
+
+// WattHours is an energy register or an amount of energy, in Wh.
+type WattHours int64
+
+// An IDToken says who wants to charge.
+type IDToken struct {
+	Value string `json:"value"`          // as sent
+	Type  string `json:"type,omitempty"` // as in OCPP 2.x; "" is an idTag of 1.6
+}
+
+// Fold returns the value in the form in which two idTags are compared: they
+// differ not by case (OCPP 1.6 §7.28, CiString20Type).
+func (t IDToken) Fold() string { return strings.ToLower(t.Value) }
+
+// A Status is a stage in the life of a transaction.
+type Status uint8
+
+// The stages of a transaction. Pending, Active, Stopping and Completed are the
+// life of a charge; Failed, Expired and Cancelled end a remote start that
+// never became one; Void is a record that was joined into another.
+const (
+	StatusUnknown Status = iota
+	Pending              // remote start asked for, the station has not begun
+	Active               // energy may flow
+	Stopping             // remote stop asked for, the station has not ended
+	Completed            // ended, by the station or by us
+	Failed               // the station refused the remote start, or answered with an error
+	Expired              // no start came in time
+	Cancelled            // stopped while pending
+	Void                 // joined into another transaction
+)
+
+var statusNames = [...]string{"unknown", "pending", "active", "stopping", "completed", "failed", "expired", "cancelled", "void"}
+
+// String returns the word that both REST façades use.
+func (s Status) String() string {
+	if int(s) < len(statusNames) {
+		return statusNames[s]
+	}
+	return statusNames[0]
+}
+
+// ParseStatus returns the status with that word, or false.
+func ParseStatus(word string) (Status, bool) {
+	for i, name := range statusNames {
+		if i > 0 && name == word {
+			return Status(i), true
+		}
+	}
+	return StatusUnknown, false
+}
+
+// Open reports whether the transaction has still to come to an end.
+func (s Status) Open() bool { return s == Pending || s == Active || s == Stopping }
+
+// Charged reports whether energy may have flowed: the transaction is a
+// charging event.
+func (s Status) Charged() bool { return s == Active || s == Stopping || s == Completed }
+
+// An EnergySource names the evidence behind an energy figure.
+type EnergySource string
+
+// Evidence of energy, best first (OCPP.md "Transactions, 1.6").
+const (
+	EnergyUnknown    EnergySource = ""           // no evidence: the figure is null
+	EnergySigned     EnergySource = "signed"     // signed readings of begin and end
+	EnergyRegisters  EnergySource = "registers"  // meterStop − meterStart
+	EnergyRising     EnergySource = "rising"     // sum of the rising segments of the readings
+	EnergyReadings   EnergySource = "readings"   // last reading − first reading
+	EnergyLastSample EnergySource = "lastSample" // last reading − meterStart, while there is no stop
+)
+
+// A Transaction is one charging transaction, folded from its events. Times of
+// the station's clock and of ours are kept apart; unknown is the zero value or
+// nil.
+type Transaction struct {
+	ID        TransactionID
+	PublicID  string // txn_ + 26 characters
+	Station   StationID
+	Connector int     // 0 while unknown
+	Token     IDToken // who started it, or shall start it
+	VehicleID string  // fixed by the start's commit; "" before
+	Status    Status
+	Remote    bool              // began with a remote start
+	Metadata  map[string]string // what the client said at the remote start
+
+	RequestedAt time.Time // our clock: remote start asked for
+	ExpiresAt   time.Time // our clock: when a pending remote start gives up
+
+	StartedAt       time.Time // station's clock
+	StartReceivedAt time.Time // our clock
+	StoppedAt       time.Time // station's clock; for a charge that we closed, of its last evidence
+	StopReceivedAt  time.Time // our clock
+	MeterStart      *WattHours
+	MeterStop       *WattHours // as the station sent it, even when it is no use
+	Reservation     *int       // as the station sent it
+
+	StopToken      IDToken // who stopped it, when the station said so
+	StopReason     string  // the station's reason as OCPP names it; "" when none was given
+	StopReasonText string  // the station's reason as sent, when OCPP does not know it
+	CloseReason    string  // our own reason, when we closed it
+
+	Energy       *WattHours // never negative
+	EnergySource EnergySource
+	Power        *float64 // last known, in W
+	InitialSoC   *float64 // percent
+	EndSoC       *float64 // percent
+
+	SessionStart time.Time // station's clock: plugged in
+	SessionEnd   time.Time // station's clock: plugged out
+
+	Flags      Flags
+	StopRound  int       // how many remote stops were asked for
+	DueAt      time.Time // our clock: when the ledger must look again; zero: never
+	UpdatedAt  time.Time // our clock: last event
+	InsertedAt time.Time // our clock: commit of the final record, or of its last revision
+	Revision   int       // how often the final record was written; 0 while there is none
+	Version    int       // number of changes; guards concurrent writers
+
+	Evidence Evidence // what Apply must remember; not for readers
+}
+
+// HasStart reports whether the station's start is known.
+func (t *Transaction) HasStart() bool { return t.Evidence.StartKey != "" }
+
+// HasStop reports whether the station's stop is known.
+func (t *Transaction) HasStop() bool { return t.Evidence.StopKey != "" }
+
+// Orphan reports whether this is a stop whose start never came.
+func (t *Transaction) Orphan() bool { return t.HasStop() && !t.HasStart() && t.RequestedAt.IsZero() }
+
+// EndResult says how a completed transaction ended: the station's stop reason,
+// Local when it gave none (OCPP 1.6 §6.49), Incomplete when it was closed
+// without a stop. It is "" while the transaction runs.
+func (t *Transaction) EndResult() string {
+	switch {
+	case t.Status != Completed:
+		return ""
+	case !t.HasStop():
+		return "Incomplete"
+	case t.StopReason == "":
+		return "Local"
+	}
+	return t.StopReason
+}
+
+// Duration returns the time from start to stop, or to now while it runs.
+// It is zero when the start is unknown and never negative.
+func (t *Transaction) Duration(now time.Time) time.Duration {
+	if t.StartedAt.IsZero() {
+		return 0
+	}
+	end := t.StoppedAt
+	if end.IsZero() {
+		end = now
+	}
+	return max(0, end.Sub(t.StartedAt))
+}
