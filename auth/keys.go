@@ -1,0 +1,154 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"leyden"
+)
+
+// Lengths of a key that is given instead of minted.
+const (
+	MinGivenKey = 20
+	MaxGivenKey = 200
+)
+
+// CreateKey makes an API key. Its text is returned here and never again.
+func (r *Registrar) CreateKey(ctx context.Context, spec Spec) (KeyRecord, Secret, error) {
+	keys, err := r.Store.Keys(ctx)
+	if err != nil {
+		return KeyRecord{}, "", fmt.Errorf("count keys: %w", err)
+	}
+	if len(keys) >= MaxKeys {
+		return KeyRecord{}, "", fmt.Errorf("%w: %d keys", ErrLimit, MaxKeys)
+	}
+	text, _ := mintKey()
+	k, err := r.addKey(ctx, spec, text)
+	if err != nil {
+		return KeyRecord{}, "", err
+	}
+	return k, text, nil
+}
+
+// Key returns the key with that ID, or [leyden.ErrNotFound].
+func (r *Registrar) Key(ctx context.Context, id string) (KeyRecord, error) {
+	return r.Store.Key(ctx, id)
+}
+
+// Keys returns all keys, revoked ones too, oldest first.
+func (r *Registrar) Keys(ctx context.Context) ([]KeyRecord, error) { return r.Store.Keys(ctx) }
+
+// UpdateKey changes the name or the scopes of a key. It fails with
+// [leyden.ErrNotFound], [ErrRevoked] or an [InvalidError].
+func (r *Registrar) UpdateKey(ctx context.Context, id string, e Edit) (KeyRecord, error) {
+	return r.changeKey(ctx, id, func(k *KeyRecord) error {
+		if !k.RevokedAt.IsZero() {
+			return ErrRevoked
+		}
+		return e.apply(&k.Name, &k.Scopes)
+	})
+}
+
+// RevokeKey ends a key for good. Revoking it again changes nothing. It fails
+// with [leyden.ErrNotFound].
+func (r *Registrar) RevokeKey(ctx context.Context, id string) (KeyRecord, error) {
+	return r.changeKey(ctx, id, func(k *KeyRecord) error {
+		if k.RevokedAt.IsZero() {
+			k.RevokedAt = r.time()
+		}
+		return nil
+	})
+}
+
+// EnsureAdmin makes sure at a start that somebody can administrate. A given
+// text becomes an admin key unless it is one already. Without one, an empty
+// store gets a minted key. It returns the text of a key it created.
+//
+// A given text whose key was revoked or lost its scope is an error: a restart
+// does not bring back what somebody took away.
+func (r *Registrar) EnsureAdmin(ctx context.Context, given string) (text string, created bool, err error) {
+	if given != "" {
+		created, err = r.importAdmin(ctx, Secret(given))
+		return given, created, err
+	}
+	keys, err := r.Store.Keys(ctx)
+	if err != nil || len(keys) > 0 {
+		return "", false, err
+	}
+	_, minted, err := r.CreateKey(ctx, Spec{Name: "first admin", Scopes: []string{string(Admin)}})
+	return string(minted), err == nil, err
+}
+
+func (r *Registrar) importAdmin(ctx context.Context, given Secret) (created bool, err error) {
+	if len(given) < MinGivenKey || len(given) > MaxGivenKey || !printable(string(given)) {
+		return false, fmt.Errorf("admin key: %w: it must have %d to %d printable ASCII characters without spaces",
+			leyden.ErrInvalid, MinGivenKey, MaxGivenKey)
+	}
+	k, err := r.Store.KeyByHash(ctx, r.Secrets.keyHash(string(given)))
+	if err == nil {
+		return false, usableAdmin(k)
+	}
+	if !errors.Is(err, leyden.ErrNotFound) {
+		return false, fmt.Errorf("look up the admin key: %w", err)
+	}
+	_, err = r.addKey(ctx, Spec{Name: "given admin", Scopes: []string{string(Admin)}}, given)
+	if errors.Is(err, leyden.ErrExists) { // another node started at the same time
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func usableAdmin(k KeyRecord) error {
+	if !k.RevokedAt.IsZero() {
+		return fmt.Errorf("admin key: %w: give another one, or none", ErrRevoked)
+	}
+	if !k.Scopes.Allow(Admin) {
+		return fmt.Errorf("admin key: %w: it exists without scope %s", leyden.ErrInvalid, Admin)
+	}
+	return nil
+}
+
+func (r *Registrar) addKey(ctx context.Context, spec Spec, text Secret) (KeyRecord, error) {
+	name, scopes, err := spec.check()
+	if err != nil {
+		return KeyRecord{}, err
+	}
+	now := r.time()
+	k := KeyRecord{
+		ID: newID("key_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1,
+		Prefix: shownPrefix(string(text)), Hash: r.Secrets.keyHash(string(text)),
+	}
+	if err := r.Store.SaveKey(ctx, k); err != nil {
+		return KeyRecord{}, fmt.Errorf("save key %q: %w", name, err)
+	}
+	return k, nil
+}
+
+func (r *Registrar) changeKey(ctx context.Context, id string, change func(*KeyRecord) error) (k KeyRecord, err error) {
+	err = decided(func() error {
+		if k, err = r.Store.Key(ctx, id); err != nil {
+			return err
+		}
+		if err = change(&k); err != nil {
+			return err
+		}
+		k.Version++
+		return r.Store.SaveKey(ctx, k)
+	})
+	if err != nil {
+		return KeyRecord{}, fmt.Errorf("key %s: %w", id, err)
+	}
+	return k, nil
+}
+
+// printable reports whether text is of visible ASCII characters, as a header
+// carries them unchanged.
+func printable(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,100 @@
+package auth
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/hex"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+const mask = "[secret]"
+
+// A Secret is the plain text of a credential. It masks itself wherever it is
+// printed, logged or marshalled; string(s) is the text.
+type Secret string
+
+// String returns a mask.
+func (Secret) String() string { return mask }
+
+// GoString returns a mask.
+func (Secret) GoString() string { return mask }
+
+// LogValue returns a mask.
+func (Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// MarshalText returns a mask: a reply that shall show a secret must say so.
+func (Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+
+// A Hash is the keyed hash under which the text of a credential is kept and
+// found. The zero Hash belongs to no text.
+type Hash [32]byte
+
+// String returns a mask.
+func (Hash) String() string { return "[hash]" }
+
+// GoString returns a mask.
+func (Hash) GoString() string { return "[hash]" }
+
+// MarshalText returns a mask.
+func (Hash) MarshalText() ([]byte, error) { return []byte("[hash]"), nil }
+
+// What minted texts are made of.
+const (
+	base32Digits  = "abcdefghijklmnopqrstuvwxyz234567" // RFC 4648 §6, in lower case
+	keyPrefix     = "lk_"
+	clientPrefix  = "ls_" // of a client's secret
+	publicLength  = 8     // characters of a key that lists show, 40 bits
+	secretLength  = 32    // characters of a key that nobody sees, 160 bits
+	passwordBytes = 20    // of a station's password, 40 hex digits (OCPP 1.6 security white paper, AuthorizationKey)
+)
+
+// mintKey returns the text of a new API key and the part of it that lists show.
+func mintKey() (text Secret, prefix string) {
+	prefix = keyPrefix + randomText(publicLength)
+	return Secret(prefix + "_" + randomText(secretLength)), prefix
+}
+
+// shownPrefix returns the part of a key that lists may show: nothing of a key
+// that was not minted here, which may be a phrase of few words.
+func shownPrefix(key string) string {
+	rest, ours := strings.CutPrefix(key, keyPrefix)
+	if !ours || len(rest) != publicLength+1+secretLength || rest[publicLength] != '_' {
+		return ""
+	}
+	if strings.Trim(rest[:publicLength]+rest[publicLength+1:], base32Digits) != "" {
+		return ""
+	}
+	return key[:len(keyPrefix)+publicLength]
+}
+
+// mintPassword returns a new password of a station, in hex.
+func mintPassword() Secret {
+	var b [passwordBytes]byte
+	rand.Read(b[:])
+	return Secret(hex.EncodeToString(b[:]))
+}
+
+// newID returns prefix and a UUIDv7 (RFC 9562 §5.7) as 26 characters.
+func newID(prefix string, now time.Time) string {
+	var b [16]byte
+	rand.Read(b[6:])
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	b[6] = 0x70 | b[6]&0x0f
+	b[8] = 0x80 | b[8]&0x3f
+	return prefix + encodeText(b[:])
+}
+
+func randomText(length int) string {
+	b := make([]byte, length*5/8)
+	rand.Read(b)
+	return encodeText(b)
+}
+
+func encodeText(b []byte) string {
+	return base32.NewEncoding(base32Digits).WithPadding(base32.NoPadding).EncodeToString(b)
+}
