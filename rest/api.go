@@ -1,0 +1,142 @@
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Limits that every operation has unless it says otherwise.
+const (
+	// MaxBody limits the body of a request, in bytes.
+	MaxBody = 64 << 10
+	// RequestTimeout limits how long a handler may take.
+	RequestTimeout = 30 * time.Second
+
+	bodyTimeout = 10 * time.Second // for the body of a request to arrive
+	writeStall  = 30 * time.Second // for the client to take what is written
+)
+
+// A Config is what an [API] needs of its surroundings.
+type Config struct {
+	// Version of the product, for the document.
+	Version string
+	// PublicURL is where clients reach the service, without a slash at its
+	// end; "" when they reach it where they found the document.
+	PublicURL string
+	// Auth recognises callers.
+	Auth Authenticator
+	// Now is the clock.
+	Now func() time.Time
+	// Log takes the access log and the causes of 5xx.
+	Log *slog.Logger
+	// Metrics serves /metrics; nil for none.
+	Metrics http.Handler
+	// Ready says what keeps the service from doing its work: nothing when it
+	// is ready. Nil means always ready.
+	Ready func(context.Context) []string
+	// Open serves /docs, /openapi.json and /metrics without a credential: for
+	// a listener on a loopback address. Otherwise they need chargers:read.
+	Open bool
+}
+
+// An API serves all façades on one listener, and the document about them. It
+// is an [http.Handler]; register operations with [Handle] before it serves.
+type API struct {
+	config   Config
+	mux      *http.ServeMux
+	facades  []*Facade // the plain one first
+	document *huma.OpenAPI
+	rendered func() documents
+}
+
+// New returns an API that serves /healthz, /readyz, /metrics, /docs,
+// /openapi.json, /openapi.yaml and a redirect from / to /docs.
+func New(c Config) *API {
+	a := &API{
+		config:   c,
+		mux:      http.NewServeMux(),
+		facades:  []*Facade{plain()},
+		document: newDocument(c),
+	}
+	a.rendered = renderOnce(a.document)
+	a.serveHealth()
+	a.servePages()
+	return a
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out := newReply(w, r)
+	defer a.finish(out, r, a.config.Now())
+	f := a.facadeOf(r.URL.Path)
+	defer a.rescue(out, r, f)
+	setSafeHeaders(out.Header())
+	if escaped := r.URL.EscapedPath(); escaped != cleanPath(escaped) {
+		a.refuse(out, r, f, noRoute())
+		return
+	}
+	unrouted, pattern := a.mux.Handler(r)
+	if pattern == "" {
+		a.refuse(out, r, f, unroutable(unrouted, r))
+		return
+	}
+	out.pattern = pattern
+	a.mux.ServeHTTP(out, r.WithContext(withReply(r.Context(), out)))
+}
+
+// facadeOf returns the façade with the longest prefix of path.
+func (a *API) facadeOf(path string) *Facade {
+	found := a.facades[0]
+	for _, f := range a.facades {
+		if strings.HasPrefix(path+"/", f.Prefix) && len(f.Prefix) > len(found.Prefix) {
+			found = f
+		}
+	}
+	return found
+}
+
+// unroutable says why the mux has no route for r: the path is unknown, or the
+// method is. The mux's own handler knows which methods there are.
+func unroutable(muxAnswer http.Handler, r *http.Request) *Error {
+	probe := probeWriter{}
+	muxAnswer.ServeHTTP(probe, r)
+	allow := http.Header(probe).Get("Allow")
+	if allow == "" {
+		return noRoute()
+	}
+	return Errorf(http.StatusMethodNotAllowed, "%s is not possible here", r.Method).with("Allow", allow)
+}
+
+// A probeWriter keeps the header of an answer and drops the rest.
+type probeWriter http.Header
+
+// Header returns the header.
+func (p probeWriter) Header() http.Header { return http.Header(p) }
+
+// Write drops b.
+func (probeWriter) Write(b []byte) (int, error) { return len(b), nil }
+
+// WriteHeader drops the status.
+func (probeWriter) WriteHeader(int) {}
+
+func noRoute() *Error {
+	return Errorf(http.StatusNotFound, "there is nothing at this path")
+}
+
+// cleanPath is path.Clean that keeps a slash at the end, as the mux does.
+func cleanPath(p string) string {
+	if p == "" {
+		return "/"
+	}
+	clean := path.Clean(p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
+}

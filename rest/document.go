@@ -1,0 +1,269 @@
+package rest
+
+import (
+	"maps"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"leyden/auth"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+// Names of the security schemes in the document.
+const (
+	schemeKey   = "apiKey"
+	schemeOAuth = "oauth2"
+)
+
+// newDocument returns the document without any operation.
+func newDocument(c Config) *huma.OpenAPI {
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title:   "Leyden",
+			Version: c.Version,
+			Description: "The ledger of EV charging. One ledger, two façades: v1 below `/api/v1` and v2 below `/v2`. " +
+				"The same transaction has the same integer TransactionID in both, and either credential works on either.",
+		},
+		Components: &huma.Components{
+			Schemas:         huma.NewMapRegistry(schemaPrefix, schemaName),
+			SecuritySchemes: securitySchemes(),
+		},
+	}
+	if c.PublicURL != "" {
+		doc.Servers = []*huma.Server{{URL: c.PublicURL}}
+	}
+	return doc
+}
+
+func securitySchemes() map[string]*huma.SecurityScheme {
+	scopes := map[string]string{}
+	for _, s := range auth.KnownScopes() {
+		scopes[string(s)] = string(s)
+	}
+	return map[string]*huma.SecurityScheme{
+		schemeKey: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with the scopes of the operation."},
+		schemeOAuth: {
+			Type:        "oauth2",
+			Description: "An access token of `POST /oauth2/token`, sent as `Authorization: Bearer`.",
+			Flows:       &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth2/token", Scopes: scopes}},
+		},
+	}
+}
+
+// schemaName names a type's schema by package and name: types of apiv1 begin
+// with V1, those of apiv2 with V2.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	version, versioned := strings.CutPrefix(path.Base(t.PkgPath()), "api")
+	if !versioned {
+		version = ""
+	}
+	return strings.ToUpper(version) + huma.DefaultSchemaNamer(t, hint)
+}
+
+// describe returns what huma cannot find in the types of an operation.
+func (a *API) describe(f *Facade, op Operation) huma.Operation {
+	described := huma.Operation{
+		OperationID:   op.ID,
+		Method:        op.Method,
+		Path:          op.Path,
+		Summary:       op.Summary,
+		Description:   op.Description,
+		DefaultStatus: op.Status,
+		MaxBodyBytes:  -1, // see receive
+		// The body is checked before huma sees it, see check.
+		SkipValidateBody: true,
+		BodyReadTimeout:  -1,
+		Responses:        a.describeErrors(f, op),
+		Security:         []map[string][]string{},
+	}
+	if op.Tag != "" {
+		described.Tags = []string{op.Tag}
+		a.addTag(op.Tag)
+	}
+	if !op.Public {
+		described.Security = []map[string][]string{{schemeKey: {}}, {schemeOAuth: {string(op.Scope)}}}
+	}
+	return described
+}
+
+func (a *API) addTag(name string) {
+	has := func(t *huma.Tag) bool { return t.Name == name }
+	if !slices.ContainsFunc(a.document.Tags, has) {
+		a.document.Tags = append(a.document.Tags, &huma.Tag{Name: name})
+	}
+}
+
+// describeErrors lists the refusals of an operation: its own and those that
+// every operation may have.
+func (a *API) describeErrors(f *Facade, op Operation) map[string]*huma.Response {
+	statuses := append([]int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}, op.Errors...)
+	if !op.Public {
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
+	}
+	if op.Method != http.MethodGet && op.Method != http.MethodDelete {
+		statuses = append(statuses, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	content := a.describeErrorBody(f)
+	responses := map[string]*huma.Response{}
+	for _, status := range statuses {
+		responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     content,
+			Headers:     errorHeaders(status),
+		}
+	}
+	return responses
+}
+
+func (a *API) describeErrorBody(f *Facade) map[string]*huma.MediaType {
+	schemas := a.document.Components.Schemas
+	schemaOf := func(v any) *huma.MediaType {
+		return &huma.MediaType{Schema: schemas.Schema(reflect.TypeOf(v), true, "Error")}
+	}
+	body, content := f.Body(&Error{}, ""), map[string]*huma.MediaType{}
+	if _, ok := body.(problem); !ok {
+		content[jsonType] = schemaOf(body)
+	}
+	if f.Problem {
+		content[problemType] = schemaOf(problem{})
+	}
+	return content
+}
+
+func errorHeaders(status int) map[string]*huma.Param {
+	headers := map[string]*huma.Param{"X-Request-ID": requestIDHeader()}
+	text := &huma.Schema{Type: huma.TypeString}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		headers["WWW-Authenticate"] = &huma.Param{Schema: text}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		headers["Retry-After"] = &huma.Param{Schema: text, Description: "Seconds to wait, when known."}
+	}
+	return headers
+}
+
+func requestIDHeader() *huma.Param {
+	return &huma.Param{Schema: &huma.Schema{Type: huma.TypeString}, Description: "Correlates reply, log and request."}
+}
+
+// describeStreams adds the content types that a stream may have.
+func describeStreams(described *huma.Operation, op Operation) {
+	response := &huma.Response{Content: map[string]*huma.MediaType{jsonType: {}}}
+	for _, contentType := range op.Streams {
+		response.Content[contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	described.Responses[strconv.Itoa(op.Status)] = response
+}
+
+// settleParameters finishes what huma found in the types: a parameter is never
+// null, and the reply has a request id. It returns the query parameters.
+func settleParameters(op *huma.Operation) map[string]*huma.Param {
+	query := map[string]*huma.Param{}
+	for _, p := range op.Parameters {
+		if p.Schema != nil {
+			p.Schema.Nullable = false
+		}
+		if p.In == "query" {
+			query[p.Name] = p
+		}
+	}
+	success := op.Responses[strconv.Itoa(op.DefaultStatus)]
+	if success.Headers == nil {
+		success.Headers = map[string]*huma.Param{}
+	}
+	success.Headers["X-Request-ID"] = requestIDHeader()
+	return query
+}
+
+// settle mends the schemas: no array is ever null, a nullable enum has null,
+// and huma's own errors are nowhere used.
+func (a *API) settle() {
+	schemas := a.document.Components.Schemas.Map()
+	maps.DeleteFunc(schemas, func(name string, _ *huma.Schema) bool {
+		return name == "ErrorModel" || name == "ErrorDetail"
+	})
+	for _, s := range schemas {
+		settleSchema(s)
+	}
+	for _, item := range a.document.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			settleOperation(op)
+		}
+	}
+}
+
+func settleOperation(op *huma.Operation) {
+	if op == nil {
+		return
+	}
+	for _, p := range op.Parameters {
+		settleSchema(p.Schema)
+	}
+	if op.RequestBody != nil {
+		settleContent(op.RequestBody.Content)
+	}
+	for _, response := range op.Responses {
+		settleContent(response.Content)
+	}
+}
+
+func settleContent(content map[string]*huma.MediaType) {
+	for _, media := range content {
+		settleSchema(media.Schema)
+	}
+}
+
+func settleSchema(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+	if s.Nullable && len(s.Enum) > 0 && !slices.Contains(s.Enum, nil) {
+		s.Enum = append(s.Enum, nil)
+	}
+	settleSchema(s.Items)
+	for _, property := range s.Properties {
+		settleSchema(property)
+	}
+	if more, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		settleSchema(more)
+	}
+}
+
+// documents is the document as it is served.
+type documents struct {
+	json, yaml []byte
+	err        error
+}
+
+func renderOnce(doc *huma.OpenAPI) func() documents {
+	return sync.OnceValue(func() documents {
+		var d documents
+		if d.json, d.err = doc.MarshalJSON(); d.err == nil {
+			d.yaml, d.err = doc.YAML()
+		}
+		return d
+	})
+}
+
+// Document returns the OpenAPI document as JSON. No operation may be
+// registered after the first call.
+func (a *API) Document() ([]byte, error) {
+	d := a.rendered()
+	return d.json, d.err
+}

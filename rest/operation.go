@@ -1,0 +1,90 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"leyden/auth"
+)
+
+// An Operation is one method of one path, as the document describes it and as
+// it is served.
+type Operation struct {
+	Method      string
+	Path        string // with {name} for parameters; begins with the façade's prefix
+	ID          string // operationId; "" makes one of method and path
+	Summary     string // a few words
+	Description string // sentences, in Markdown
+	Tag         string // the group in the document
+
+	Scope  auth.Scope // what the caller must be allowed
+	Public bool       // needs no credential; exactly one of Scope and Public is set
+
+	Status  int           // of success; 0 is 200
+	Errors  []int         // statuses of refusals beyond those that every operation has
+	Streams []string      // content types that the embedded [Stream] of the output may have
+	MaxBody int64         // bytes; 0 is [MaxBody]
+	Timeout time.Duration // 0 is [RequestTimeout]; negative is none, for streams
+}
+
+// Handle registers an operation of a façade. See the package comment for what
+// I and O may be. It panics on a mistake in its arguments: they are code.
+func Handle[I, O any](a *API, f *Facade, op Operation, handler func(context.Context, *I) (*O, error)) {
+	op = op.complete()
+	a.addFacade(f)
+	var out *O
+	if op.ID == "" {
+		op.ID = huma.GenerateOperationID(op.Method, op.Path, out)
+	}
+	rt := &route{api: a, facade: f, operation: op}
+	described := a.describe(f, op)
+	if _, ok := any(out).(streamer); ok {
+		describeStreams(&described, op)
+	}
+	huma.Register(rt, described, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, refusal{err}
+		}
+		if s, ok := any(out).(streamer); ok && out != nil {
+			replyOf(ctx).stream = s.stream()
+		}
+		return out, nil
+	})
+	a.settle()
+}
+
+func (op Operation) complete() Operation {
+	if op.Public == (op.Scope != "") {
+		panic("rest: " + op.Method + " " + op.Path + " must have a scope, or be public")
+	}
+	if op.Status == 0 {
+		op.Status = http.StatusOK
+	}
+	if op.MaxBody == 0 {
+		op.MaxBody = MaxBody
+	}
+	if op.Timeout == 0 {
+		op.Timeout = RequestTimeout
+	}
+	return op
+}
+
+func (a *API) addFacade(f *Facade) {
+	if !slices.Contains(a.facades, f) {
+		a.facades = append(a.facades, f)
+	}
+}
+
+// A refusal carries an error through huma, which would render it itself.
+type refusal struct{ error }
+
+// GetStatus makes a refusal a [huma.StatusError]; the status is not used.
+func (refusal) GetStatus() int { return http.StatusInternalServerError }
+
+// Unwrap returns the handler's error.
+func (r refusal) Unwrap() error { return r.error }

@@ -1,0 +1,175 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// A route is one operation as huma sees it: an API and a router of its own, so
+// that huma reads parameters, checks them and documents everything, while this
+// package decides what is admitted and what is written.
+type route struct {
+	api       *API
+	facade    *Facade
+	operation Operation
+	described *huma.Operation // with what huma found in the types
+	query     map[string]*huma.Param
+	next      func(huma.Context)
+}
+
+var (
+	_ huma.API     = (*route)(nil)
+	_ huma.Adapter = (*route)(nil)
+)
+
+// Adapter returns the route.
+func (rt *route) Adapter() huma.Adapter { return rt }
+
+// OpenAPI returns the document of the whole API.
+func (rt *route) OpenAPI() *huma.OpenAPI { return rt.api.document }
+
+// Negotiate returns JSON, the only form there is.
+func (rt *route) Negotiate(string) (string, error) { return "application/json", nil }
+
+// Transform takes refusals out of huma's hands.
+func (rt *route) Transform(ctx huma.Context, _ string, v any) (any, error) {
+	x, ok := ctx.(*exchange)
+	if !ok {
+		return nil, fmt.Errorf("rest: unexpected context %T", ctx)
+	}
+	switch v := v.(type) {
+	case refusal:
+		x.refused = v.error
+		return nil, nil
+	case *huma.ErrorModel:
+		x.refused = refusalOf(v)
+		return nil, nil
+	}
+	return v, nil
+}
+
+// Marshal writes v as JSON.
+func (rt *route) Marshal(w io.Writer, _ string, v any) error {
+	data, err := encode(v)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	return err
+}
+
+// Unmarshal reads a body that was checked before.
+func (rt *route) Unmarshal(contentType string, data []byte, v any) error {
+	if mediaType(contentType) != formType {
+		return json.Unmarshal(data, v)
+	}
+	fields, err := parseForm(data)
+	if err != nil {
+		return err
+	}
+	data, err = json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}
+
+// UseMiddleware is not offered: see [Handle].
+func (rt *route) UseMiddleware(...func(huma.Context, func(huma.Context))) {}
+
+// Middlewares returns none.
+func (rt *route) Middlewares() huma.Middlewares { return nil }
+
+// Handle completes the description and puts the operation on the mux.
+func (rt *route) Handle(op *huma.Operation, next func(huma.Context)) {
+	rt.described, rt.next = op, next
+	rt.query = settleParameters(op)
+	rt.api.mux.Handle(op.Method+" "+op.Path, rt)
+}
+
+// ServeHTTP answers one request of this operation.
+func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out, ok := w.(*reply)
+	if !ok {
+		panic(fmt.Sprintf("rest: unexpected writer %T", w))
+	}
+	ctx := r.Context()
+	if rt.operation.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, rt.operation.Timeout)
+		defer cancel()
+	}
+	r = r.WithContext(ctx)
+	if err := rt.serve(out, r); err != nil {
+		rt.api.refuse(out, r, rt.facade, err)
+	}
+}
+
+func (rt *route) serve(w *reply, r *http.Request) error {
+	if err := rt.api.admit(w, r, rt.operation); err != nil {
+		return err
+	}
+	query, err := readQuery(r.URL.RawQuery, rt.query)
+	if err != nil {
+		return err
+	}
+	body, err := rt.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	x := &exchange{carrier: humago.NewContext(rt.described, r, w), query: query, input: body}
+	rt.next(x)
+	switch {
+	case x.refused != nil:
+		return x.refused
+	case w.stream != nil && w.stream.write != nil:
+		return rt.runStream(w, r, x.status)
+	}
+	w.send(x.status, x.output.Bytes())
+	return nil
+}
+
+// readQuery parses a query and refuses what the operation does not know, what
+// is given twice, what is empty and what is not properly escaped. An unescaped
+// "+" of a time, which arrives as a space, is repaired.
+func readQuery(raw string, known map[string]*huma.Param) (url.Values, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, Invalid("query", "is not properly escaped: "+err.Error())
+	}
+	var wrong []Detail
+	for _, name := range sortedKeys(values) {
+		param, ok := known[name]
+		if !ok {
+			wrong = append(wrong, Detail{clip(name), "is no query parameter of this operation"})
+			continue
+		}
+		if reason := checkQueryValue(values[name]); reason != "" {
+			wrong = append(wrong, Detail{name, reason})
+			continue
+		}
+		if param.Schema != nil && param.Schema.Format == timeFormat {
+			values.Set(name, repairPlus(values.Get(name)))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, invalid(wrong)
+	}
+	return values, nil
+}
+
+func checkQueryValue(values []string) string {
+	switch {
+	case len(values) > 1:
+		return "is given more than once"
+	case values[0] == "":
+		return "is empty"
+	}
+	return ""
+}
