@@ -42,10 +42,18 @@ type Violation struct {
 }
 
 // Violations collects what was wrong with one payload. Its zero value is
-// empty. Extra counts properties the schema does not know, which are ignored.
+// empty. Extra counts properties the schema does not know, which are ignored;
+// Dropped counts the violations beyond [MaxViolations].
 type Violations struct {
-	List  []Violation
-	Extra int
+	List    []Violation
+	Extra   int
+	Dropped int
+}
+
+// A Checker is a payload of ours that can check itself before it goes out.
+type Checker interface {
+	// Check adds to v what the schema forbids.
+	Check(v *Violations)
 }
 
 // An Opt is an optional value: absent is different from zero.

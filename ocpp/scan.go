@@ -1,0 +1,356 @@
+package ocpp
+
+import (
+	"strings"
+	"time"
+)
+
+// A Scanner reads one payload in a single pass, for the generated decoders of
+// the packages below: each names the property it expects and gets its value,
+// and what the schema forbids goes to Found. It allocates nothing but for texts
+// with escapes and for what is wrong.
+//
+// Broken JSON ends the scan: from then on every method returns its zero value
+// and changes nothing, and [Scanner.End] returns the error.
+type Scanner struct {
+	Found *Violations
+
+	src   string
+	pos   int
+	depth int
+	err   *Error
+}
+
+// NewScanner returns a scanner at the start of payload that adds to v. A
+// payload of null reads as the empty object.
+func NewScanner(payload string, v *Violations) Scanner {
+	if v == nil {
+		v = new(Violations)
+	}
+	s := Scanner{Found: v, src: payload}
+	switch s.peek() {
+	case '{':
+	case 'n':
+		if strings.TrimRight(s.src[s.pos:], " \t\r\n") == "null" {
+			s.src, s.pos = "{}", 0
+			break
+		}
+		fallthrough
+	default:
+		s.fail("the payload is not a JSON object")
+	}
+	return s
+}
+
+// End returns the error that ended the scan, or one for text that follows the
+// payload, or nil.
+func (s *Scanner) End() error {
+	if s.err == nil && (s.peek() != 0 || s.pos < len(s.src)) {
+		s.fail("there is text after the payload")
+	}
+	if s.err != nil {
+		return s.err
+	}
+	return nil
+}
+
+// An Object is the progress of a scanner through the properties of one object.
+type Object struct {
+	Key string // the property that Next found
+
+	seen, have uint64 // by place in the schema; have leaves out the null ones
+	extra      map[string]bool
+	state      progress
+}
+
+// A List is the progress of a scanner through the items of one list.
+type List struct {
+	Index int // of the item that Item found
+
+	state progress
+}
+
+type progress uint8
+
+const (
+	before progress = iota
+	within
+	after
+)
+
+// Object enters the object that comes next. Anything else is a violation, and
+// the Object that it returns then has no properties and lacks none.
+func (s *Scanner) Object() (o Object, ok bool) {
+	if s.enter('{') {
+		return Object{}, true
+	}
+	s.mistyped("", "is not an object")
+	return Object{have: ^uint64(0), state: after}, false
+}
+
+// Next goes to the next property of o. It returns false at the end of o.
+func (s *Scanner) Next(o *Object) bool {
+	if !s.advance(&o.state, '}') {
+		return false
+	}
+	if s.peek() != '"' {
+		s.fail("the name of a property is missing")
+		return false
+	}
+	o.Key = s.text()
+	if s.peek() != ':' {
+		s.fail("there is no colon after the name of a property")
+		return false
+	}
+	s.pos++
+	return true
+}
+
+// Field reports whether the property at o.Key, whose place in the schema is i,
+// has a value to read. It has none when it is null, which reads as absent, and
+// a second one of the same name ends the scan.
+func (s *Scanner) Field(o *Object, i int) bool {
+	bit := uint64(1) << i
+	if o.seen&bit != 0 {
+		s.fail("the property " + clip(o.Key) + " is there twice")
+		return false
+	}
+	o.seen |= bit
+	if s.peek() == 'n' {
+		s.literal("null")
+		return false
+	}
+	o.have |= bit
+	return true
+}
+
+// Extra skips and counts the property at o.Key, which is none of names (the
+// schema's, separated by spaces). One that differs from them, or from another
+// extra property, in case only ends the scan: one reader takes it for the real
+// one and another does not. Inside extra properties names are not compared.
+func (s *Scanner) Extra(o *Object, names string) {
+	for name := range strings.SplitSeq(names, " ") {
+		if name != "" && strings.EqualFold(name, o.Key) {
+			s.fail("the property " + clip(o.Key) + " is not written as " + name)
+			return
+		}
+	}
+	key := strings.ToLower(o.Key)
+	if o.extra[key] {
+		s.fail("the property " + clip(o.Key) + " is there twice")
+		return
+	}
+	if o.extra == nil {
+		o.extra = make(map[string]bool)
+	}
+	o.extra[key] = true
+	s.Found.Extra++
+	s.skip()
+}
+
+// Require lists the properties of o that are missing or null although required
+// has their bit; names are the schema's, separated by spaces.
+func (s *Scanner) Require(o *Object, required uint64, names string) {
+	missing := required &^ o.have
+	if missing == 0 || s.err != nil {
+		return
+	}
+	i := 0
+	for name := range strings.SplitSeq(names, " ") {
+		if missing>>i&1 == 1 {
+			s.Found.Add(name, OccurenceConstraint, "is required", false)
+		}
+		i++
+	}
+}
+
+// List enters the list that comes next. Anything else is a violation, and the
+// List that it returns then has no items.
+func (s *Scanner) List() (l List, ok bool) {
+	if s.enter('[') {
+		return List{Index: -1}, true
+	}
+	s.mistyped("", "is not a list")
+	return List{Index: -1, state: after}, false
+}
+
+// Item goes to the next item of l. It returns false at the end of l.
+func (s *Scanner) Item(l *List) bool {
+	if !s.advance(&l.state, ']') {
+		return false
+	}
+	l.Index++
+	return true
+}
+
+// Grow returns list with one more element. The element keeps what an earlier
+// decode left in it, so that its own lists keep their capacity.
+func Grow[T any](list []T) []T {
+	if n := len(list); n < cap(list) {
+		return list[:n+1]
+	}
+	var zero T
+	return append(list, zero)
+}
+
+// Text reads a text of least to most characters. One that is too long is kept,
+// an empty one where least is above 0 is not.
+func (s *Scanner) Text(name string, least, most int) (string, bool) {
+	if s.peek() != '"' {
+		s.mistyped(name, "is not text")
+		return "", false
+	}
+	t := s.text()
+	if s.err == nil && (least > 0 || len(t) > most) {
+		s.Found.CheckText(name, t, least, most)
+	}
+	return t, t != "" || least == 0
+}
+
+// TextOrNumber reads a text without bounds. A number in its place is a
+// violation, but its digits are kept.
+func (s *Scanner) TextOrNumber(name string) (string, bool) {
+	if !s.atNumber() {
+		return s.Text(name, 0, len(s.src))
+	}
+	t := s.number()
+	if s.err == nil {
+		s.Found.Add(name, TypeConstraint, "is a number, not text", true)
+	}
+	return t, s.err == nil
+}
+
+// Time reads a timestamp, as [ParseTime] does.
+func (s *Scanner) Time(name string) (time.Time, bool) {
+	if s.peek() != '"' {
+		s.mistyped(name, "is not a timestamp")
+		return time.Time{}, false
+	}
+	t, ok := ParseTime(s.text())
+	if !ok && s.err == nil {
+		s.Found.Add(name, TypeConstraint, "is not a timestamp", false)
+	}
+	return t, ok
+}
+
+// Bool reads true or false.
+func (s *Scanner) Bool(name string) (value, ok bool) {
+	switch s.peek() {
+	case 't':
+		return true, s.literal("true")
+	case 'f':
+		return false, s.literal("false")
+	}
+	s.mistyped(name, "is neither true nor false")
+	return false, false
+}
+
+// enter goes into an object or a list if it begins here.
+func (s *Scanner) enter(open byte) bool {
+	if s.peek() != open {
+		return false
+	}
+	if s.depth++; s.depth > MaxDepth {
+		s.fail("the payload is nested too deep")
+		return false
+	}
+	s.pos++
+	return true
+}
+
+// advance goes to the next element of an object or a list, or past its end.
+func (s *Scanner) advance(p *progress, end byte) bool {
+	if *p == after || s.err != nil {
+		return false
+	}
+	c := s.peek()
+	if c == end {
+		*p = after
+		s.pos++
+		s.depth--
+		return false
+	}
+	if *p == before {
+		*p = within
+		return true
+	}
+	if c != ',' {
+		s.fail("there is neither a comma nor an end")
+		return false
+	}
+	s.pos++
+	if s.peek() == end {
+		s.fail("there is a comma before the end")
+		return false
+	}
+	return true
+}
+
+// skip goes past the value that comes next, whatever it is.
+func (s *Scanner) skip() {
+	switch s.peek() {
+	case '"':
+		s.text()
+	case '{':
+		for o, _ := s.Object(); s.Next(&o); {
+			s.skip()
+		}
+	case '[':
+		for l, _ := s.List(); s.Item(&l); {
+			s.skip()
+		}
+	case 't':
+		s.literal("true")
+	case 'f':
+		s.literal("false")
+	case 'n':
+		s.literal("null")
+	default:
+		s.number()
+	}
+}
+
+func (s *Scanner) mistyped(name, reason string) {
+	if s.skip(); s.err == nil {
+		s.Found.Add(name, TypeConstraint, reason, false)
+	}
+}
+
+func (s *Scanner) literal(word string) bool {
+	if !strings.HasPrefix(s.src[s.pos:], word) {
+		s.fail("there is no value")
+		return false
+	}
+	s.pos += len(word)
+	return true
+}
+
+// peek goes past white space and returns the byte that follows, or 0 at the
+// end.
+func (s *Scanner) peek() byte {
+	for ; s.pos < len(s.src); s.pos++ {
+		switch c := s.src[s.pos]; c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// fail ends the scan.
+func (s *Scanner) fail(reason string) {
+	if s.err == nil {
+		s.err = Errorf(FormationViolation, "%s, at byte %d", reason, s.pos)
+	}
+	s.pos = len(s.src)
+}
+
+// clip shortens a name from outside for use in an error.
+func clip(name string) string {
+	const most = 40
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "…"
+	}
+	return name
+}

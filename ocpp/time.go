@@ -1,0 +1,112 @@
+package ocpp
+
+import "time"
+
+// ParseTime reads a timestamp as stations write them and returns it in UTC.
+//
+// It takes RFC 3339 and what the field makes of it: a lower-case t or a space
+// between date and time, a comma before the fraction, any number of fraction
+// digits (those after the ninth are dropped), offsets as ±hh:mm, ±hhmm or ±hh,
+// and no zone at all, which means UTC (OCPP 1.6 leaves the zone to the station). A
+// leap second counts as the second before it. A date alone is no timestamp.
+func ParseTime(s string) (time.Time, bool) {
+	if len(s) < len("2006-01-02T15:04:05") || s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':' {
+		return time.Time{}, false
+	}
+	if c := s[10]; c != 'T' && c != 't' && c != ' ' {
+		return time.Time{}, false
+	}
+	hi, lo := pair(s, 0), pair(s, 2)
+	month, day := pair(s, 5), pair(s, 8)
+	hour, minute, second := pair(s, 11), pair(s, 14), pair(s, 17)
+	if hi|lo|month|day|hour|minute|second < 0 || hour > 23 || minute > 59 || second > 60 {
+		return time.Time{}, false
+	}
+	year := hi*100 + lo
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return time.Time{}, false
+	}
+	nanos, rest, ok := fraction(s[19:])
+	if !ok {
+		return time.Time{}, false
+	}
+	east, ok := offset(rest)
+	if !ok {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, min(second, 59), nanos, time.UTC)
+	if east == 0 {
+		return t, true
+	}
+	t = t.Add(-east)
+	return t, t.Year() >= 0 && t.Year() <= 9999
+}
+
+// pair reads the two digits at s[i:], or returns −1.
+func pair(s string, i int) int {
+	a, b := s[i]-'0', s[i+1]-'0'
+	if a > 9 || b > 9 {
+		return -1
+	}
+	return int(a)*10 + int(b)
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+// fraction reads an optional fraction of a second and returns what follows it.
+func fraction(s string) (nanos int, rest string, ok bool) {
+	if s == "" || s[0] != '.' && s[0] != ',' {
+		return 0, s, true
+	}
+	i, unit := 1, 100_000_000
+	for ; i < len(s) && s[i]-'0' <= 9; i++ {
+		nanos += int(s[i]-'0') * unit
+		unit /= 10
+	}
+	return nanos, s[i:], i > 1
+}
+
+// offset reads a zone: how far its clocks are ahead of UTC.
+func offset(s string) (east time.Duration, ok bool) {
+	if s == "" || s == "Z" || s == "z" {
+		return 0, true
+	}
+	if len(s) > 3 && s[3] == ':' {
+		if len(s) != len("+01:00") {
+			return 0, false
+		}
+		return signed(s[0], pair(s, 1), pair(s, 4))
+	}
+	switch len(s) {
+	case len("+0100"):
+		return signed(s[0], pair(s, 1), pair(s, 3))
+	case len("+01"):
+		return signed(s[0], pair(s, 1), 0)
+	}
+	return 0, false
+}
+
+func signed(sign byte, hours, minutes int) (time.Duration, bool) {
+	if hours|minutes < 0 || hours > 23 || minutes > 59 {
+		return 0, false
+	}
+	east := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	switch sign {
+	case '+':
+		return east, true
+	case '-':
+		return -east, true
+	}
+	return 0, false
+}
