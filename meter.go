@@ -33,38 +33,45 @@ type Gauge struct {
 type Evidence struct {
 	StartKey string `json:"startKey,omitempty"` // key of the start that counts
 	StopKey  string `json:"stopKey,omitempty"`  // key of the stop that counts
-	Updated  bool   `json:"updated,omitempty"`  // readings were reported for it
+	Numbered bool   `json:"numbered,omitempty"` // that stop named our number
+	Updated  bool   `json:"updated,omitempty"`  // readings were reported
+	Noted    Flags  `json:"noted,omitempty"`    // flags of the events
 
-	Started        Origin    `json:"started,omitzero"`  // what the start said
-	Asked          Origin    `json:"asked,omitzero"`    // what the remote start said
-	Guess          Origin    `json:"guess,omitzero"`    // what other events said
-	Outcome        Status    `json:"outcome,omitempty"` // of a remote start without a start: Failed, Expired, Cancelled
-	Errored        bool      `json:"errored,omitempty"` // the remote start was answered with an error, or not at all
-	Voided         bool      `json:"voided,omitempty"`
-	StopStep       EventKind `json:"stopStep,omitempty"` // how far the last remote stop got
-	StopAnsweredAt time.Time `json:"stopAnsweredAt,omitzero"`
+	Started Origin `json:"started,omitzero"` // what the start said
+	Asked   Origin `json:"asked,omitzero"`   // what the remote start said
+	Guess   Origin `json:"guess,omitzero"`   // what other events said
 
-	ClosedAt    time.Time  `json:"closedAt,omitzero"`     // closed by us: the end, by the station's clock
-	ClosedLimit *WattHours `json:"closedLimit,omitempty"` // closed by us: the register cannot have been higher
+	Outcome     Status    `json:"outcome,omitempty"` // of a remote start without a start: Failed, Expired, Cancelled
+	Errored     bool      `json:"errored,omitempty"` // the remote start was answered with an error, or not at all
+	Voided      bool      `json:"voided,omitempty"`
+	StopStep    EventKind `json:"stopStep,omitempty"`   // how far the last remote stop got
+	StopAskedAt time.Time `json:"stopAskedAt,omitzero"` // our clock: the last remote stop was asked for, or answered
+	ReportedAt  time.Time `json:"reportedAt,omitzero"`  // our clock: last report of the station
+	BootedAt    time.Time `json:"bootedAt,omitzero"`    // our clock: last boot of the station while open
+	StaleAt     time.Time `json:"staleAt,omitzero"`     // our clock: found open long after a boot
+
+	ClosedAt    time.Time  `json:"closedAt,omitzero"`     // closed by us: our clock
+	ClosedEnd   time.Time  `json:"closedEnd,omitzero"`    // closed by us: the end, by the station's clock
+	ClosedLimit *WattHours `json:"closedLimit,omitempty"` // closed by us: the register was not higher then
 
 	First       *Reading  `json:"first,omitempty"` // earliest reading
 	Last        *Reading  `json:"last,omitempty"`  // latest reading
 	Begin       *Reading  `json:"begin,omitempty"` // reading with context Transaction.Begin
 	SignedBegin *Reading  `json:"signedBegin,omitempty"`
 	SignedEnd   *Reading  `json:"signedEnd,omitempty"`
-	Rising      WattHours `json:"rising,omitempty"`     // sum of the rises between consecutive readings
-	Jumped      bool      `json:"jumped,omitempty"`     // a rise was too steep to count
-	Disordered  bool      `json:"disordered,omitempty"` // readings came out of order: Rising is not known
-	Place       int       `json:"place,omitempty"`      // rank of the location the readings are from
-	Power       *Gauge    `json:"power,omitempty"`      // latest
-	FirstSoC    *Gauge    `json:"firstSoC,omitempty"`   // earliest
-	LastSoC     *Gauge    `json:"lastSoC,omitempty"`    // latest
-	PowerSeenAt time.Time `json:"powerSeenAt,omitzero"` // our clock: a reading last rose or showed power
+	Place       int       `json:"place,omitempty"`      // rank of the location that First, Last and Rising are from
+	Rising      WattHours `json:"rising,omitempty"`     // sum of the plausible rises between consecutive readings
+	Rises       int       `json:"rises,omitempty"`      // how many there were, those of 0 Wh included
+	Disordered  bool      `json:"disordered,omitempty"` // readings came out of order: only Fold knows Rising
+
+	Power    *Gauge    `json:"power,omitempty"`    // latest
+	FirstSoC *Gauge    `json:"firstSoC,omitempty"` // earliest
+	LastSoC  *Gauge    `json:"lastSoC,omitempty"`  // latest
+	FlowAt   time.Time `json:"flowAt,omitzero"`    // our clock: a reading last rose or showed power
 }
 
 // An Origin is where and for whom a transaction runs, as one event said it.
 type Origin struct {
-	Key       string  `json:"key,omitempty"`
 	Connector int     `json:"connector,omitempty"`
 	Token     IDToken `json:"token,omitzero"`
 	Vehicle   string  `json:"vehicle,omitempty"`

@@ -2,7 +2,9 @@ package leyden
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"math"
 	"time"
 )
 
@@ -16,11 +18,78 @@ type Entry struct {
 	Station      StationID
 }
 
+// Check returns an error if e breaks an invariant of the ledger. Stores check
+// what they are about to write: such an entry is a bug of ours, and [ErrInvalid].
+func (e *Entry) Check() error {
+	if e.Station == "" {
+		return fmt.Errorf("entry without a station: %w", ErrInvalid)
+	}
+	keys := make(map[string]bool, len(e.Events))
+	for i := range e.Events {
+		v := &e.Events[i]
+		if v.Station != e.Station || v.Key == "" || eventNames[v.Kind] == "" || keys[v.Key] {
+			return fmt.Errorf("entry of %s: event %q of %q, kind %d: %w", e.Station, v.Key, v.Station, v.Kind, ErrInvalid)
+		}
+		keys[v.Key] = true
+	}
+	changed := make(map[TransactionID]bool, len(e.Transactions))
+	for i := range e.Transactions {
+		c := &e.Transactions[i]
+		if err := c.check(e.Station); err != nil {
+			return err
+		}
+		if changed[c.Transaction.ID] {
+			return fmt.Errorf("entry of %s changes transaction %d twice: %w", e.Station, c.Transaction.ID, ErrInvalid)
+		}
+		changed[c.Transaction.ID] = true
+	}
+	for i := range e.Quarantine {
+		if q := &e.Quarantine[i]; q.Station != e.Station {
+			return fmt.Errorf("entry of %s: quarantined message of %q: %w", e.Station, q.Station, ErrInvalid)
+		}
+	}
+	return nil
+}
+
 // A Change is the new state of one transaction. Its Version is one above the
 // stored one; 1 for a new transaction.
 type Change struct {
 	Transaction Transaction
 	Stamp       bool // a new revision of the final record: the Store assigns InsertedAt
+}
+
+func (c *Change) check(s StationID) error {
+	t := &c.Transaction
+	if t.Station != s {
+		return fmt.Errorf("entry of %s changes transaction %d of %q: %w", s, t.ID, t.Station, ErrInvalid)
+	}
+	if t.Status == Completed && !c.Stamp && t.InsertedAt.IsZero() {
+		return fmt.Errorf("transaction %d is completed without a stamp: %w", t.ID, ErrInvalid)
+	}
+	return t.Check()
+}
+
+// Check returns an error if t breaks an invariant of its record. Stores check
+// what they write and what they read back.
+func (t *Transaction) Check() error {
+	finite := func(f *float64) bool { return f == nil || !math.IsNaN(*f) && !math.IsInf(*f, 0) }
+	for _, rule := range []struct {
+		broken bool
+		text   string
+	}{
+		{t.ID < 1, "its number is not positive"},
+		{t.PublicID == "", "it has no public id"},
+		{t.Station == "", "it has no station"},
+		{t.Status == StatusUnknown || t.Status > Void, "its status is unknown"},
+		{t.Version < 1, "its version is not positive"},
+		{t.Energy != nil && *t.Energy < 0, "its energy is negative"},
+		{!finite(t.Power) || !finite(t.InitialSoC) || !finite(t.EndSoC), "a gauge is not a number"},
+	} {
+		if rule.broken {
+			return fmt.Errorf("transaction %d: %s: %w", t.ID, rule.text, ErrInvalid)
+		}
+	}
+	return nil
 }
 
 // A Notice announces a change to whoever follows the ledger.
@@ -48,7 +117,9 @@ type Quarantined struct {
 
 // A Store keeps the ledger. The drivers memory and sqlite implement it;
 // package storetest says what an implementation must do. All errors but those
-// named mean that storage failed, and are ErrUnavailable if it may recover.
+// named, [ErrInvalid] for what [Entry.Check] finds and the context's own mean
+// that storage failed, and are ErrUnavailable if it may recover. What is
+// returned is a copy. Times are kept in microseconds; empty and nil are the same.
 type Store interface {
 	// NextID returns a number that no transaction has or will be given again.
 	NextID(ctx context.Context) (TransactionID, error)
@@ -60,7 +131,8 @@ type Store interface {
 	//   - ErrReplay, if an event of e has the key of a recorded one of the same station;
 	//   - ErrStale, if a stored version is not the one before the change's;
 	//   - ErrPending, if a second transaction became Pending on a connector.
-	// If several hold, ErrReplay wins.
+	// If several hold, ErrReplay wins, then ErrStale. An error of the context
+	// means that nothing was written: once the commit began, Append waits for it.
 	Append(ctx context.Context, e *Entry) error
 
 	// Transaction returns the transaction with that number, or ErrNotFound.
@@ -97,7 +169,8 @@ type Store interface {
 	// constant memory. It need not be one snapshot.
 	Scan(ctx context.Context, q Query) iter.Seq2[Transaction, error]
 
-	// Events returns the events of a transaction in the order of their Seq.
+	// Events returns the events of a transaction in the order of their Seq;
+	// those of the station's series are of none.
 	Events(ctx context.Context, id TransactionID) ([]Event, error)
 
 	// Quarantined returns quarantined messages, the newest first.

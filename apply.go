@@ -1,0 +1,208 @@
+package leyden
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Apply returns t after e. It is the only place where a report changes a
+// transaction, and a pure function.
+//
+// Applying the same set of events, each once, in any order gives the same
+// transaction: every step below only picks the better of two facts. Left out of
+// that are what depends on when we heard it (the times of our clock, Version)
+// and Evidence itself; and a figure that rests on the order of readings is only
+// final when they came in order. [Transaction.NeedsFold] tells when not.
+func Apply(t Transaction, e Event) Transaction {
+	t.applyFacts(&e)
+	if e.Kind.Reported() {
+		eachBatch(e.Samples, func(b batch) { t.Evidence.observe(b, e.ReceivedAt) })
+	}
+	t.derive()
+	return t
+}
+
+// Fold returns the transaction that events make. Of events with the same key
+// the first counts. It is the definition of what a transaction is: [Apply]
+// reaches the same, one event at a time.
+func Fold(events []Event) Transaction {
+	var t Transaction
+	type timed struct {
+		batch
+		received time.Time
+	}
+	var batches []timed
+	seen := make(map[string]bool, len(events))
+	for i := range events {
+		e := &events[i]
+		if seen[e.Key] {
+			continue
+		}
+		seen[e.Key] = true
+		t.applyFacts(e)
+		if !e.Kind.Reported() {
+			continue
+		}
+		eachBatch(e.Samples, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
+	}
+	slices.SortStableFunc(batches, func(a, b timed) int {
+		return cmp.Or(a.at.Compare(b.at), -cmp.Compare(valueOf(a.register), valueOf(b.register)))
+	})
+	for _, b := range batches {
+		t.Evidence.observe(b.batch, b.received)
+	}
+	t.derive()
+	return t
+}
+
+// NeedsFold reports whether t's energy rests on the order of its readings and
+// they came out of it: then only a fold of all its events gives the figure.
+func (t *Transaction) NeedsFold() bool {
+	return t.EnergySource == EnergyRising && t.Evidence.Disordered
+}
+
+func valueOf(wh *WattHours) WattHours {
+	if wh == nil {
+		return -1
+	}
+	return *wh
+}
+
+// applyFacts merges all of e but its samples.
+func (t *Transaction) applyFacts(e *Event) {
+	t.Station = e.Station
+	t.ID = max(t.ID, e.Transaction)
+	t.Evidence.Noted |= e.Flags
+	t.UpdatedAt = latest(t.UpdatedAt, e.ReceivedAt)
+	if e.Kind.Reported() {
+		t.Evidence.ReportedAt = latest(t.Evidence.ReportedAt, e.ReceivedAt)
+	}
+	switch e.Kind {
+	case Started:
+		t.applyStarted(e)
+	case Updated:
+		t.Evidence.Updated = true
+		t.Evidence.Guess.merge(e)
+	case Ended:
+		t.applyEnded(e)
+	case Superseded:
+		t.applySuperseded(e)
+	case PluggedOut:
+		t.SessionEnd = earliest(t.SessionEnd, e.At)
+	case Rebooted:
+		t.Evidence.BootedAt = latest(t.Evidence.BootedAt, e.ReceivedAt)
+	case WentStale:
+		t.Evidence.StaleAt = latest(t.Evidence.StaleAt, e.ReceivedAt)
+	case Contradicted:
+		t.Evidence.Noted |= ContentConflict
+	case JoinedElsewhere:
+		t.Evidence.Voided = true
+	default:
+		t.applyRemote(e)
+	}
+}
+
+func (t *Transaction) applyStarted(e *Event) {
+	v := &t.Evidence
+	if t.HasStart() {
+		if before(t.StartedAt, v.StartKey, e.At, e.Key) {
+			return
+		}
+	}
+	v.StartKey = e.Key
+	v.Started = Origin{Connector: e.Connector, Token: e.Token, Vehicle: e.Vehicle}
+	t.StartedAt, t.StartReceivedAt = e.At, e.ReceivedAt
+	t.MeterStart, t.Reservation = e.Register, e.Reservation
+	t.SessionStart = e.PluggedAt
+}
+
+// applyEnded takes the stop that names our number before one that was joined by
+// its evidence, then the earlier.
+func (t *Transaction) applyEnded(e *Event) {
+	v := &t.Evidence
+	v.Guess.merge(e)
+	numbered := e.Number != nil && *e.Number == int64(e.Transaction)
+	if t.HasStop() {
+		if v.Numbered && !numbered || v.Numbered == numbered && before(t.StoppedAt, v.StopKey, e.At, e.Key) {
+			return
+		}
+	}
+	v.StopKey, v.Numbered = e.Key, numbered
+	t.StoppedAt, t.StopReceivedAt = e.At, e.ReceivedAt
+	t.MeterStop, t.StopToken = e.Register, e.Token
+	t.StopReason, t.StopReasonText = e.Reason, e.ReasonText
+}
+
+func (t *Transaction) applySuperseded(e *Event) {
+	v := &t.Evidence
+	v.ClosedAt, v.ClosedEnd, v.ClosedLimit = e.ReceivedAt, e.At, e.Register
+	t.CloseReason = e.Reason
+}
+
+// applyRemote merges the life of a remote start and of remote stops.
+func (t *Transaction) applyRemote(e *Event) {
+	v := &t.Evidence
+	switch e.Kind {
+	case Requested:
+		t.Remote = true
+		t.RequestedAt, t.ExpiresAt, t.Metadata = e.ReceivedAt, e.Expires, e.Metadata
+		v.Asked = Origin{Connector: e.Connector, Token: e.Token, Vehicle: e.Vehicle}
+	case StartRefused:
+		v.Outcome = max(v.Outcome, Failed)
+	case StartErrored:
+		v.Outcome, v.Errored = max(v.Outcome, Failed), true
+	case StartUnanswered:
+		v.Errored = true
+	case StartExpired:
+		v.Outcome = max(v.Outcome, Expired)
+	case StartCancelled:
+		v.Outcome = max(v.Outcome, Cancelled)
+	case StopRequested, StopAnswered, StopDenied, StopOverdue, StopLapsed, StopUnanswered:
+		t.applyStopStep(e)
+	}
+}
+
+// applyStopStep keeps the furthest step of the latest remote stop.
+func (t *Transaction) applyStopStep(e *Event) {
+	v := &t.Evidence
+	if e.Round < t.StopRound || e.Round == t.StopRound && stopRank(e.Kind) < stopRank(v.StopStep) {
+		return
+	}
+	t.StopRound, v.StopStep = e.Round, e.Kind
+	if e.Kind == StopRequested || e.Kind == StopAnswered {
+		v.StopAskedAt = e.ReceivedAt
+	}
+}
+
+func stopRank(k EventKind) int {
+	return slices.Index([]EventKind{StopRequested, StopUnanswered, StopAnswered, StopOverdue, StopDenied, StopLapsed}, k)
+}
+
+func (o *Origin) merge(e *Event) {
+	if o.Connector == 0 || e.Connector != 0 && e.Connector < o.Connector {
+		o.Connector = e.Connector
+	}
+	if o.Token.Value == "" || e.Token.Value != "" && e.Token.Value < o.Token.Value {
+		o.Token = e.Token
+	}
+}
+
+// before reports whether the first of two facts, told by time and key, counts.
+func before(at1 time.Time, key1 string, at2 time.Time, key2 string) bool {
+	return cmp.Or(at1.Compare(at2), cmp.Compare(key1, key2)) <= 0
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,179 @@
+package leyden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A desk is what the ledger has at hand of one station: the transactions that a
+// report may concern, and what the station last said of itself. It saves a
+// read for every report; the Store's version guard finds out when it is wrong.
+type desk struct {
+	station StationID
+
+	mu       sync.Mutex
+	loaded   bool
+	working  map[TransactionID]Transaction
+	sighting Sighting
+	dirty    bool                // sighting is not written yet
+	charged  map[int]chargeTrace // by connector
+}
+
+// A chargeTrace is what a desk remembers of the last charge on a connector.
+type chargeTrace struct {
+	last      TransactionID
+	unplugged time.Time // station's clock: the vehicle left while the charge was open
+}
+
+// atDesk runs f at the desk of a station, alone, again when the ledger changed
+// meanwhile.
+func (l *Ledger) atDesk(ctx context.Context, s StationID, f func(*desk) error) error {
+	d := l.desk(s)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var err error
+	for range maxTries {
+		if err = l.load(ctx, d); err != nil {
+			return err
+		}
+		if err = f(d); !errors.Is(err, ErrStale) {
+			return err
+		}
+		d.forget()
+	}
+	return err
+}
+
+func (l *Ledger) desk(s StationID) *desk {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.desks[s]
+	if d == nil {
+		d = &desk{station: s}
+		l.desks[s] = d
+	}
+	return d
+}
+
+func (l *Ledger) load(ctx context.Context, d *desk) error {
+	if d.loaded {
+		return nil
+	}
+	open, err := l.store.Working(ctx, d.station, l.Now().Add(-workingSpan))
+	if err != nil {
+		return fmt.Errorf("working set of %s: %w", d.station, err)
+	}
+	if d.charged == nil {
+		st, err := l.registry.Station(ctx, d.station)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("station %s: %w", d.station, err)
+		}
+		d.charged = make(map[int]chargeTrace)
+		d.sighting = mergeSighting(st.Sighting, d.sighting)
+	}
+	d.working = make(map[TransactionID]Transaction, len(open))
+	for _, t := range open {
+		d.put(t)
+	}
+	d.loaded = true
+	return nil
+}
+
+// mergeSighting returns what was stored, overlaid with what was heard since.
+func mergeSighting(stored, heard Sighting) Sighting {
+	if heard.Vendor == "" {
+		heard.Vendor, heard.Model, heard.Serial, heard.Firmware = stored.Vendor, stored.Model, stored.Serial, stored.Firmware
+		heard.BootedAt = latest(stored.BootedAt, heard.BootedAt)
+	}
+	if heard.Protocol == "" {
+		heard.Protocol = stored.Protocol
+	}
+	if heard.StartTimeout == 0 {
+		heard.StartTimeout = stored.StartTimeout
+	}
+	heard.ConnectedAt = latest(stored.ConnectedAt, heard.ConnectedAt)
+	heard.SeenAt = latest(stored.SeenAt, heard.SeenAt)
+	heard.HeartbeatAt = latest(stored.HeartbeatAt, heard.HeartbeatAt)
+	if len(heard.Connectors) == 0 {
+		heard.Connectors = stored.Connectors
+	}
+	return heard
+}
+
+// forget makes the desk read its transactions again before they are used.
+func (d *desk) forget() { d.loaded, d.working = false, nil }
+
+// put keeps t at hand as long as a report may concern it.
+func (d *desk) put(t Transaction) {
+	if d.working == nil {
+		return
+	}
+	if t.HasStart() {
+		trace := d.charged[t.Connector]
+		trace.last = max(trace.last, t.ID)
+		d.charged[t.Connector] = trace
+	}
+	if !t.Status.Open() && (t.HasStart() || t.Status == Void) {
+		delete(d.working, t.ID)
+		return
+	}
+	d.working[t.ID] = t
+	if len(d.working) > maxIdle {
+		old := t.UpdatedAt.Add(-workingSpan)
+		maps.DeleteFunc(d.working, func(_ TransactionID, o Transaction) bool { return !o.Status.Open() && o.UpdatedAt.Before(old) })
+	}
+}
+
+// charging returns the transactions that run on a connector, by number.
+func (d *desk) charging(connector int) []Transaction {
+	var ts []Transaction
+	for _, t := range d.working {
+		if t.Connector == connector && (t.Status == Active || t.Status == Stopping) {
+			ts = append(ts, t)
+		}
+	}
+	slices.SortFunc(ts, func(a, b Transaction) int { return int(a.ID) - int(b.ID) })
+	return ts
+}
+
+// connector returns what the station last said of a connector.
+func (d *desk) connector(n int) Connector {
+	for _, c := range d.sighting.Connectors {
+		if c.Number == n {
+			return c
+		}
+	}
+	return Connector{Number: n}
+}
+
+// setConnector replaces what is known of a connector. The list is copied:
+// others may hold the old one.
+func (d *desk) setConnector(c Connector) {
+	list := slices.DeleteFunc(slices.Clone(d.sighting.Connectors), func(o Connector) bool { return o.Number == c.Number })
+	at, _ := slices.BinarySearchFunc(list, c.Number, func(o Connector, n int) int { return o.Number - n })
+	d.sighting.Connectors = slices.Insert(list, at, c)
+	d.dirty = true
+}
+
+// death returns the evidence that t is dead, or "": something that the station
+// did since its last report of t and that a running charge does not survive.
+func (d *desk) death(t *Transaction) string {
+	since := t.Evidence.ReportedAt
+	c := d.connector(t.Connector)
+	switch {
+	case d.sighting.BootedAt.After(since):
+		return "station booted at " + stamp(d.sighting.BootedAt)
+	case d.sighting.ConnectedAt.After(since):
+		return "station connected again at " + stamp(d.sighting.ConnectedAt)
+	case c.UpdatedAt.After(since) && (c.Status == "Available" || c.Status == "Preparing" || c.Status == "Finishing"):
+		return "connector became " + c.Status + " at " + stamp(c.UpdatedAt)
+	}
+	return ""
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,183 @@
+package leyden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A StartConflict says what happens to a start on a connector whose last
+// transaction is open.
+type StartConflict string
+
+// The policies for a start on a busy connector.
+const (
+	ConflictEvidence StartConflict = "evidence" // accept with evidence that the old one is dead, or when the station insists
+	ConflictAccept   StartConflict = "accept"   // accept always
+	ConflictReject   StartConflict = "reject"   // accept with evidence only
+)
+
+// A TokenPolicy says what an unlisted idTag is worth.
+type TokenPolicy string
+
+// The policies for idTags that no operator listed.
+const (
+	TokensListed TokenPolicy = "listed" // Invalid
+	TokensOpen   TokenPolicy = "open"   // Accepted
+)
+
+// Options set a Ledger's policies. Zero fields take the defaults in brackets.
+type Options struct {
+	Now           func() time.Time // [time.Now]
+	StartConflict StartConflict    // [ConflictEvidence]
+	Tokens        TokenPolicy      // [TokensListed]
+	StartTimeout  time.Duration    // how long a remote start waits when the station told no ConnectionTimeOut [120 s]
+	StopTimeout   time.Duration    // after how long an accepted remote stop without a stop is overdue [120 s]
+	ReviewLimit   time.Duration    // after how long a transaction that outlived a boot is stale [24 h]
+}
+
+// Limits of the ledger.
+const (
+	// startGrace is added to the timeout of a remote start: the message needs time.
+	startGrace = 10 * time.Second
+	// reviveSlack is how far a start may lie outside its remote start's time.
+	reviveSlack = 5 * time.Minute
+	// reviveBlind is how long after its expiry a remote start waits for a start
+	// whose clock says nothing.
+	reviveBlind = time.Hour
+	// workingSpan is how long a remote start without a start, or a stop without
+	// one, may still find it.
+	workingSpan = 7 * 24 * time.Hour
+	// maxIdle is how many transactions a desk keeps at hand before it looks for
+	// old ones that wait in vain.
+	maxIdle = 64
+	// skewLimit is how far a station's clock may be off without a mark.
+	skewLimit = 5 * time.Minute
+	// maxTries bounds how often a decision is made again because the ledger
+	// changed meanwhile. One node serves a station, so a second try is rare.
+	maxTries = 8
+)
+
+// A Ledger decides what happens to transactions and makes it durable. It never
+// talks to stations. It is safe for concurrent use; what concerns one station
+// happens one after the other.
+type Ledger struct {
+	store    Store
+	registry Registry
+	opt      Options
+
+	mu    sync.Mutex
+	desks map[StationID]*desk
+	seen  map[string]Token // unlisted tokens that were seen, by folded value, until Flush writes them
+}
+
+// NewLedger returns a ledger over store and registry.
+func NewLedger(store Store, registry Registry, opt Options) *Ledger {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.StartConflict == "" {
+		opt.StartConflict = ConflictEvidence
+	}
+	if opt.Tokens == "" {
+		opt.Tokens = TokensListed
+	}
+	opt.StartTimeout = orDefault(opt.StartTimeout, 120*time.Second)
+	opt.StopTimeout = orDefault(opt.StopTimeout, 120*time.Second)
+	opt.ReviewLimit = orDefault(opt.ReviewLimit, 24*time.Hour)
+	return &Ledger{
+		store: store, registry: registry, opt: opt,
+		desks: make(map[StationID]*desk),
+		seen:  make(map[string]Token),
+	}
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+// Store returns what the ledger is kept in, for reading.
+func (l *Ledger) Store() Store { return l.store }
+
+// Registry returns the stations, idTags and vehicles.
+func (l *Ledger) Registry() Registry { return l.registry }
+
+// Now returns the time by the ledger's clock.
+func (l *Ledger) Now() time.Time { return l.opt.Now().UTC().Truncate(time.Microsecond) }
+
+// An Outcome is what became of a report.
+type Outcome struct {
+	Transaction Transaction // as it is now; zero for readings that belong to none
+	Event       Event       // as recorded: for a replay the first one, whose Auth is the answer
+	Replay      bool        // it was recorded before; nothing changed
+	Followups   []Followup
+}
+
+// A Followup is what the ledger wants done next by whoever talks to stations.
+type Followup struct {
+	RemoteStop TransactionID // stop this transaction; see [Ledger.RequestStop]
+}
+
+// Record keeps a station's report and returns once it is durable. frame is the
+// message as the station sent it, in case it must be quarantined. Errors that
+// matter: [ErrActive] for a start on a busy connector (the frame is then in
+// quarantine), [ErrUnavailable] when nothing could be kept.
+func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
+	e.ReceivedAt = l.Now()
+	e.At = e.At.UTC().Truncate(time.Microsecond)
+	if !e.At.IsZero() && (e.At.Before(implausibleBefore) || e.At.After(e.ReceivedAt.Add(24*time.Hour))) {
+		e.Flags |= ClockImplausible
+	}
+	var out Outcome
+	err := l.atDesk(ctx, e.Station, func(d *desk) error {
+		var err error
+		switch e.Kind {
+		case Started:
+			out, err = l.recordStart(ctx, d, e, frame)
+		case Updated:
+			out, err = l.recordUpdate(ctx, d, e)
+		case Ended:
+			out, err = l.recordStop(ctx, d, e)
+		default:
+			err = fmt.Errorf("%v is no report: %w", e.Kind, ErrInvalid)
+		}
+		return err
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("record %v of %s: %w", e.Kind, e.Station, err)
+	}
+	return out, nil
+}
+
+// Quarantine keeps a message that cannot be recorded.
+func (l *Ledger) Quarantine(ctx context.Context, q Quarantined) error {
+	q.ReceivedAt = l.Now()
+	e := Entry{Station: q.Station, Quarantine: []Quarantined{q}, Notices: []Notice{{
+		Topic: TopicQuarantined, Station: q.Station, At: q.ReceivedAt,
+	}}}
+	if err := l.store.Append(ctx, &e); err != nil {
+		return fmt.Errorf("quarantine %s of %s: %w", q.Action, q.Station, err)
+	}
+	return nil
+}
+
+// append writes entry and puts the new states on the desk.
+func (l *Ledger) append(ctx context.Context, d *desk, entry *Entry) error {
+	entry.Station = d.station
+	err := l.store.Append(ctx, entry)
+	if err != nil {
+		if !errors.Is(err, ErrReplay) {
+			d.forget() // what the desk knows may be out of date
+		}
+		return err
+	}
+	for i := range entry.Transactions {
+		d.put(entry.Transactions[i].Transaction)
+	}
+	return nil
+}

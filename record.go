@@ -1,0 +1,441 @@
+package leyden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// recordStart keeps a start. What the station could not do with an error, it
+// does not get: only a start on a connector whose last charge shows no sign of
+// its end is refused, and kept in quarantine.
+func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
+	for occurrence := 0; ; occurrence++ {
+		e.Key = startKey(&e, occurrence)
+		out, err := l.start(ctx, d, e, frame)
+		if !errors.Is(err, ErrReplay) {
+			return out, err
+		}
+		if out, err = l.replay(ctx, d, e); err != nil {
+			return out, err
+		}
+		// A clock that stands before 1.6 was made stands still, and a meter that
+		// resets starts from 0: what looks like a resend of a charge that ended
+		// is the next one.
+		if !e.At.Before(implausibleBefore) || out.Transaction.Status != Completed {
+			return out, nil
+		}
+	}
+}
+
+func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
+	for _, t := range d.working {
+		if t.Evidence.StartKey == e.Key {
+			return Outcome{}, ErrReplay
+		}
+	}
+	c := l.change(d)
+	t, known := d.startOf(&e)
+	busy := slices.DeleteFunc(d.charging(e.Connector), func(o Transaction) bool { return known && o.ID == t.ID })
+	if len(busy) > 0 {
+		if err := l.mayReplace(ctx, d, busy, &e, frame); err != nil {
+			return Outcome{}, err
+		}
+		c.entry.Release = []string{e.Key}
+	}
+	if !known {
+		var err error
+		if t, err = l.begin(ctx, d.station); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
+		return Outcome{}, err
+	}
+	if err := l.completeStart(ctx, d, &e, &t); err != nil {
+		return Outcome{}, err
+	}
+	wasCancelled := t.Evidence.Outcome == Cancelled
+	if _, err := c.apply(ctx, t, e); err != nil {
+		return Outcome{}, err
+	}
+	if err := c.write(ctx); err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Transaction: c.state(t.ID), Event: c.entry.event(e.Key)}
+	if wasCancelled && out.Transaction.Status == Active {
+		out.Followups = []Followup{{RemoteStop: t.ID}}
+	}
+	return out, nil
+}
+
+// begin draws the number of a new transaction.
+func (l *Ledger) begin(ctx context.Context, s StationID) (Transaction, error) {
+	id, err := l.store.NextID(ctx)
+	if err != nil {
+		return Transaction{}, fmt.Errorf("draw a number: %w", err)
+	}
+	return Transaction{ID: id, PublicID: NewPublicID("txn_", l.Now()), Station: s}, nil
+}
+
+// completeStart adds to a start what only the ledger knows: the answer about
+// its token, its vehicle, the plug-in, and what is odd about it.
+func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction) error {
+	auth, tok, err := l.authorize(ctx, e.Token)
+	if err != nil {
+		return err
+	}
+	e.Auth = auth
+	e.Vehicle = tok.VehicleID
+	if asked := t.Evidence.Asked.Vehicle; asked != "" {
+		e.Vehicle = asked
+	}
+	e.Flags |= d.lateness(e)
+	if !auth.Accepted() {
+		e.Flags |= Unauthorized
+	}
+	if e.Reservation != nil {
+		e.Flags |= ReservationUnknown
+	}
+	plugged := d.connector(e.Connector).PluggedAt
+	if !plugged.IsZero() && !plugged.After(e.At.Add(time.Minute)) && e.Flags&(Offline|ClockImplausible) == 0 {
+		e.PluggedAt = plugged
+	}
+	trace := d.charged[e.Connector]
+	trace.unplugged = time.Time{}
+	d.charged[e.Connector] = trace
+	return nil
+}
+
+// lateness tells a start that waited for a connection from one whose clock is
+// wrong: a start from before the socket was there was reported late; one that
+// lies behind although the station was connected has a slow clock.
+func (d *desk) lateness(e *Event) Flags {
+	off := e.ReceivedAt.Sub(e.At)
+	switch {
+	case off < -skewLimit:
+		return ClockSkew
+	case off <= skewLimit:
+		return 0
+	case e.At.Before(d.sighting.ConnectedAt) || d.sighting.ConnectedAt.IsZero():
+		return Offline
+	}
+	return ClockSkew
+}
+
+// mayReplace decides whether a start may end the transactions that run on its
+// connector.
+func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e *Event, frame string) error {
+	if _, err := l.store.ByKey(ctx, d.station, e.Key); !errors.Is(err, ErrNotFound) {
+		if err == nil {
+			err = ErrReplay
+		}
+		return err
+	}
+	dead := !slices.ContainsFunc(busy, func(t Transaction) bool { return d.death(&t) == "" })
+	if dead || l.opt.StartConflict == ConflictAccept {
+		return nil
+	}
+	refused, err := l.store.Quarantined(ctx, QuarantineQuery{Station: d.station, Key: e.Key, Waiting: true, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(refused) > 0 && l.opt.StartConflict == ConflictEvidence {
+		return nil // it insists
+	}
+	if len(refused) == 0 {
+		q := Quarantined{Station: d.station, Key: e.Key, Action: "StartTransaction", Frame: frame, Reason: ErrActive.Error()}
+		if err := l.Quarantine(ctx, q); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("transaction %d: %w", busy[0].ID, ErrActive)
+}
+
+// supersede closes the transactions that a new one replaces, at their last
+// reading.
+func (c *change) supersede(ctx context.Context, busy []Transaction, by TransactionID, start *Event) error {
+	for _, t := range busy {
+		reason := c.desk.death(&t)
+		if reason == "" {
+			reason = "station insisted on another start on the connector"
+		}
+		end := t.StartedAt
+		if last := t.Evidence.Last; last != nil {
+			end = latest(end, last.At)
+		}
+		if same(t.Token, start.Token) && equalWh(t.MeterStart, start.Register) && t.Evidence.Last == nil {
+			start.Flags |= DuplicateSuspect
+		}
+		_, err := c.apply(ctx, t, Event{
+			Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: end, Register: start.Register, Reason: reason, Other: by,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startOf finds the transaction that a start begins, if there is one: a pending
+// remote start; else one that the station was late for; else the only stop that
+// fits it and still has no start.
+func (d *desk) startOf(e *Event) (Transaction, bool) {
+	var remote, orphans []Transaction
+	for _, t := range d.working {
+		switch {
+		case t.HasStart():
+		case t.HasStop():
+			if stopFits(e, t.StoppedAt, t.MeterStop, t.StopToken) && !differs(t.Connector, e.Connector) {
+				orphans = append(orphans, t)
+			}
+		case t.Connector == e.Connector && same(t.Token, e.Token) && mayStart(&t, e):
+			remote = append(remote, t)
+		}
+	}
+	if len(remote) > 0 {
+		return slices.MaxFunc(remote, func(a, b Transaction) int {
+			if p, q := a.Status == Pending, b.Status == Pending; p != q {
+				if p {
+					return 1
+				}
+				return -1
+			}
+			return int(a.ID) - int(b.ID)
+		}), true
+	}
+	if len(orphans) == 1 {
+		return orphans[0], true
+	}
+	return Transaction{}, false
+}
+
+// mayStart reports whether a start comes in time for a remote start
+// (API.md "Remote start allocates first").
+func mayStart(t *Transaction, e *Event) bool {
+	switch {
+	case t.Status == Pending || t.Status.Charged():
+		return true
+	case t.Status == Failed && !t.Evidence.Errored:
+		return false // the station said no: this is another charge
+	case e.At.IsZero() || e.Flags.Has(ClockImplausible):
+		return !e.ReceivedAt.After(t.ExpiresAt.Add(reviveBlind))
+	}
+	return !e.At.Before(t.RequestedAt.Add(-reviveSlack)) && !e.At.After(t.ExpiresAt.Add(reviveSlack))
+}
+
+// stopFits reports whether a stop may belong to a start.
+func stopFits(start *Event, at time.Time, register *WattHours, token IDToken) bool {
+	if !at.IsZero() && at.Before(start.At) {
+		return false
+	}
+	if register != nil && *register >= 0 && start.Register != nil && *register < *start.Register {
+		return false
+	}
+	return token.Value == "" || same(token, start.Token)
+}
+
+func differs(a, b int) bool { return a != 0 && b != 0 && a != b }
+
+func same(a, b IDToken) bool { return strings.EqualFold(a.Value, b.Value) }
+
+func equalWh(a, b *WattHours) bool { return valueOf(a) == valueOf(b) }
+
+// recordUpdate keeps readings. Those of no transaction are the station's own
+// series; those of one that we do not know join the one that runs on their
+// connector.
+func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e Event) (Outcome, error) {
+	e.Key = meterKey(&e)
+	t, ours, err := l.numbered(ctx, d, e.Number)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if e.Connector == 0 {
+		ours = false
+	}
+	if !ours && e.Number != nil && e.Connector != 0 {
+		if t, ours = d.onlyCharge(&e); !ours {
+			e.Flags |= OrphanStop
+		}
+	}
+	c := l.change(d)
+	if !ours {
+		e.Station = d.station
+		c.entry.Events = append(c.entry.Events, e)
+		return c.finish(ctx, e, 0)
+	}
+	n, err := c.apply(ctx, t, e)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if n.Status == Stopping && n.Evidence.StopStep == StopOverdue && !n.Evidence.FlowAt.Before(e.ReceivedAt) {
+		if _, err := c.apply(ctx, n, lapsed(&n)); err != nil {
+			return Outcome{}, err
+		}
+	}
+	return c.finish(ctx, e, t.ID)
+}
+
+// lapsed is the decision that a remote stop came to nothing.
+func lapsed(t *Transaction) Event {
+	return Event{
+		Kind: StopLapsed, Key: ownKey(StopLapsed, t.ID, t.StopRound), Round: t.StopRound,
+		Reason: "energy flowed on after the remote stop",
+	}
+}
+
+// finish writes the change and turns a replay into its outcome.
+func (c *change) finish(ctx context.Context, e Event, id TransactionID) (Outcome, error) {
+	err := c.write(ctx)
+	if errors.Is(err, ErrReplay) {
+		return c.ledger.replay(ctx, c.desk, e)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Transaction: c.state(id), Event: c.entry.event(e.Key)}, nil
+}
+
+// onlyCharge returns the transaction that runs on the connector of readings
+// whose number we do not know, if there is just one and they are not older.
+func (d *desk) onlyCharge(e *Event) (Transaction, bool) {
+	ts := d.charging(e.Connector)
+	if len(ts) != 1 || len(e.Samples) > 0 && e.Samples[len(e.Samples)-1].At.Before(ts[0].StartedAt) {
+		return Transaction{}, false
+	}
+	return ts[0], true
+}
+
+// numbered returns the station's transaction with that number. Another
+// station's is none.
+func (l *Ledger) numbered(ctx context.Context, d *desk, n *int64) (Transaction, bool, error) {
+	if n == nil || *n < 1 || *n > maxTransactionID {
+		return Transaction{}, false, nil
+	}
+	id := TransactionID(*n)
+	if t, ok := d.working[id]; ok {
+		return t, true, nil
+	}
+	t, err := l.store.Transaction(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && t.Station != d.station {
+		return Transaction{}, false, nil
+	}
+	return t, err == nil, err
+}
+
+const maxTransactionID = 1<<31 - 1
+
+// recordStop keeps a stop: of the transaction it names, of the only one it
+// fits, or as a record of its own that waits for its start.
+func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, error) {
+	t, ours, err := l.numbered(ctx, d, e.Number)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if e.At.IsZero() {
+		e.At = e.ReceivedAt
+		e.Flags |= ClockImplausible
+	}
+	e.Key = stopKey(&e, ours)
+	if !ours {
+		if t, err = l.stopped(ctx, d, &e); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if e.Token.Value != "" {
+		if e.Auth, _, err = l.authorize(ctx, e.Token); err != nil {
+			return Outcome{}, err
+		}
+	}
+	c := l.change(d)
+	n, err := c.apply(ctx, t, e)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if out := d.charged[n.Connector].unplugged; n.Connector != 0 && !out.IsZero() && n.SessionEnd.IsZero() {
+		if _, err := c.apply(ctx, n, pluggedOut(&n, out)); err != nil {
+			return Outcome{}, err
+		}
+	}
+	return c.finish(ctx, e, t.ID)
+}
+
+// stopped returns the transaction that a stop without a number of ours ends:
+// the only one that runs and fits, else a new one.
+func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (Transaction, error) {
+	var fits []Transaction
+	for _, t := range d.working {
+		if !t.HasStart() || t.HasStop() {
+			continue
+		}
+		start := Event{At: t.StartedAt, Register: t.MeterStart, Token: t.Token}
+		if stopFits(&start, e.At, e.Register, e.Token) {
+			fits = append(fits, t)
+		}
+	}
+	if len(fits) == 1 {
+		return fits[0], nil
+	}
+	return l.begin(ctx, d.station)
+}
+
+// replay returns the outcome of an event that was recorded before. The first
+// content counts; other content is kept as evidence and marked.
+func (l *Ledger) replay(ctx context.Context, d *desk, e Event) (Outcome, error) {
+	first, err := l.store.ByKey(ctx, d.station, e.Key)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("recorded event %s: %w", e.Key, err)
+	}
+	out := Outcome{Event: first, Replay: true}
+	if first.Transaction == 0 {
+		return out, nil
+	}
+	if out.Transaction, err = l.store.Transaction(ctx, first.Transaction); err != nil {
+		return Outcome{}, fmt.Errorf("transaction %d: %w", first.Transaction, err)
+	}
+	if sameContent(&first, &e) {
+		return out, nil
+	}
+	c := l.change(d)
+	contradiction := e
+	contradiction.Kind, contradiction.Key = Contradicted, "C|"+e.Key+"|"+e.Digest
+	contradiction.Flags |= ContentConflict
+	if _, err = c.apply(ctx, out.Transaction, contradiction); err != nil {
+		return Outcome{}, err
+	}
+	switch err = c.write(ctx); {
+	case err == nil:
+		out.Transaction = c.state(first.Transaction)
+	case !errors.Is(err, ErrReplay):
+		return Outcome{}, err
+	}
+	return out, nil
+}
+
+// sameContent reports whether two reports with one key say the same.
+func sameContent(a, b *Event) bool {
+	if a.Digest != "" && a.Digest == b.Digest {
+		return true
+	}
+	return a.Kind == b.Kind && (a.At.Equal(b.At) || a.Flags.Has(ClockImplausible) && b.At.IsZero()) && equalWh(a.Register, b.Register) && same(a.Token, b.Token) &&
+		a.Reason == b.Reason && a.ReasonText == b.ReasonText && equalInt(a.Reservation, b.Reservation) &&
+		slices.EqualFunc(a.Samples, b.Samples, func(x, y Sample) bool {
+			x.At, y.At = x.At.UTC(), y.At.UTC()
+			return x == y
+		})
+}
+
+func equalInt(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// event returns the event of the entry with that key.
+func (e *Entry) event(key string) Event {
+	for i := range e.Events {
+		if e.Events[i].Key == key {
+			return e.Events[i]
+		}
+	}
+	return Event{}
+}

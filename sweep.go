@@ -1,0 +1,119 @@
+package leyden
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// sweepBatch is how many transactions one look at the clock takes up.
+const sweepBatch = 256
+
+// Sweep does what is due by the clock: remote starts expire, remote stops
+// become overdue, transactions that outlived a boot are marked for review. It
+// returns how many it decided about.
+func (l *Ledger) Sweep(ctx context.Context) (int, error) {
+	due, err := l.store.Due(ctx, l.Now(), sweepBatch)
+	if err != nil {
+		return 0, fmt.Errorf("due transactions: %w", err)
+	}
+	var errs []error
+	for i := range due {
+		if err := l.settle(ctx, &due[i]); err != nil {
+			errs = append(errs, fmt.Errorf("due transaction %d: %w", due[i].ID, err))
+		}
+	}
+	return len(due) - len(errs), errors.Join(errs...)
+}
+
+func (l *Ledger) settle(ctx context.Context, due *Transaction) error {
+	return l.atDesk(ctx, due.Station, func(d *desk) error {
+		t, err := l.current(ctx, d, due.ID)
+		if err != nil {
+			return err
+		}
+		c := l.change(d)
+		for _, e := range l.dueEvents(&t) {
+			if t, err = c.apply(ctx, t, e); err != nil {
+				return err
+			}
+		}
+		if len(c.entry.Events) == 0 {
+			return nil
+		}
+		return c.write(ctx)
+	})
+}
+
+// dueEvents returns what the clock decides about t now.
+func (l *Ledger) dueEvents(t *Transaction) []Event {
+	now := l.Now()
+	var events []Event
+	if at := expiryDue(t); !at.IsZero() && !at.After(now) {
+		events = append(events, Event{Kind: StartExpired, Key: ownKey(StartExpired, t.ID, 0)})
+	}
+	if at := l.stopDue(t); !at.IsZero() && !at.After(now) {
+		events = append(events, Event{Kind: StopOverdue, Key: ownKey(StopOverdue, t.ID, t.StopRound), Round: t.StopRound})
+		if t.Evidence.FlowAt.After(t.Evidence.StopAskedAt) {
+			events = append(events, lapsed(t))
+		}
+	}
+	if at := l.reviewDue(t); !at.IsZero() && !at.After(now) {
+		events = append(events, Event{Kind: WentStale, Key: ownKey(WentStale, t.ID, 0)})
+	}
+	return events
+}
+
+// dueAt returns when the ledger must look at t again, or zero.
+func (l *Ledger) dueAt(t *Transaction) time.Time {
+	return earliest(earliest(expiryDue(t), l.stopDue(t)), l.reviewDue(t))
+}
+
+func expiryDue(t *Transaction) time.Time {
+	if t.Status != Pending {
+		return time.Time{}
+	}
+	return t.ExpiresAt
+}
+
+func (l *Ledger) stopDue(t *Transaction) time.Time {
+	if t.Status != Stopping || t.Evidence.StopStep == StopOverdue {
+		return time.Time{}
+	}
+	return t.Evidence.StopAskedAt.Add(l.opt.StopTimeout)
+}
+
+func (l *Ledger) reviewDue(t *Transaction) time.Time {
+	v := &t.Evidence
+	running := t.Status == Active || t.Status == Stopping
+	if !running || !v.StaleAt.IsZero() || v.BootedAt.IsZero() || v.ReportedAt.After(v.BootedAt) {
+		return time.Time{}
+	}
+	return v.BootedAt.Add(l.opt.ReviewLimit)
+}
+
+// Run sweeps and flushes every second until ctx is done, and flushes a last
+// time then. report hears of what went wrong; it goes on regardless.
+func (l *Ledger) Run(ctx context.Context, report func(error)) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := l.Flush(last); err != nil {
+				report(err)
+			}
+			return
+		case <-tick.C:
+			if _, err := l.Sweep(ctx); err != nil && ctx.Err() == nil {
+				report(err)
+			}
+			if err := l.Flush(ctx); err != nil && ctx.Err() == nil {
+				report(err)
+			}
+		}
+	}
+}
