@@ -47,6 +47,10 @@ type Config struct {
 
 // An API serves all façades on one listener, and the document about them. It
 // is an [http.Handler]; register operations with [Handle] before it serves.
+//
+// It sets deadlines on the connection while it reads a body and writes a
+// reply. The [http.Server] must have a ReadHeaderTimeout and a WriteTimeout,
+// which set them anew for the next request on the same connection.
 type API struct {
 	config   Config
 	mux      *http.ServeMux
@@ -73,6 +77,7 @@ func New(c Config) *API {
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := newReply(w, r)
+	out.extendWrite()
 	defer a.finish(out, r, a.config.Now())
 	f := a.facadeOf(r.URL.Path)
 	defer a.rescue(out, r, f)

@@ -1,15 +1,13 @@
 package rest
 
 import (
-	"maps"
+	"net/http"
 	"path"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-
-	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -113,9 +111,7 @@ func (a *API) describeErrors(f *Facade, op Operation) map[string]*huma.Response 
 	if !op.Public {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
-	if op.Method != http.MethodGet && op.Method != http.MethodDelete {
-		statuses = append(statuses, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
-	}
+	statuses = append(statuses, bodyStatuses()...)
 	content := a.describeErrorBody(f)
 	responses := map[string]*huma.Response{}
 	for _, status := range statuses {
@@ -126,6 +122,11 @@ func (a *API) describeErrors(f *Facade, op Operation) map[string]*huma.Response 
 		}
 	}
 	return responses
+}
+
+// bodyStatuses are the refusals of operations that read a body.
+func bodyStatuses() []int {
+	return []int{http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
 }
 
 func (a *API) describeErrorBody(f *Facade) map[string]*huma.MediaType {
@@ -166,83 +167,6 @@ func describeStreams(described *huma.Operation, op Operation) {
 		response.Content[contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 	described.Responses[strconv.Itoa(op.Status)] = response
-}
-
-// settleParameters finishes what huma found in the types: a parameter is never
-// null, and the reply has a request id. It returns the query parameters.
-func settleParameters(op *huma.Operation) map[string]*huma.Param {
-	query := map[string]*huma.Param{}
-	for _, p := range op.Parameters {
-		if p.Schema != nil {
-			p.Schema.Nullable = false
-		}
-		if p.In == "query" {
-			query[p.Name] = p
-		}
-	}
-	success := op.Responses[strconv.Itoa(op.DefaultStatus)]
-	if success.Headers == nil {
-		success.Headers = map[string]*huma.Param{}
-	}
-	success.Headers["X-Request-ID"] = requestIDHeader()
-	return query
-}
-
-// settle mends the schemas: no array is ever null, a nullable enum has null,
-// and huma's own errors are nowhere used.
-func (a *API) settle() {
-	schemas := a.document.Components.Schemas.Map()
-	maps.DeleteFunc(schemas, func(name string, _ *huma.Schema) bool {
-		return name == "ErrorModel" || name == "ErrorDetail"
-	})
-	for _, s := range schemas {
-		settleSchema(s)
-	}
-	for _, item := range a.document.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			settleOperation(op)
-		}
-	}
-}
-
-func settleOperation(op *huma.Operation) {
-	if op == nil {
-		return
-	}
-	for _, p := range op.Parameters {
-		settleSchema(p.Schema)
-	}
-	if op.RequestBody != nil {
-		settleContent(op.RequestBody.Content)
-	}
-	for _, response := range op.Responses {
-		settleContent(response.Content)
-	}
-}
-
-func settleContent(content map[string]*huma.MediaType) {
-	for _, media := range content {
-		settleSchema(media.Schema)
-	}
-}
-
-func settleSchema(s *huma.Schema) {
-	if s == nil {
-		return
-	}
-	if s.Type == huma.TypeArray {
-		s.Nullable = false
-	}
-	if s.Nullable && len(s.Enum) > 0 && !slices.Contains(s.Enum, nil) {
-		s.Enum = append(s.Enum, nil)
-	}
-	settleSchema(s.Items)
-	for _, property := range s.Properties {
-		settleSchema(property)
-	}
-	if more, ok := s.AdditionalProperties.(*huma.Schema); ok {
-		settleSchema(more)
-	}
 }
 
 // documents is the document as it is served.

@@ -40,6 +40,8 @@ func (a *API) serveHealth() {
 	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 		return a.readiness(ctx), nil
 	})
+	responses := a.document.Paths["/readyz"].Get.Responses
+	responses["503"].Content = responses["200"].Content
 }
 
 func (a *API) readiness(ctx context.Context) *healthOutput {

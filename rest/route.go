@@ -89,7 +89,7 @@ func (rt *route) Middlewares() huma.Middlewares { return nil }
 // Handle completes the description and puts the operation on the mux.
 func (rt *route) Handle(op *huma.Operation, next func(huma.Context)) {
 	rt.described, rt.next = op, next
-	rt.query = settleParameters(op)
+	rt.query = settleOperation(op)
 	rt.api.mux.Handle(op.Method+" "+op.Path, rt)
 }
 

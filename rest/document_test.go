@@ -1,0 +1,151 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func TestDocument(t *testing.T) {
+	f := newFixture(t)
+	w := f.do("GET /openapi.json", "", "X-API-Key: ")
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("got %d %s", w.Code, w.Header().Get("Content-Type"))
+	}
+	doc, err := jsonschema.UnmarshalJSON(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := at(doc, "openapi"); got != "3.1.0" {
+		t.Errorf("openapi is %v", got)
+	}
+	if got := at(doc, "info", "version"); got != "1.2.3" {
+		t.Errorf("version is %v", got)
+	}
+	for path, methods := range map[string][]string{"/t/orders": {"get", "delete"}, "/t/orders/{id}": {"post"}, "/healthz": {"get"}, "/readyz": {"get"}} {
+		for _, method := range methods {
+			if at(doc, "paths", path, method, "operationId") == nil {
+				t.Errorf("%s %s is not in the document", method, path)
+			}
+		}
+	}
+	if at(doc, "components", "schemas", "ErrorModel") != nil {
+		t.Error("an error that is never sent is in the document")
+	}
+}
+
+func TestDocumentTellsWhatIsServed(t *testing.T) {
+	doc := parsedDocument(t, newFixture(t))
+	post := []string{"paths", "/t/orders/{id}", "post"}
+	cases := []struct {
+		path []string
+		want string
+	}{
+		{slices.Concat(post, []string{"security"}), `[{"apiKey":[]},{"oauth2":["transactions:read"]}]`},
+		{slices.Concat(post, []string{"responses", "202", "content", "application/json", "schema"}), `{"$ref":"#/components/schemas/OrderReply"}`},
+		{slices.Concat(post, []string{"responses", "400", "content", "application/json", "schema"}), `{"$ref":"#/components/schemas/ErrorBody"}`},
+		{slices.Concat(post, []string{"responses", "409", "content", "application/problem+json", "schema"}), `{"$ref":"#/components/schemas/Problem"}`},
+		{slices.Concat(post, []string{"responses", "413", "description"}), `"Request Entity Too Large"`},
+		{[]string{"paths", "/t/orders", "get", "responses", "413"}, `null`},
+		{[]string{"paths", "/t/orders", "get", "responses", "200", "content", "text/csv", "schema"}, `{"type":"string"}`},
+		{[]string{"paths", "/t/orders", "get", "responses", "200", "content", "application/json", "schema"}, `{"items":{"type":"string"},"type":"array"}`},
+		{[]string{"paths", "/healthz", "get", "security"}, `[]`},
+		{[]string{"components", "schemas", "OrderReply", "properties", "from"}, `{"format":"date-time","type":["string","null"]}`},
+		{[]string{"components", "schemas", "OrderReply", "properties", "kind"}, `{"enum":["a","b",null],"type":["string","null"]}`},
+		{[]string{"components", "schemas", "OrderReply", "additionalProperties"}, `null`},
+		{[]string{"components", "schemas", "Order", "additionalProperties"}, `false`},
+		{[]string{"components", "schemas", "OrderLine", "additionalProperties"}, `false`},
+		{[]string{"components", "schemas", "Order", "properties", "lines", "type"}, `"array"`},
+		{[]string{"components", "securitySchemes", "apiKey", "name"}, `"X-API-Key"`},
+		{[]string{"components", "securitySchemes", "oauth2", "flows", "clientCredentials", "tokenUrl"}, `"/oauth2/token"`},
+	}
+	for _, c := range cases {
+		got, err := json.Marshal(at(doc, c.path...))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: got %s, %v, want %s", strings.Join(c.path, " "), got, err, c.want)
+		}
+	}
+}
+
+// Every schema of the document is one that a JSON Schema reader takes, and
+// every reference leads somewhere.
+func TestDocumentIsReadable(t *testing.T) {
+	doc := parsedDocument(t, newFixture(t))
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("openapi.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schemas, ok := at(doc, "components", "schemas").(map[string]any)
+	if !ok || len(schemas) == 0 {
+		t.Fatal("there are no schemas")
+	}
+	for name := range schemas {
+		if _, err := c.Compile("openapi.json#/components/schemas/" + name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDocumentAsYAML(t *testing.T) {
+	w := newFixture(t).do("GET /openapi.yaml", "", "X-API-Key: ")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "openapi: 3.1.0") {
+		t.Errorf("got %d %.80s", w.Code, w.Body)
+	}
+}
+
+func parsedDocument(t *testing.T, f fixture) any {
+	t.Helper()
+	data, err := f.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// at returns what lies at a path of object keys, or nil.
+func at(v any, keys ...string) any {
+	for _, key := range keys {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = object[key]
+	}
+	return v
+}
+
+func TestPagesNeedACredentialBeyondLoopback(t *testing.T) {
+	f := newFixture(t, closed)
+	for _, path := range []string{"/docs", "/docs/rapidoc-min.js", "/openapi.json", "/openapi.yaml", "/metrics"} {
+		if w := f.do("GET "+path, "", "X-API-Key: "); w.Code != http.StatusUnauthorized || !slices.Contains(w.Header().Values("WWW-Authenticate"), `Basic realm="leyden"`) {
+			t.Errorf("%s for nobody: got %d, %v", path, w.Code, w.Header()["WWW-Authenticate"])
+		}
+		if w := f.do("GET "+path, "", "X-API-Key: reader"); w.Code != http.StatusForbidden {
+			t.Errorf("%s without chargers:read: got %d", path, w.Code)
+		}
+		if w := f.do("GET "+path, "", "X-API-Key: admin"); w.Code != http.StatusOK {
+			t.Errorf("%s for an admin: got %d %s", path, w.Code, w.Body)
+		}
+		basic := "Authorization: Basic eDphZG1pbg==" // x:admin
+		if w := f.do("GET "+path, "", "X-API-Key: ", basic); w.Code != http.StatusOK {
+			t.Errorf("%s with the key as a password: got %d %s", path, w.Code, w.Body)
+		}
+		if w := newFixture(t, opened).do("GET "+path, "", "X-API-Key: "); w.Code != http.StatusOK {
+			t.Errorf("%s on loopback: got %d %s", path, w.Code, w.Body)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if w := f.do("GET "+path, "", "X-API-Key: "); w.Code != http.StatusOK || w.Body.String() != `{"status":"ok"}` {
+			t.Errorf("%s: got %d %s", path, w.Code, fmt.Sprint(w.Body))
+		}
+	}
+}
