@@ -39,11 +39,11 @@ type call struct {
 }
 
 // A result is how a call ended: with a payload, with a CALLERROR, or with
-// something that was no answer.
+// why there is no answer.
 type result struct {
 	payload string
 	err     *Error
-	broken  error
+	lost    error
 }
 
 // Call sends req and reads the answer into res. It returns the [*Error] with
@@ -104,8 +104,8 @@ func (r result) read(action string) (string, error) {
 	if r.err != nil {
 		return "", r.err
 	}
-	if r.broken != nil {
-		return "", fmt.Errorf("answer to %s: %w", action, r.broken)
+	if r.lost != nil {
+		return "", fmt.Errorf("answer to %s: %w", action, r.lost)
 	}
 	return r.payload, nil
 }
@@ -200,7 +200,7 @@ func (c *Conn) failCalls() {
 	c.calls.closed = true
 	for _, p := range c.calls.queue {
 		select {
-		case p.done <- result{broken: ErrClosed}:
+		case p.done <- result{lost: ErrClosed}:
 		default: // it has its answer
 		}
 	}

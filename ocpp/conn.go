@@ -178,7 +178,7 @@ func (c *Conn) refuse(f Frame, msg []byte, err error) error {
 		return &CloseError{ClosePolicy, "too many broken frames in a row"}
 	}
 	if f.Type == CallResult || f.Type == CallError {
-		c.deliver(f.ID, result{broken: err})
+		c.deliver(f.ID, result{lost: err})
 	}
 	id := f.ID
 	if id == "" {

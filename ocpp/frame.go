@@ -2,10 +2,12 @@ package ocpp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -54,20 +56,23 @@ var ErrUnknownType = errors.New("unknown message type")
 // The error is [ErrUnknownType] or an [*Error] of code [FormationViolation];
 // then Type, ID and Action are set as far as they could be read.
 func ParseFrame(data []byte) (Frame, error) {
+	var f Frame
 	s := splitter{data: data}
-	if err := s.split(); err != nil {
-		return s.readable(), err
+	err := s.split()
+	typ, typeErr := s.messageType()
+	id, idErr := s.id()
+	f.Type, f.ID = typ, id
+	if typ == Call {
+		f.Action, _ = text(s.parts[2])
 	}
-	f := s.readable()
-	typ, err := s.messageType()
-	if err != nil {
+	if err = cmp.Or(err, typeErr); err != nil {
 		return f, err
 	}
-	if typ != Call && typ != CallResult && typ != CallError {
+	if typ < Call || typ > CallError {
 		return f, ErrUnknownType
 	}
-	if _, err := s.id(); err != nil {
-		return f, err
+	if idErr != nil {
+		return f, idErr
 	}
 	switch typ {
 	case Call:
@@ -208,17 +213,6 @@ func (s *splitter) end(fault string) error {
 		return Errorf(FormationViolation, "the frame is %s", fault)
 	}
 	return nil
-}
-
-// readable returns what a broken frame still tells about itself.
-func (s *splitter) readable() Frame {
-	var f Frame
-	f.Type, _ = s.messageType()
-	f.ID, _ = s.id()
-	if f.Type == Call {
-		f.Action, _ = text(s.parts[2])
-	}
-	return f
 }
 
 func (s *splitter) messageType() (MessageType, error) {
@@ -379,33 +373,37 @@ func (s *splitter) text() error {
 	if !s.next('"') {
 		return s.broken()
 	}
-	for s.pos < len(s.data) {
-		c := s.data[s.pos]
-		switch {
-		case c == '"':
-			s.pos++
+	for {
+		s.plain()
+		if s.next('"') {
 			return nil
-		case c < ' ':
+		}
+		if !s.next('\\') || !s.escape() {
 			return s.broken()
-		case c == '\\':
-			if !s.escape() {
-				return s.broken()
-			}
-		default:
-			s.pos++
 		}
 	}
-	return s.broken()
 }
 
+// plain skips the characters of a text that stand for themselves.
+func (s *splitter) plain() {
+	for i, c := range s.data[s.pos:] {
+		if c == '"' || c == '\\' || c < ' ' {
+			s.pos += i
+			return
+		}
+	}
+	s.pos = len(s.data)
+}
+
+// escape skips what follows a backslash.
 func (s *splitter) escape() bool {
-	if s.pos+1 >= len(s.data) {
+	if s.pos == len(s.data) {
 		return false
 	}
-	c := s.data[s.pos+1]
-	s.pos += 2
+	c := s.data[s.pos]
+	s.pos++
 	if c != 'u' {
-		return bytes.IndexByte([]byte(`"\/bfnrt`), c) >= 0
+		return strings.IndexByte(`"\/bfnrt`, c) >= 0
 	}
 	if len(s.data)-s.pos < 4 {
 		return false

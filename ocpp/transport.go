@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // MaxMessage is the size of the largest message that is received, in bytes
@@ -83,12 +85,21 @@ const (
 
 // A buffer is room for a message, lent to a connection only while bytes are on
 // their way.
-type buffer struct{ b []byte }
+type buffer struct {
+	b      []byte
+	header [ws.MaxHeaderSize]byte // room to read or write a header in
+}
 
 // buffers is shared by all connections, most of which are idle.
-var buffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferSize)} }}
+var buffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, bufferSize)} }}
 
 func newBuffer() *buffer { return buffers.Get().(*buffer) }
+
+// Write appends p to b and cannot fail.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.b = append(b.b, p...)
+	return len(p), nil
+}
 
 func (b *buffer) free() {
 	if cap(b.b) > largeBuffer {
