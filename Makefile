@@ -1,0 +1,39 @@
+# Leyden: what one does here. `make` alone lists it.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK    := github.com/kisielk/errcheck@v1.30.0
+# Where the OCPP JSON schemas lie, one folder a version: needed only to generate code.
+LEYDEN_SCHEMAS ?= ../shared/schemas
+export LEYDEN_SCHEMAS
+
+.PHONY: help build run test lint generate verify bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/leyden
+	go build -trimpath -o bin/leyden ./cmd/leyden
+
+run: ## serve with five simulated stations that charge
+	go run ./cmd/leyden serve --demo 5
+
+test: ## run all tests
+	go test ./...
+
+lint: ## check formatting, go vet, staticcheck and errcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go run $(ERRCHECK) -ignoretests -exclude .errcheck ./...
+
+generate: ## write ocpp/v16/*_gen.go anew from the schemas
+	go generate ./...
+
+verify: lint ## everything that CI checks: lint, generated files fresh, go.mod tidy, race detector, README commands
+	go run ./internal/gen -check
+	go mod tidy -diff
+	go test -race ./...
+	go test -run README -count=1 ./cmd/leyden -args -readme
+
+bench: build ## measure sessions per second on this machine
+	bin/leyden bench
