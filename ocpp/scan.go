@@ -10,7 +10,7 @@ import (
 // and what the schema forbids goes to Found. It allocates nothing but for texts
 // with escapes and for what is wrong.
 //
-// Broken JSON ends the scan: from then on every method returns its zero value
+// The zero Scanner is ready for [Scanner.Begin], once. Broken JSON ends the scan: from then on every method returns its zero value
 // and changes nothing, and [Scanner.End] returns the error.
 type Scanner struct {
 	Found *Violations
@@ -21,25 +21,21 @@ type Scanner struct {
 	err   *Error
 }
 
-// NewScanner returns a scanner at the start of payload that adds to v. A
-// payload of null reads as the empty object.
-func NewScanner(payload string, v *Violations) Scanner {
+// Begin puts s at the start of payload and makes it add to v, which may be nil.
+// A payload of null reads as the empty object.
+func (s *Scanner) Begin(payload string, v *Violations) {
 	if v == nil {
 		v = new(Violations)
 	}
-	s := Scanner{Found: v, src: payload}
-	switch s.peek() {
-	case '{':
-	case 'n':
-		if strings.TrimRight(s.src[s.pos:], " \t\r\n") == "null" {
-			s.src, s.pos = "{}", 0
-			break
-		}
-		fallthrough
-	default:
-		s.fail("the payload is not a JSON object")
+	s.Found, s.src = v, payload
+	if s.peek() == '{' {
+		return
 	}
-	return s
+	if strings.Trim(s.src, " \t\r\n") == "null" {
+		s.src, s.pos = "{}", 0
+		return
+	}
+	s.fail("the payload is not a JSON object")
 }
 
 // End returns the error that ended the scan, or one for text that follows the
@@ -54,16 +50,20 @@ func (s *Scanner) End() error {
 	return nil
 }
 
-// An Object is the progress of a scanner through the properties of one object.
+// An Object is the progress of a scanner through the properties of one object,
+// from its zero value on.
 type Object struct {
 	Key string // the property that Next found
 
-	seen, have uint64 // by place in the schema; have leaves out the null ones
-	extra      map[string]bool
-	state      progress
+	null  bool   // the value of Key begins like one
+	seen  uint64 // the properties so far, each with its bit
+	nulls uint64 // those of them that are null
+	extra map[string]bool
+	state progress
 }
 
-// A List is the progress of a scanner through the items of one list.
+// A List is the progress of a scanner through the items of one list, from its
+// zero value on.
 type List struct {
 	Index int // of the item that Item found
 
@@ -78,14 +78,15 @@ const (
 	after
 )
 
-// Object enters the object that comes next. Anything else is a violation, and
-// the Object that it returns then has no properties and lacks none.
-func (s *Scanner) Object() (o Object, ok bool) {
+// Object enters the object that comes next, with o as its progress. Anything
+// else is a violation, and o then has no properties and lacks none.
+func (s *Scanner) Object(o *Object) bool {
 	if s.enter('{') {
-		return Object{}, true
+		return true
 	}
 	s.mistyped("", "is not an object")
-	return Object{have: ^uint64(0), state: after}, false
+	o.seen, o.state = ^uint64(0), after
+	return false
 }
 
 // Next goes to the next property of o. It returns false at the end of o.
@@ -103,25 +104,30 @@ func (s *Scanner) Next(o *Object) bool {
 		return false
 	}
 	s.pos++
+	o.null = s.peek() == 'n'
 	return true
 }
 
-// Field reports whether the property at o.Key, whose place in the schema is i,
-// has a value to read. It has none when it is null, which reads as absent, and
-// a second one of the same name ends the scan.
-func (s *Scanner) Field(o *Object, i int) bool {
-	bit := uint64(1) << i
+// Field reports whether the property at o.Key, whose bit is bit, has a value to
+// read. It has none when it is null, which reads as absent, and a second one of
+// the same name ends the scan.
+func (s *Scanner) Field(o *Object, bit uint64) bool {
+	if o.seen&bit == 0 && !o.null {
+		o.seen |= bit
+		return true
+	}
+	return s.noField(o, bit)
+}
+
+func (s *Scanner) noField(o *Object, bit uint64) bool {
 	if o.seen&bit != 0 {
 		s.fail("the property " + clip(o.Key) + " is there twice")
 		return false
 	}
 	o.seen |= bit
-	if s.peek() == 'n' {
-		s.literal("null")
-		return false
-	}
-	o.have |= bit
-	return true
+	o.nulls |= bit
+	s.literal("null")
+	return false
 }
 
 // Extra skips and counts the property at o.Key, which is none of names (the
@@ -151,7 +157,7 @@ func (s *Scanner) Extra(o *Object, names string) {
 // Require lists the properties of o that are missing or null although required
 // has their bit; names are the schema's, separated by spaces.
 func (s *Scanner) Require(o *Object, required uint64, names string) {
-	missing := required &^ o.have
+	missing := required &^ (o.seen &^ o.nulls)
 	if missing == 0 || s.err != nil {
 		return
 	}
@@ -164,14 +170,16 @@ func (s *Scanner) Require(o *Object, required uint64, names string) {
 	}
 }
 
-// List enters the list that comes next. Anything else is a violation, and the
-// List that it returns then has no items.
-func (s *Scanner) List() (l List, ok bool) {
+// List enters the list that comes next, with l as its progress. Anything else is
+// a violation, and l then has no items.
+func (s *Scanner) List(l *List) bool {
+	l.Index = -1
 	if s.enter('[') {
-		return List{Index: -1}, true
+		return true
 	}
 	s.mistyped("", "is not a list")
-	return List{Index: -1, state: after}, false
+	l.state = after
+	return false
 }
 
 // Item goes to the next item of l. It returns false at the end of l.
@@ -260,29 +268,25 @@ func (s *Scanner) enter(open byte) bool {
 
 // advance goes to the next element of an object or a list, or past its end.
 func (s *Scanner) advance(p *progress, end byte) bool {
+	c := s.peek()
+	if c == ',' && *p == within {
+		s.pos++ // what follows is read as an element, so a comma before end is a fault
+		return true
+	}
 	if *p == after || s.err != nil {
 		return false
 	}
-	c := s.peek()
 	if c == end {
 		*p = after
 		s.pos++
 		s.depth--
 		return false
 	}
-	if *p == before {
-		*p = within
-		return true
-	}
-	if c != ',' {
+	if *p == within {
 		s.fail("there is neither a comma nor an end")
 		return false
 	}
-	s.pos++
-	if s.peek() == end {
-		s.fail("there is a comma before the end")
-		return false
-	}
+	*p = within
 	return true
 }
 
@@ -292,11 +296,13 @@ func (s *Scanner) skip() {
 	case '"':
 		s.text()
 	case '{':
-		for o, _ := s.Object(); s.Next(&o); {
+		var o Object
+		for s.Object(&o); s.Next(&o); {
 			s.skip()
 		}
 	case '[':
-		for l, _ := s.List(); s.Item(&l); {
+		var l List
+		for s.List(&l); s.Item(&l); {
 			s.skip()
 		}
 	case 't':
@@ -328,6 +334,13 @@ func (s *Scanner) literal(word string) bool {
 // peek goes past white space and returns the byte that follows, or 0 at the
 // end.
 func (s *Scanner) peek() byte {
+	if s.pos < len(s.src) && s.src[s.pos] > ' ' {
+		return s.src[s.pos]
+	}
+	return s.space()
+}
+
+func (s *Scanner) space() byte {
 	for ; s.pos < len(s.src); s.pos++ {
 		switch c := s.src[s.pos]; c {
 		case ' ', '\t', '\n', '\r':

@@ -40,6 +40,7 @@ func (s *Scanner) Number(name string) (float64, bool) {
 	return x, true
 }
 
+// integer reads an integer; exact says that n is all of it.
 func (s *Scanner) integer(name string) (n int, ok, exact bool) {
 	if !s.atNumber() {
 		s.mistyped(name, "is not an integer")
@@ -59,7 +60,7 @@ func (s *Scanner) integer(name string) (n int, ok, exact bool) {
 	case !exact:
 		s.Found.Add(name, TypeConstraint, "is not a whole number", true)
 	}
-	return n, ok, exact
+	return n, ok, ok && exact
 }
 
 func (s *Scanner) atNumber() bool {

@@ -94,7 +94,7 @@ func (v *Violations) CheckText(path, text string, least, most int) {
 		v.Add(path, PropertyConstraint, "is empty", false)
 		return
 	}
-	if utf8.RuneCountInString(text) < least {
+	if least > 1 && utf8.RuneCountInString(text) < least {
 		v.Add(path, PropertyConstraint, "is shorter than "+strconv.Itoa(least)+" characters", true)
 	}
 }

@@ -81,7 +81,7 @@ func (w *source) decodeMessage(o *object) {
 	ocpp := w.use(runtime)
 	w.line("// Decode reads payload into m, as [ocpp.Decoder] says.")
 	w.line("func (m *%s) Decode(payload string, v *%s.Violations) error {", o.name, ocpp)
-	w.line("s := %s.NewScanner(payload, v)\nm.decode(&s)\nreturn s.End()\n}\n", ocpp)
+	w.line("var s %s.Scanner\ns.Begin(payload, v)\nm.decode(&s)\nreturn s.End()\n}\n", ocpp)
 }
 
 // decode writes the method that reads one object and reports whether it was
@@ -94,14 +94,14 @@ func (w *source) decode(o *object) {
 		w.line("const names = %q", names)
 	}
 	w.line("%s", o.clear())
-	w.line("o, ok := s.Object()\nfor s.Next(&o) {")
+	w.line("var o %s.Object\nok := s.Object(&o)\nfor s.Next(&o) {", w.use(runtime))
 	if len(o.fields) == 0 {
 		w.line("s.Extra(&o, \"\")\n}\nreturn ok\n}\n")
 		return
 	}
 	w.line("switch o.Key {")
 	for i, f := range o.fields {
-		w.line("case %q:\nif s.Field(&o, %d) {", f.json, i)
+		w.line("case %q:\nif s.Field(&o, 1<<%d) {", f.json, i)
 		w.decodeField(f)
 		w.line("}")
 	}
@@ -224,11 +224,11 @@ func (w *source) decodeCall(f *field, name string) string {
 
 func (w *source) decodeList(f *field) {
 	bounded := f.minItems > 0 || f.maxItems < math.MaxInt
-	entered := "_"
+	w.line("var l %s.List", w.use(runtime))
 	if bounded {
-		entered = "ok"
+		w.body.WriteString("ok := ")
 	}
-	w.line("l, %s := s.List()\nfor s.Item(&l) {", entered)
+	w.line("s.List(&l)\nfor s.Item(&l) {")
 	if f.item.kind == record {
 		w.line("mark := len(s.Found.List)")
 		w.line("m.%s = %s.Grow(m.%s)", f.name, w.use(runtime), f.name)

@@ -14,11 +14,12 @@ type Authorize struct {
 func (m *Authorize) decode(s *ocpp.Scanner) bool {
 	const names = "idTag"
 	*m = Authorize{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "idTag":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.IDTag, _ = s.Text("idTag", 1, 20)
 			}
 		default:
@@ -47,7 +48,8 @@ func (*Authorize) Action() string { return "Authorize" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *Authorize) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -60,11 +62,12 @@ type AuthorizeResponse struct {
 func (m *AuthorizeResponse) decode(s *ocpp.Scanner) bool {
 	const names = "idTagInfo"
 	*m = AuthorizeResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "idTagInfo":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
 				m.IDTagInfo.decode(s)
 				s.Found.Under(mark, "idTagInfo")
@@ -96,7 +99,8 @@ func (m *AuthorizeResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *AuthorizeResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -25,43 +25,44 @@ type BootNotification struct {
 func (m *BootNotification) decode(s *ocpp.Scanner) bool {
 	const names = "chargePointVendor chargePointModel chargePointSerialNumber chargeBoxSerialNumber firmwareVersion iccid imsi meterType meterSerialNumber"
 	*m = BootNotification{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "chargePointVendor":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ChargePointVendor, _ = s.Text("chargePointVendor", 0, 20)
 			}
 		case "chargePointModel":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ChargePointModel, _ = s.Text("chargePointModel", 0, 20)
 			}
 		case "chargePointSerialNumber":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.ChargePointSerialNumber.Value, m.ChargePointSerialNumber.Set = s.Text("chargePointSerialNumber", 0, 25)
 			}
 		case "chargeBoxSerialNumber":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.ChargeBoxSerialNumber.Value, m.ChargeBoxSerialNumber.Set = s.Text("chargeBoxSerialNumber", 0, 25)
 			}
 		case "firmwareVersion":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.FirmwareVersion.Value, m.FirmwareVersion.Set = s.Text("firmwareVersion", 0, 50)
 			}
 		case "iccid":
-			if s.Field(&o, 5) {
+			if s.Field(&o, 1<<5) {
 				m.ICCID.Value, m.ICCID.Set = s.Text("iccid", 0, 20)
 			}
 		case "imsi":
-			if s.Field(&o, 6) {
+			if s.Field(&o, 1<<6) {
 				m.IMSI.Value, m.IMSI.Set = s.Text("imsi", 0, 20)
 			}
 		case "meterType":
-			if s.Field(&o, 7) {
+			if s.Field(&o, 1<<7) {
 				m.MeterType.Value, m.MeterType.Set = s.Text("meterType", 0, 25)
 			}
 		case "meterSerialNumber":
-			if s.Field(&o, 8) {
+			if s.Field(&o, 1<<8) {
 				m.MeterSerialNumber.Value, m.MeterSerialNumber.Set = s.Text("meterSerialNumber", 0, 25)
 			}
 		default:
@@ -142,7 +143,8 @@ func (*BootNotification) Action() string { return "BootNotification" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *BootNotification) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -157,19 +159,20 @@ type BootNotificationResponse struct {
 func (m *BootNotificationResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status currentTime interval"
 	*m = BootNotificationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeRegistrationStatus(s, "status")
 			}
 		case "currentTime":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.CurrentTime, _ = s.Time("currentTime")
 			}
 		case "interval":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Interval, _ = s.Int("interval")
 			}
 		default:
@@ -202,7 +205,8 @@ func (m *BootNotificationResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *BootNotificationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -14,11 +14,12 @@ type CancelReservation struct {
 func (m *CancelReservation) decode(s *ocpp.Scanner) bool {
 	const names = "reservationId"
 	*m = CancelReservation{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "reservationId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ReservationID, _ = s.Int("reservationId")
 			}
 		default:
@@ -45,7 +46,8 @@ func (*CancelReservation) Action() string { return "CancelReservation" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *CancelReservation) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -58,11 +60,12 @@ type CancelReservationResponse struct {
 func (m *CancelReservationResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = CancelReservationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -90,7 +93,8 @@ func (m *CancelReservationResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *CancelReservationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -19,23 +19,24 @@ type CertificateHashData struct {
 func (m *CertificateHashData) decode(s *ocpp.Scanner) bool {
 	const names = "hashAlgorithm issuerNameHash issuerKeyHash serialNumber"
 	*m = CertificateHashData{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "hashAlgorithm":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.HashAlgorithm, _ = decodeHashAlgorithm(s, "hashAlgorithm")
 			}
 		case "issuerNameHash":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.IssuerNameHash, _ = s.Text("issuerNameHash", 0, 128)
 			}
 		case "issuerKeyHash":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.IssuerKeyHash, _ = s.Text("issuerKeyHash", 0, 128)
 			}
 		case "serialNumber":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.SerialNumber, _ = s.Text("serialNumber", 0, 40)
 			}
 		default:

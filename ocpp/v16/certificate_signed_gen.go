@@ -14,11 +14,12 @@ type CertificateSigned struct {
 func (m *CertificateSigned) decode(s *ocpp.Scanner) bool {
 	const names = "certificateChain"
 	*m = CertificateSigned{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "certificateChain":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.CertificateChain, _ = s.Text("certificateChain", 0, 10000)
 			}
 		default:
@@ -47,7 +48,8 @@ func (*CertificateSigned) Action() string { return "CertificateSigned" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *CertificateSigned) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -60,11 +62,12 @@ type CertificateSignedResponse struct {
 func (m *CertificateSignedResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = CertificateSignedResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -92,7 +95,8 @@ func (m *CertificateSignedResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *CertificateSignedResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

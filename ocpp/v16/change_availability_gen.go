@@ -17,15 +17,16 @@ type ChangeAvailability struct {
 func (m *ChangeAvailability) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId type"
 	*m = ChangeAvailability{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "type":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Type, _ = decodeAvailabilityType(s, "type")
 			}
 		default:
@@ -59,7 +60,8 @@ func (*ChangeAvailability) Action() string { return "ChangeAvailability" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ChangeAvailability) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -72,11 +74,12 @@ type ChangeAvailabilityResponse struct {
 func (m *ChangeAvailabilityResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ChangeAvailabilityResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeAvailabilityStatus(s, "status")
 			}
 		default:
@@ -104,7 +107,8 @@ func (m *ChangeAvailabilityResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ChangeAvailabilityResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -17,15 +17,16 @@ type ChangeConfiguration struct {
 func (m *ChangeConfiguration) decode(s *ocpp.Scanner) bool {
 	const names = "key value"
 	*m = ChangeConfiguration{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "key":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Key, _ = s.Text("key", 0, 50)
 			}
 		case "value":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Value, _ = s.Text("value", 0, 500)
 			}
 		default:
@@ -57,7 +58,8 @@ func (*ChangeConfiguration) Action() string { return "ChangeConfiguration" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ChangeConfiguration) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -70,11 +72,12 @@ type ChangeConfigurationResponse struct {
 func (m *ChangeConfigurationResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ChangeConfigurationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeConfigurationStatus(s, "status")
 			}
 		default:
@@ -102,7 +105,8 @@ func (m *ChangeConfigurationResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ChangeConfigurationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

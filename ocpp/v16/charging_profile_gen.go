@@ -31,43 +31,44 @@ func (m *ChargingProfile) reset() {
 func (m *ChargingProfile) decode(s *ocpp.Scanner) bool {
 	const names = "chargingProfileId transactionId stackLevel chargingProfilePurpose chargingProfileKind recurrencyKind validFrom validTo chargingSchedule"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "chargingProfileId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ChargingProfileID, _ = s.Int("chargingProfileId")
 			}
 		case "transactionId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.TransactionID.Value, m.TransactionID.Set = s.Int("transactionId")
 			}
 		case "stackLevel":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.StackLevel, _ = s.Int("stackLevel")
 			}
 		case "chargingProfilePurpose":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.ChargingProfilePurpose, _ = decodeChargingProfilePurpose(s, "chargingProfilePurpose")
 			}
 		case "chargingProfileKind":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.ChargingProfileKind, _ = decodeChargingProfileKind(s, "chargingProfileKind")
 			}
 		case "recurrencyKind":
-			if s.Field(&o, 5) {
+			if s.Field(&o, 1<<5) {
 				m.RecurrencyKind.Value, m.RecurrencyKind.Set = decodeRecurrencyKind(s, "recurrencyKind")
 			}
 		case "validFrom":
-			if s.Field(&o, 6) {
+			if s.Field(&o, 1<<6) {
 				m.ValidFrom.Value, m.ValidFrom.Set = s.Time("validFrom")
 			}
 		case "validTo":
-			if s.Field(&o, 7) {
+			if s.Field(&o, 1<<7) {
 				m.ValidTo.Value, m.ValidTo.Set = s.Time("validTo")
 			}
 		case "chargingSchedule":
-			if s.Field(&o, 8) {
+			if s.Field(&o, 1<<8) {
 				mark := len(s.Found.List)
 				m.ChargingSchedule.decode(s)
 				s.Found.Under(mark, "chargingSchedule")

@@ -26,25 +26,27 @@ func (m *ChargingSchedule) reset() {
 func (m *ChargingSchedule) decode(s *ocpp.Scanner) bool {
 	const names = "duration startSchedule chargingRateUnit chargingSchedulePeriod minChargingRate"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "duration":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Duration.Value, m.Duration.Set = s.Int("duration")
 			}
 		case "startSchedule":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.StartSchedule.Value, m.StartSchedule.Set = s.Time("startSchedule")
 			}
 		case "chargingRateUnit":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.ChargingRateUnit, _ = decodeChargingRateUnit(s, "chargingRateUnit")
 			}
 		case "chargingSchedulePeriod":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.ChargingSchedulePeriod = ocpp.Grow(m.ChargingSchedulePeriod)
@@ -54,7 +56,7 @@ func (m *ChargingSchedule) decode(s *ocpp.Scanner) bool {
 				s.Found.Under(mark, "chargingSchedulePeriod")
 			}
 		case "minChargingRate":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				if x, ok := s.Number("minChargingRate"); ok {
 					s.Found.CheckNumber("minChargingRate", x, math.Inf(-1), math.Inf(1))
 					s.Found.CheckStep("minChargingRate", x, 10)

@@ -18,15 +18,16 @@ type ChargingSchedulePeriod struct {
 func (m *ChargingSchedulePeriod) decode(s *ocpp.Scanner) bool {
 	const names = "startPeriod limit numberPhases"
 	*m = ChargingSchedulePeriod{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "startPeriod":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.StartPeriod, _ = s.Int("startPeriod")
 			}
 		case "limit":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				if x, ok := s.Number("limit"); ok {
 					s.Found.CheckNumber("limit", x, math.Inf(-1), math.Inf(1))
 					s.Found.CheckStep("limit", x, 10)
@@ -34,7 +35,7 @@ func (m *ChargingSchedulePeriod) decode(s *ocpp.Scanner) bool {
 				}
 			}
 		case "numberPhases":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.NumberPhases.Value, m.NumberPhases.Set = s.Int("numberPhases")
 			}
 		default:

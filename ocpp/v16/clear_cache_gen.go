@@ -11,7 +11,8 @@ type ClearCache struct{}
 
 func (m *ClearCache) decode(s *ocpp.Scanner) bool {
 	*m = ClearCache{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -31,7 +32,8 @@ func (*ClearCache) Action() string { return "ClearCache" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ClearCache) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -44,11 +46,12 @@ type ClearCacheResponse struct {
 func (m *ClearCacheResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ClearCacheResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -76,7 +79,8 @@ func (m *ClearCacheResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ClearCacheResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -19,23 +19,24 @@ type ClearChargingProfile struct {
 func (m *ClearChargingProfile) decode(s *ocpp.Scanner) bool {
 	const names = "id connectorId chargingProfilePurpose stackLevel"
 	*m = ClearChargingProfile{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "id":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ID.Value, m.ID.Set = s.Int("id")
 			}
 		case "connectorId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ConnectorID.Value, m.ConnectorID.Set = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "chargingProfilePurpose":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.ChargingProfilePurpose.Value, m.ChargingProfilePurpose.Set = decodeChargingProfilePurpose(s, "chargingProfilePurpose")
 			}
 		case "stackLevel":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.StackLevel.Value, m.StackLevel.Set = s.Int("stackLevel")
 			}
 		default:
@@ -84,7 +85,8 @@ func (*ClearChargingProfile) Action() string { return "ClearChargingProfile" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ClearChargingProfile) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -97,11 +99,12 @@ type ClearChargingProfileResponse struct {
 func (m *ClearChargingProfileResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ClearChargingProfileResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeClearChargingProfileStatus(s, "status")
 			}
 		default:
@@ -129,7 +132,8 @@ func (m *ClearChargingProfileResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ClearChargingProfileResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

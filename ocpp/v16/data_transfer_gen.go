@@ -18,19 +18,20 @@ type DataTransfer struct {
 func (m *DataTransfer) decode(s *ocpp.Scanner) bool {
 	const names = "vendorId messageId data"
 	*m = DataTransfer{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "vendorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.VendorID, _ = s.Text("vendorId", 0, 255)
 			}
 		case "messageId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.MessageID.Value, m.MessageID.Set = s.Text("messageId", 0, 50)
 			}
 		case "data":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Data.Value, m.Data.Set = s.Text("data", 0, math.MaxInt)
 			}
 		default:
@@ -70,7 +71,8 @@ func (*DataTransfer) Action() string { return "DataTransfer" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *DataTransfer) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -84,15 +86,16 @@ type DataTransferResponse struct {
 func (m *DataTransferResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status data"
 	*m = DataTransferResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeDataTransferStatus(s, "status")
 			}
 		case "data":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Data.Value, m.Data.Set = s.Text("data", 0, math.MaxInt)
 			}
 		default:
@@ -124,7 +127,8 @@ func (m *DataTransferResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *DataTransferResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

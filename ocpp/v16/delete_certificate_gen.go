@@ -16,11 +16,12 @@ type DeleteCertificate struct {
 func (m *DeleteCertificate) decode(s *ocpp.Scanner) bool {
 	const names = "certificateHashData"
 	*m = DeleteCertificate{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "certificateHashData":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
 				m.CertificateHashData.decode(s)
 				s.Found.Under(mark, "certificateHashData")
@@ -55,7 +56,8 @@ func (*DeleteCertificate) Action() string { return "DeleteCertificate" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *DeleteCertificate) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -68,11 +70,12 @@ type DeleteCertificateResponse struct {
 func (m *DeleteCertificateResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = DeleteCertificateResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeDeleteCertificateStatus(s, "status")
 			}
 		default:
@@ -100,7 +103,8 @@ func (m *DeleteCertificateResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *DeleteCertificateResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -16,11 +16,12 @@ type DiagnosticsStatusNotification struct {
 func (m *DiagnosticsStatusNotification) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = DiagnosticsStatusNotification{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeDiagnosticsStatus(s, "status")
 			}
 		default:
@@ -51,7 +52,8 @@ func (*DiagnosticsStatusNotification) Action() string { return "DiagnosticsStatu
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *DiagnosticsStatusNotification) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -61,7 +63,8 @@ type DiagnosticsStatusNotificationResponse struct{}
 
 func (m *DiagnosticsStatusNotificationResponse) decode(s *ocpp.Scanner) bool {
 	*m = DiagnosticsStatusNotificationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -78,7 +81,8 @@ func (*DiagnosticsStatusNotificationResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *DiagnosticsStatusNotificationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -17,15 +17,16 @@ type ExtendedTriggerMessage struct {
 func (m *ExtendedTriggerMessage) decode(s *ocpp.Scanner) bool {
 	const names = "requestedMessage connectorId"
 	*m = ExtendedTriggerMessage{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "requestedMessage":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.RequestedMessage, _ = decodeExtendedMessageTrigger(s, "requestedMessage")
 			}
 		case "connectorId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ConnectorID.Value, m.ConnectorID.Set = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		default:
@@ -63,7 +64,8 @@ func (*ExtendedTriggerMessage) Action() string { return "ExtendedTriggerMessage"
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ExtendedTriggerMessage) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -76,11 +78,12 @@ type ExtendedTriggerMessageResponse struct {
 func (m *ExtendedTriggerMessageResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ExtendedTriggerMessageResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeTriggerMessageStatus(s, "status")
 			}
 		default:
@@ -108,7 +111,8 @@ func (m *ExtendedTriggerMessageResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ExtendedTriggerMessageResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

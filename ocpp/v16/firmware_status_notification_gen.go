@@ -16,11 +16,12 @@ type FirmwareStatusNotification struct {
 func (m *FirmwareStatusNotification) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = FirmwareStatusNotification{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeFirmwareStatus(s, "status")
 			}
 		default:
@@ -51,7 +52,8 @@ func (*FirmwareStatusNotification) Action() string { return "FirmwareStatusNotif
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *FirmwareStatusNotification) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -61,7 +63,8 @@ type FirmwareStatusNotificationResponse struct{}
 
 func (m *FirmwareStatusNotificationResponse) decode(s *ocpp.Scanner) bool {
 	*m = FirmwareStatusNotificationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -78,7 +81,8 @@ func (*FirmwareStatusNotificationResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *FirmwareStatusNotificationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -19,19 +19,20 @@ type GetCompositeSchedule struct {
 func (m *GetCompositeSchedule) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId duration chargingRateUnit"
 	*m = GetCompositeSchedule{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "duration":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Duration, _ = s.Int("duration")
 			}
 		case "chargingRateUnit":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.ChargingRateUnit.Value, m.ChargingRateUnit.Set = decodeChargingRateUnit(s, "chargingRateUnit")
 			}
 		default:
@@ -71,7 +72,8 @@ func (*GetCompositeSchedule) Action() string { return "GetCompositeSchedule" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetCompositeSchedule) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -93,23 +95,24 @@ func (m *GetCompositeScheduleResponse) reset() {
 func (m *GetCompositeScheduleResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status connectorId scheduleStart chargingSchedule"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		case "connectorId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ConnectorID.Value, m.ConnectorID.Set = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "scheduleStart":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.ScheduleStart.Value, m.ScheduleStart.Set = s.Time("scheduleStart")
 			}
 		case "chargingSchedule":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				mark := len(s.Found.List)
 				m.ChargingSchedule.Set = m.ChargingSchedule.Value.decode(s)
 				s.Found.Under(mark, "chargingSchedule")
@@ -162,7 +165,8 @@ func (m *GetCompositeScheduleResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetCompositeScheduleResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

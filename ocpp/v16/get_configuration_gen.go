@@ -21,13 +21,15 @@ func (m *GetConfiguration) reset() {
 func (m *GetConfiguration) decode(s *ocpp.Scanner) bool {
 	const names = "key"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "key":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					item, _ := s.Text("", 0, 50)
@@ -75,7 +77,8 @@ func (*GetConfiguration) Action() string { return "GetConfiguration" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetConfiguration) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -94,13 +97,15 @@ func (m *GetConfigurationResponse) reset() {
 func (m *GetConfigurationResponse) decode(s *ocpp.Scanner) bool {
 	const names = "configurationKey unknownKey"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "configurationKey":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.ConfigurationKey = ocpp.Grow(m.ConfigurationKey)
@@ -110,9 +115,10 @@ func (m *GetConfigurationResponse) decode(s *ocpp.Scanner) bool {
 				s.Found.Under(mark, "configurationKey")
 			}
 		case "unknownKey":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					item, _ := s.Text("", 0, 50)
@@ -174,7 +180,8 @@ func (m *GetConfigurationResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetConfigurationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -189,19 +196,20 @@ type ConfigurationKey struct {
 func (m *ConfigurationKey) decode(s *ocpp.Scanner) bool {
 	const names = "key readonly value"
 	*m = ConfigurationKey{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "key":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Key, _ = s.Text("key", 0, 50)
 			}
 		case "readonly":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Readonly, _ = s.Bool("readonly")
 			}
 		case "value":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Value.Value, m.Value.Set = s.Text("value", 0, 500)
 			}
 		default:

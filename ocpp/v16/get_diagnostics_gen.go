@@ -21,27 +21,28 @@ type GetDiagnostics struct {
 func (m *GetDiagnostics) decode(s *ocpp.Scanner) bool {
 	const names = "location retries retryInterval startTime stopTime"
 	*m = GetDiagnostics{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "location":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Location, _ = s.Text("location", 0, math.MaxInt)
 			}
 		case "retries":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Retries.Value, m.Retries.Set = s.Int("retries")
 			}
 		case "retryInterval":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.RetryInterval.Value, m.RetryInterval.Set = s.Int("retryInterval")
 			}
 		case "startTime":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.StartTime.Value, m.StartTime.Set = s.Time("startTime")
 			}
 		case "stopTime":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.StopTime.Value, m.StopTime.Set = s.Time("stopTime")
 			}
 		default:
@@ -91,7 +92,8 @@ func (*GetDiagnostics) Action() string { return "GetDiagnostics" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetDiagnostics) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -104,11 +106,12 @@ type GetDiagnosticsResponse struct {
 func (m *GetDiagnosticsResponse) decode(s *ocpp.Scanner) bool {
 	const names = "fileName"
 	*m = GetDiagnosticsResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "fileName":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.FileName.Value, m.FileName.Set = s.Text("fileName", 0, 255)
 			}
 		default:
@@ -137,7 +140,8 @@ func (m *GetDiagnosticsResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetDiagnosticsResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -16,11 +16,12 @@ type GetInstalledCertificateIds struct {
 func (m *GetInstalledCertificateIds) decode(s *ocpp.Scanner) bool {
 	const names = "certificateType"
 	*m = GetInstalledCertificateIds{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "certificateType":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.CertificateType, _ = decodeCertificateUse(s, "certificateType")
 			}
 		default:
@@ -51,7 +52,8 @@ func (*GetInstalledCertificateIds) Action() string { return "GetInstalledCertifi
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetInstalledCertificateIds) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -70,13 +72,15 @@ func (m *GetInstalledCertificateIdsResponse) reset() {
 func (m *GetInstalledCertificateIdsResponse) decode(s *ocpp.Scanner) bool {
 	const names = "certificateHashData status"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "certificateHashData":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
-				l, ok := s.List()
+				var l ocpp.List
+				ok := s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.CertificateHashData = ocpp.Grow(m.CertificateHashData)
@@ -89,7 +93,7 @@ func (m *GetInstalledCertificateIdsResponse) decode(s *ocpp.Scanner) bool {
 				s.Found.Under(mark, "certificateHashData")
 			}
 		case "status":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Status, _ = decodeInstalledCertificateStatus(s, "status")
 			}
 		default:
@@ -135,7 +139,8 @@ func (m *GetInstalledCertificateIdsResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetInstalledCertificateIdsResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

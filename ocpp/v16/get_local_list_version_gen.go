@@ -11,7 +11,8 @@ type GetLocalListVersion struct{}
 
 func (m *GetLocalListVersion) decode(s *ocpp.Scanner) bool {
 	*m = GetLocalListVersion{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -31,7 +32,8 @@ func (*GetLocalListVersion) Action() string { return "GetLocalListVersion" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetLocalListVersion) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -44,11 +46,12 @@ type GetLocalListVersionResponse struct {
 func (m *GetLocalListVersionResponse) decode(s *ocpp.Scanner) bool {
 	const names = "listVersion"
 	*m = GetLocalListVersionResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "listVersion":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ListVersion, _ = s.Int("listVersion")
 			}
 		default:
@@ -72,7 +75,8 @@ func (*GetLocalListVersionResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetLocalListVersionResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

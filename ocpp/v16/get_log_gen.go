@@ -21,29 +21,30 @@ type GetLog struct {
 func (m *GetLog) decode(s *ocpp.Scanner) bool {
 	const names = "log logType requestId retries retryInterval"
 	*m = GetLog{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "log":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
 				m.Log.decode(s)
 				s.Found.Under(mark, "log")
 			}
 		case "logType":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.LogType, _ = decodeLogType(s, "logType")
 			}
 		case "requestId":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.RequestID, _ = s.Int("requestId")
 			}
 		case "retries":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.Retries.Value, m.Retries.Set = s.Int("retries")
 			}
 		case "retryInterval":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.RetryInterval.Value, m.RetryInterval.Set = s.Int("retryInterval")
 			}
 		default:
@@ -91,7 +92,8 @@ func (*GetLog) Action() string { return "GetLog" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetLog) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -105,15 +107,16 @@ type GetLogResponse struct {
 func (m *GetLogResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status filename"
 	*m = GetLogResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeLogStatus(s, "status")
 			}
 		case "filename":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Filename.Value, m.Filename.Set = s.Text("filename", 0, 255)
 			}
 		default:
@@ -148,7 +151,8 @@ func (m *GetLogResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *GetLogResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -163,19 +167,20 @@ type LogParameters struct {
 func (m *LogParameters) decode(s *ocpp.Scanner) bool {
 	const names = "remoteLocation oldestTimestamp latestTimestamp"
 	*m = LogParameters{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "remoteLocation":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.RemoteLocation, _ = s.Text("remoteLocation", 0, 512)
 			}
 		case "oldestTimestamp":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.OldestTimestamp.Value, m.OldestTimestamp.Set = s.Time("oldestTimestamp")
 			}
 		case "latestTimestamp":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.LatestTimestamp.Value, m.LatestTimestamp.Set = s.Time("latestTimestamp")
 			}
 		default:

@@ -13,7 +13,8 @@ type Heartbeat struct{}
 
 func (m *Heartbeat) decode(s *ocpp.Scanner) bool {
 	*m = Heartbeat{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -33,7 +34,8 @@ func (*Heartbeat) Action() string { return "Heartbeat" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *Heartbeat) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -46,11 +48,12 @@ type HeartbeatResponse struct {
 func (m *HeartbeatResponse) decode(s *ocpp.Scanner) bool {
 	const names = "currentTime"
 	*m = HeartbeatResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "currentTime":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.CurrentTime, _ = s.Time("currentTime")
 			}
 		default:
@@ -76,7 +79,8 @@ func (m *HeartbeatResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *HeartbeatResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

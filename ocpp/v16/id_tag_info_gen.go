@@ -19,19 +19,20 @@ type IDTagInfo struct {
 func (m *IDTagInfo) decode(s *ocpp.Scanner) bool {
 	const names = "expiryDate parentIdTag status"
 	*m = IDTagInfo{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "expiryDate":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ExpiryDate.Value, m.ExpiryDate.Set = s.Time("expiryDate")
 			}
 		case "parentIdTag":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ParentIDTag.Value, m.ParentIDTag.Set = s.Text("parentIdTag", 0, 20)
 			}
 		case "status":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Status, _ = decodeAuthorizationStatus(s, "status")
 			}
 		default:

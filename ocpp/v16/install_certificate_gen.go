@@ -17,15 +17,16 @@ type InstallCertificate struct {
 func (m *InstallCertificate) decode(s *ocpp.Scanner) bool {
 	const names = "certificateType certificate"
 	*m = InstallCertificate{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "certificateType":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.CertificateType, _ = decodeCertificateUse(s, "certificateType")
 			}
 		case "certificate":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Certificate, _ = s.Text("certificate", 0, 5500)
 			}
 		default:
@@ -59,7 +60,8 @@ func (*InstallCertificate) Action() string { return "InstallCertificate" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *InstallCertificate) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -72,11 +74,12 @@ type InstallCertificateResponse struct {
 func (m *InstallCertificateResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = InstallCertificateResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeInstallCertificateStatus(s, "status")
 			}
 		default:
@@ -104,7 +107,8 @@ func (m *InstallCertificateResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *InstallCertificateResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

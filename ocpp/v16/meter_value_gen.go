@@ -22,17 +22,19 @@ func (m *MeterValue) reset() {
 func (m *MeterValue) decode(s *ocpp.Scanner) bool {
 	const names = "timestamp sampledValue"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "timestamp":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Timestamp, _ = s.Time("timestamp")
 			}
 		case "sampledValue":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.SampledValue = ocpp.Grow(m.SampledValue)

@@ -23,21 +23,23 @@ func (m *MeterValues) reset() {
 func (m *MeterValues) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId transactionId meterValue"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "transactionId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.TransactionID.Value, m.TransactionID.Set = s.Int("transactionId")
 			}
 		case "meterValue":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.MeterValue = ocpp.Grow(m.MeterValue)
@@ -91,7 +93,8 @@ func (*MeterValues) Action() string { return "MeterValues" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *MeterValues) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -101,7 +104,8 @@ type MeterValuesResponse struct{}
 
 func (m *MeterValuesResponse) decode(s *ocpp.Scanner) bool {
 	*m = MeterValuesResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -118,7 +122,8 @@ func (*MeterValuesResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *MeterValuesResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -24,19 +24,20 @@ func (m *RemoteStartTransaction) reset() {
 func (m *RemoteStartTransaction) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId idTag chargingProfile"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID.Value, m.ConnectorID.Set = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "idTag":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.IDTag, _ = s.Text("idTag", 0, 20)
 			}
 		case "chargingProfile":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				mark := len(s.Found.List)
 				m.ChargingProfile.Set = m.ChargingProfile.Value.decode(s)
 				s.Found.Under(mark, "chargingProfile")
@@ -83,7 +84,8 @@ func (*RemoteStartTransaction) Action() string { return "RemoteStartTransaction"
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *RemoteStartTransaction) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -96,11 +98,12 @@ type RemoteStartTransactionResponse struct {
 func (m *RemoteStartTransactionResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = RemoteStartTransactionResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -128,7 +131,8 @@ func (m *RemoteStartTransactionResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *RemoteStartTransactionResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -14,11 +14,12 @@ type RemoteStopTransaction struct {
 func (m *RemoteStopTransaction) decode(s *ocpp.Scanner) bool {
 	const names = "transactionId"
 	*m = RemoteStopTransaction{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "transactionId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.TransactionID, _ = s.Int("transactionId")
 			}
 		default:
@@ -45,7 +46,8 @@ func (*RemoteStopTransaction) Action() string { return "RemoteStopTransaction" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *RemoteStopTransaction) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -58,11 +60,12 @@ type RemoteStopTransactionResponse struct {
 func (m *RemoteStopTransactionResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = RemoteStopTransactionResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -90,7 +93,8 @@ func (m *RemoteStopTransactionResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *RemoteStopTransactionResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -21,27 +21,28 @@ type ReserveNow struct {
 func (m *ReserveNow) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId expiryDate idTag parentIdTag reservationId"
 	*m = ReserveNow{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "expiryDate":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ExpiryDate, _ = s.Time("expiryDate")
 			}
 		case "idTag":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.IDTag, _ = s.Text("idTag", 0, 20)
 			}
 		case "parentIdTag":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.ParentIDTag.Value, m.ParentIDTag.Set = s.Text("parentIdTag", 0, 20)
 			}
 		case "reservationId":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.ReservationID, _ = s.Int("reservationId")
 			}
 		default:
@@ -85,7 +86,8 @@ func (*ReserveNow) Action() string { return "ReserveNow" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ReserveNow) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -98,11 +100,12 @@ type ReserveNowResponse struct {
 func (m *ReserveNowResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ReserveNowResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeReservationStatus(s, "status")
 			}
 		default:
@@ -130,7 +133,8 @@ func (m *ReserveNowResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ReserveNowResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -16,11 +16,12 @@ type Reset struct {
 func (m *Reset) decode(s *ocpp.Scanner) bool {
 	const names = "type"
 	*m = Reset{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "type":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Type, _ = decodeResetType(s, "type")
 			}
 		default:
@@ -51,7 +52,8 @@ func (*Reset) Action() string { return "Reset" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *Reset) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -64,11 +66,12 @@ type ResetResponse struct {
 func (m *ResetResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = ResetResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -96,7 +99,8 @@ func (m *ResetResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *ResetResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

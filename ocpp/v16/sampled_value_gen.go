@@ -22,35 +22,36 @@ type SampledValue struct {
 func (m *SampledValue) decode(s *ocpp.Scanner) bool {
 	const names = "value context format measurand phase location unit"
 	*m = SampledValue{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "value":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Value, _ = s.TextOrNumber("value")
 			}
 		case "context":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Context.Value, m.Context.Set = decodeReadingContext(s, "context")
 			}
 		case "format":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Format.Value, m.Format.Set = decodeValueFormat(s, "format")
 			}
 		case "measurand":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.Measurand.Value, m.Measurand.Set = decodeMeasurand(s, "measurand")
 			}
 		case "phase":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.Phase.Value, m.Phase.Set = decodePhase(s, "phase")
 			}
 		case "location":
-			if s.Field(&o, 5) {
+			if s.Field(&o, 1<<5) {
 				m.Location.Value, m.Location.Set = decodeLocation(s, "location")
 			}
 		case "unit":
-			if s.Field(&o, 6) {
+			if s.Field(&o, 1<<6) {
 				m.Unit.Value, m.Unit.Set = decodeUnit(s, "unit")
 			}
 		default:

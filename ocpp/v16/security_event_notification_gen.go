@@ -18,19 +18,20 @@ type SecurityEventNotification struct {
 func (m *SecurityEventNotification) decode(s *ocpp.Scanner) bool {
 	const names = "type timestamp techInfo"
 	*m = SecurityEventNotification{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "type":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Type, _ = s.Text("type", 0, 50)
 			}
 		case "timestamp":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Timestamp, _ = s.Time("timestamp")
 			}
 		case "techInfo":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.TechInfo.Value, m.TechInfo.Set = s.Text("techInfo", 0, 255)
 			}
 		default:
@@ -69,7 +70,8 @@ func (*SecurityEventNotification) Action() string { return "SecurityEventNotific
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SecurityEventNotification) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -79,7 +81,8 @@ type SecurityEventNotificationResponse struct{}
 
 func (m *SecurityEventNotificationResponse) decode(s *ocpp.Scanner) bool {
 	*m = SecurityEventNotificationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -96,7 +99,8 @@ func (*SecurityEventNotificationResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SecurityEventNotificationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

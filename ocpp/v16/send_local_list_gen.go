@@ -23,17 +23,19 @@ func (m *SendLocalList) reset() {
 func (m *SendLocalList) decode(s *ocpp.Scanner) bool {
 	const names = "listVersion localAuthorizationList updateType"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "listVersion":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ListVersion, _ = s.Int("listVersion")
 			}
 		case "localAuthorizationList":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.LocalAuthorizationList = ocpp.Grow(m.LocalAuthorizationList)
@@ -43,7 +45,7 @@ func (m *SendLocalList) decode(s *ocpp.Scanner) bool {
 				s.Found.Under(mark, "localAuthorizationList")
 			}
 		case "updateType":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.UpdateType, _ = decodeUpdateType(s, "updateType")
 			}
 		default:
@@ -93,7 +95,8 @@ func (*SendLocalList) Action() string { return "SendLocalList" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SendLocalList) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -106,11 +109,12 @@ type SendLocalListResponse struct {
 func (m *SendLocalListResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = SendLocalListResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeUpdateStatus(s, "status")
 			}
 		default:
@@ -138,7 +142,8 @@ func (m *SendLocalListResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SendLocalListResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -152,15 +157,16 @@ type AuthorizationData struct {
 func (m *AuthorizationData) decode(s *ocpp.Scanner) bool {
 	const names = "idTag idTagInfo"
 	*m = AuthorizationData{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "idTag":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.IDTag, _ = s.Text("idTag", 0, 20)
 			}
 		case "idTagInfo":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				mark := len(s.Found.List)
 				m.IDTagInfo.Set = m.IDTagInfo.Value.decode(s)
 				s.Found.Under(mark, "idTagInfo")

@@ -23,15 +23,16 @@ func (m *SetChargingProfile) reset() {
 func (m *SetChargingProfile) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId csChargingProfiles"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "csChargingProfiles":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				mark := len(s.Found.List)
 				m.CSChargingProfiles.decode(s)
 				s.Found.Under(mark, "csChargingProfiles")
@@ -69,7 +70,8 @@ func (*SetChargingProfile) Action() string { return "SetChargingProfile" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SetChargingProfile) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -82,11 +84,12 @@ type SetChargingProfileResponse struct {
 func (m *SetChargingProfileResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = SetChargingProfileResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeChargingProfileStatus(s, "status")
 			}
 		default:
@@ -114,7 +117,8 @@ func (m *SetChargingProfileResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SetChargingProfileResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

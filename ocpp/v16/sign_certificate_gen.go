@@ -14,11 +14,12 @@ type SignCertificate struct {
 func (m *SignCertificate) decode(s *ocpp.Scanner) bool {
 	const names = "csr"
 	*m = SignCertificate{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "csr":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.CSR, _ = s.Text("csr", 0, 5500)
 			}
 		default:
@@ -47,7 +48,8 @@ func (*SignCertificate) Action() string { return "SignCertificate" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SignCertificate) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -60,11 +62,12 @@ type SignCertificateResponse struct {
 func (m *SignCertificateResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = SignCertificateResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeGenericStatus(s, "status")
 			}
 		default:
@@ -92,7 +95,8 @@ func (m *SignCertificateResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SignCertificateResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

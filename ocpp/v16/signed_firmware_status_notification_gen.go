@@ -17,15 +17,16 @@ type SignedFirmwareStatusNotification struct {
 func (m *SignedFirmwareStatusNotification) decode(s *ocpp.Scanner) bool {
 	const names = "status requestId"
 	*m = SignedFirmwareStatusNotification{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeSignedFirmwareStatus(s, "status")
 			}
 		case "requestId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.RequestID.Value, m.RequestID.Set = s.Int("requestId")
 			}
 		default:
@@ -60,7 +61,8 @@ func (*SignedFirmwareStatusNotification) Action() string { return "SignedFirmwar
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SignedFirmwareStatusNotification) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -70,7 +72,8 @@ type SignedFirmwareStatusNotificationResponse struct{}
 
 func (m *SignedFirmwareStatusNotificationResponse) decode(s *ocpp.Scanner) bool {
 	*m = SignedFirmwareStatusNotificationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -87,7 +90,8 @@ func (*SignedFirmwareStatusNotificationResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SignedFirmwareStatusNotificationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

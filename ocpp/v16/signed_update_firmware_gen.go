@@ -20,23 +20,24 @@ type SignedUpdateFirmware struct {
 func (m *SignedUpdateFirmware) decode(s *ocpp.Scanner) bool {
 	const names = "retries retryInterval requestId firmware"
 	*m = SignedUpdateFirmware{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "retries":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Retries.Value, m.Retries.Set = s.Int("retries")
 			}
 		case "retryInterval":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.RetryInterval.Value, m.RetryInterval.Set = s.Int("retryInterval")
 			}
 		case "requestId":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.RequestID, _ = s.Int("requestId")
 			}
 		case "firmware":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				mark := len(s.Found.List)
 				m.Firmware.decode(s)
 				s.Found.Under(mark, "firmware")
@@ -81,7 +82,8 @@ func (*SignedUpdateFirmware) Action() string { return "SignedUpdateFirmware" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SignedUpdateFirmware) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -94,11 +96,12 @@ type SignedUpdateFirmwareResponse struct {
 func (m *SignedUpdateFirmwareResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = SignedUpdateFirmwareResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeSignedUpdateFirmwareStatus(s, "status")
 			}
 		default:
@@ -126,7 +129,8 @@ func (m *SignedUpdateFirmwareResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *SignedUpdateFirmwareResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -143,27 +147,28 @@ type Firmware struct {
 func (m *Firmware) decode(s *ocpp.Scanner) bool {
 	const names = "location retrieveDateTime installDateTime signingCertificate signature"
 	*m = Firmware{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "location":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Location, _ = s.Text("location", 0, 512)
 			}
 		case "retrieveDateTime":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.RetrieveDateTime, _ = s.Time("retrieveDateTime")
 			}
 		case "installDateTime":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.InstallDateTime.Value, m.InstallDateTime.Set = s.Time("installDateTime")
 			}
 		case "signingCertificate":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.SigningCertificate, _ = s.Text("signingCertificate", 0, 5500)
 			}
 		case "signature":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.Signature, _ = s.Text("signature", 0, 800)
 			}
 		default:

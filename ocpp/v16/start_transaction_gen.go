@@ -21,27 +21,28 @@ type StartTransaction struct {
 func (m *StartTransaction) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId idTag meterStart reservationId timestamp"
 	*m = StartTransaction{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 1, math.MaxInt)
 			}
 		case "idTag":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.IDTag, _ = s.Text("idTag", 1, 20)
 			}
 		case "meterStart":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.MeterStart, _ = s.Int("meterStart")
 			}
 		case "reservationId":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.ReservationID.Value, m.ReservationID.Set = s.Int("reservationId")
 			}
 		case "timestamp":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.Timestamp, _ = s.Time("timestamp")
 			}
 		default:
@@ -82,7 +83,8 @@ func (*StartTransaction) Action() string { return "StartTransaction" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *StartTransaction) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -96,17 +98,18 @@ type StartTransactionResponse struct {
 func (m *StartTransactionResponse) decode(s *ocpp.Scanner) bool {
 	const names = "idTagInfo transactionId"
 	*m = StartTransactionResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "idTagInfo":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
 				m.IDTagInfo.decode(s)
 				s.Found.Under(mark, "idTagInfo")
 			}
 		case "transactionId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.TransactionID, _ = s.Int("transactionId")
 			}
 		default:
@@ -138,7 +141,8 @@ func (m *StartTransactionResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *StartTransactionResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

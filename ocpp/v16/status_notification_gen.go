@@ -23,35 +23,36 @@ type StatusNotification struct {
 func (m *StatusNotification) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId errorCode info status timestamp vendorId vendorErrorCode"
 	*m = StatusNotification{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		case "errorCode":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ErrorCode, _ = decodeChargePointErrorCode(s, "errorCode")
 			}
 		case "info":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Info.Value, m.Info.Set = s.Text("info", 0, 50)
 			}
 		case "status":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.Status, _ = decodeChargePointStatus(s, "status")
 			}
 		case "timestamp":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.Timestamp.Value, m.Timestamp.Set = s.Time("timestamp")
 			}
 		case "vendorId":
-			if s.Field(&o, 5) {
+			if s.Field(&o, 1<<5) {
 				m.VendorID.Value, m.VendorID.Set = s.Text("vendorId", 0, 255)
 			}
 		case "vendorErrorCode":
-			if s.Field(&o, 6) {
+			if s.Field(&o, 1<<6) {
 				m.VendorErrorCode.Value, m.VendorErrorCode.Set = s.Text("vendorErrorCode", 0, 50)
 			}
 		default:
@@ -118,7 +119,8 @@ func (*StatusNotification) Action() string { return "StatusNotification" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *StatusNotification) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -128,7 +130,8 @@ type StatusNotificationResponse struct{}
 
 func (m *StatusNotificationResponse) decode(s *ocpp.Scanner) bool {
 	*m = StatusNotificationResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -145,7 +148,8 @@ func (*StatusNotificationResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *StatusNotificationResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -27,33 +27,35 @@ func (m *StopTransaction) reset() {
 func (m *StopTransaction) decode(s *ocpp.Scanner) bool {
 	const names = "idTag meterStop timestamp transactionId reason transactionData"
 	m.reset()
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "idTag":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.IDTag.Value, m.IDTag.Set = s.Text("idTag", 0, 20)
 			}
 		case "meterStop":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.MeterStop, _ = s.Int("meterStop")
 			}
 		case "timestamp":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.Timestamp, _ = s.Time("timestamp")
 			}
 		case "transactionId":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.TransactionID, _ = s.Int("transactionId")
 			}
 		case "reason":
-			if s.Field(&o, 4) {
+			if s.Field(&o, 1<<4) {
 				m.Reason.Value, m.Reason.Set = decodeReason(s, "reason")
 			}
 		case "transactionData":
-			if s.Field(&o, 5) {
+			if s.Field(&o, 1<<5) {
 				mark := len(s.Found.List)
-				l, _ := s.List()
+				var l ocpp.List
+				s.List(&l)
 				for s.Item(&l) {
 					mark := len(s.Found.List)
 					m.TransactionData = ocpp.Grow(m.TransactionData)
@@ -125,7 +127,8 @@ func (*StopTransaction) Action() string { return "StopTransaction" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *StopTransaction) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -138,11 +141,12 @@ type StopTransactionResponse struct {
 func (m *StopTransactionResponse) decode(s *ocpp.Scanner) bool {
 	const names = "idTagInfo"
 	*m = StopTransactionResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "idTagInfo":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				mark := len(s.Found.List)
 				m.IDTagInfo.Set = m.IDTagInfo.Value.decode(s)
 				s.Found.Under(mark, "idTagInfo")
@@ -175,7 +179,8 @@ func (m *StopTransactionResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *StopTransactionResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

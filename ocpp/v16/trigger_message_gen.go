@@ -17,15 +17,16 @@ type TriggerMessage struct {
 func (m *TriggerMessage) decode(s *ocpp.Scanner) bool {
 	const names = "requestedMessage connectorId"
 	*m = TriggerMessage{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "requestedMessage":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.RequestedMessage, _ = decodeMessageTrigger(s, "requestedMessage")
 			}
 		case "connectorId":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.ConnectorID.Value, m.ConnectorID.Set = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		default:
@@ -63,7 +64,8 @@ func (*TriggerMessage) Action() string { return "TriggerMessage" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *TriggerMessage) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -76,11 +78,12 @@ type TriggerMessageResponse struct {
 func (m *TriggerMessageResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = TriggerMessageResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeTriggerMessageStatus(s, "status")
 			}
 		default:
@@ -108,7 +111,8 @@ func (m *TriggerMessageResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *TriggerMessageResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -16,11 +16,12 @@ type UnlockConnector struct {
 func (m *UnlockConnector) decode(s *ocpp.Scanner) bool {
 	const names = "connectorId"
 	*m = UnlockConnector{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "connectorId":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.ConnectorID, _ = s.IntIn("connectorId", 0, math.MaxInt)
 			}
 		default:
@@ -49,7 +50,8 @@ func (*UnlockConnector) Action() string { return "UnlockConnector" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *UnlockConnector) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -62,11 +64,12 @@ type UnlockConnectorResponse struct {
 func (m *UnlockConnectorResponse) decode(s *ocpp.Scanner) bool {
 	const names = "status"
 	*m = UnlockConnectorResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "status":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Status, _ = decodeUnlockStatus(s, "status")
 			}
 		default:
@@ -94,7 +97,8 @@ func (m *UnlockConnectorResponse) Check(v *ocpp.Violations) {
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *UnlockConnectorResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }

@@ -20,23 +20,24 @@ type UpdateFirmware struct {
 func (m *UpdateFirmware) decode(s *ocpp.Scanner) bool {
 	const names = "location retries retrieveDate retryInterval"
 	*m = UpdateFirmware{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		switch o.Key {
 		case "location":
-			if s.Field(&o, 0) {
+			if s.Field(&o, 1<<0) {
 				m.Location, _ = s.Text("location", 0, math.MaxInt)
 			}
 		case "retries":
-			if s.Field(&o, 1) {
+			if s.Field(&o, 1<<1) {
 				m.Retries.Value, m.Retries.Set = s.Int("retries")
 			}
 		case "retrieveDate":
-			if s.Field(&o, 2) {
+			if s.Field(&o, 1<<2) {
 				m.RetrieveDate, _ = s.Time("retrieveDate")
 			}
 		case "retryInterval":
-			if s.Field(&o, 3) {
+			if s.Field(&o, 1<<3) {
 				m.RetryInterval.Value, m.RetryInterval.Set = s.Int("retryInterval")
 			}
 		default:
@@ -75,7 +76,8 @@ func (*UpdateFirmware) Action() string { return "UpdateFirmware" }
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *UpdateFirmware) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
@@ -85,7 +87,8 @@ type UpdateFirmwareResponse struct{}
 
 func (m *UpdateFirmwareResponse) decode(s *ocpp.Scanner) bool {
 	*m = UpdateFirmwareResponse{}
-	o, ok := s.Object()
+	var o ocpp.Object
+	ok := s.Object(&o)
 	for s.Next(&o) {
 		s.Extra(&o, "")
 	}
@@ -102,7 +105,8 @@ func (*UpdateFirmwareResponse) Check(*ocpp.Violations) {}
 
 // Decode reads payload into m, as [ocpp.Decoder] says.
 func (m *UpdateFirmwareResponse) Decode(payload string, v *ocpp.Violations) error {
-	s := ocpp.NewScanner(payload, v)
+	var s ocpp.Scanner
+	s.Begin(payload, v)
 	m.decode(&s)
 	return s.End()
 }
