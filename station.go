@@ -97,8 +97,8 @@ type Slice struct{ Limit, Offset int }
 // A Registry keeps stations, idTags and vehicles. The drivers of [Store]
 // implement it too. What it returns is a copy.
 type Registry interface {
-	// AddStation adds one, or fails with ErrExists. A removed station is
-	// replaced, with a new PublicID.
+	// AddStation adds one, or fails with ErrExists if its ID or PublicID is
+	// taken. A removed station is replaced, with a new PublicID.
 	AddStation(ctx context.Context, s Station) error
 	// SaveStation replaces what an operator says of one, or fails with ErrNotFound.
 	SaveStation(ctx context.Context, s Station) error
@@ -112,10 +112,11 @@ type Registry interface {
 	// Stations returns those that are not removed, by ID, and how many there are.
 	Stations(ctx context.Context, part Slice) ([]Station, int, error)
 
-	// SaveToken adds or replaces one. VehicleID must name a vehicle or be "":
-	// otherwise ErrInvalid.
+	// SaveToken adds one, or replaces all but its Value. VehicleID must name a
+	// vehicle or be "", and Value must not be "": otherwise ErrInvalid.
 	SaveToken(ctx context.Context, t Token) error
-	// SeeTokens remembers tokens that are not there yet, and when all were seen.
+	// SeeTokens remembers tokens that are not there yet, as not listed and of no
+	// vehicle, and when all were last seen.
 	SeeTokens(ctx context.Context, seen []Token) error
 	// RemoveToken forgets one, or fails with ErrNotFound.
 	RemoveToken(ctx context.Context, value string) error
@@ -125,12 +126,12 @@ type Registry interface {
 	Tokens(ctx context.Context, part Slice) ([]Token, int, error)
 
 	// SaveVehicle adds or replaces one with its tokens: listed tokens it names
-	// move to it, unknown ones are added as listed and accepted, and those it no
-	// longer names lose it.
+	// move to it, others become listed and accepted, and those it no longer
+	// names lose it. A vehicle or token without a name is ErrInvalid.
 	SaveVehicle(ctx context.Context, v Vehicle) error
 	// RemoveVehicle forgets one, or fails with ErrNotFound; its tokens stay.
 	RemoveVehicle(ctx context.Context, id string) error
-	// Vehicle returns one, or ErrNotFound.
+	// Vehicle returns one, its tokens by folded value, or ErrNotFound.
 	Vehicle(ctx context.Context, id string) (Vehicle, error)
 	// Vehicles returns them by ID, and how many there are.
 	Vehicles(ctx context.Context, part Slice) ([]Vehicle, int, error)

@@ -1,0 +1,27 @@
+package memory_test
+
+import (
+	"testing"
+	"time"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/memory"
+	"leyden/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) leyden.Store { return memory.New(time.Now) })
+}
+
+func TestStoreClock(t *testing.T) {
+	storetest.RunClock(t, func(_ *testing.T, now func() time.Time) leyden.Store { return memory.New(now) })
+}
+
+func TestRegistry(t *testing.T) {
+	storetest.RunRegistry(t, func(*testing.T) leyden.Registry { return memory.New(time.Now) })
+}
+
+func TestAuth(t *testing.T) {
+	storetest.RunAuth(t, func(*testing.T) auth.Store { return memory.New(time.Now) })
+}

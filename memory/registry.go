@@ -1,0 +1,274 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"leyden"
+)
+
+// AddStation implements [leyden.Registry].
+func (s *Store) AddStation(ctx context.Context, st leyden.Station) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, ok := s.stations[st.ID]; ok && old.RemovedAt.IsZero() || s.publicIDTaken(st) {
+		return leyden.ErrExists
+	}
+	return s.putStation(ctx, st)
+}
+
+// SaveStation implements [leyden.Registry].
+func (s *Store) SaveStation(ctx context.Context, st leyden.Station) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.stations[st.ID]
+	if !ok || !old.RemovedAt.IsZero() {
+		return leyden.ErrNotFound
+	}
+	if s.publicIDTaken(st) {
+		return leyden.ErrExists
+	}
+	st.Sighting = old.Sighting
+	return s.putStation(ctx, st)
+}
+
+func (s *Store) publicIDTaken(st leyden.Station) bool {
+	for _, other := range s.stations {
+		if other.PublicID == st.PublicID && other.ID != st.ID {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) putStation(ctx context.Context, st leyden.Station) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	st = detach(st)
+	slices.SortFunc(st.Connectors, func(a, b leyden.Connector) int { return cmp.Compare(a.Number, b.Number) })
+	s.stations[st.ID] = st
+	return nil
+}
+
+// SaveSightings implements [leyden.Registry].
+func (s *Store) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, sighting := range seen {
+		st, ok := s.stations[id]
+		if !ok || !st.RemovedAt.IsZero() {
+			continue
+		}
+		st.Sighting = sighting
+		if err := s.putStation(ctx, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Station implements [leyden.Registry].
+func (s *Store) Station(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	return s.station(ctx, func(st leyden.Station) bool { return st.ID == id })
+}
+
+// StationByPublicID implements [leyden.Registry].
+func (s *Store) StationByPublicID(ctx context.Context, id string) (leyden.Station, error) {
+	return s.station(ctx, func(st leyden.Station) bool { return st.PublicID == id })
+}
+
+func (s *Store) station(ctx context.Context, is func(leyden.Station) bool) (leyden.Station, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return leyden.Station{}, err
+	}
+	for _, st := range s.stations {
+		if is(st) && st.RemovedAt.IsZero() {
+			return detach(st), nil
+		}
+	}
+	return leyden.Station{}, leyden.ErrNotFound
+}
+
+// Stations implements [leyden.Registry].
+func (s *Store) Stations(ctx context.Context, p leyden.Slice) ([]leyden.Station, int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.stations), func(a, b leyden.Station) int { return cmp.Compare(a.ID, b.ID) })
+	all = slices.DeleteFunc(all, func(st leyden.Station) bool { return !st.RemovedAt.IsZero() })
+	return part(all, p), len(all), ctx.Err()
+}
+
+// SaveToken implements [leyden.Registry].
+func (s *Store) SaveToken(ctx context.Context, t leyden.Token) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, ok := s.vehicles[t.VehicleID]; t.VehicleID != "" && !ok {
+		return fmt.Errorf("there is no vehicle %q: %w", t.VehicleID, leyden.ErrInvalid)
+	}
+	if t.Value == "" {
+		return fmt.Errorf("an idTag without a value: %w", leyden.ErrInvalid)
+	}
+	if old, ok := s.tokens[fold(t.Value)]; ok {
+		t.Value = old.Value
+	}
+	s.tokens[fold(t.Value)] = detach(t)
+	return nil
+}
+
+func fold(value string) string { return leyden.IDToken{Value: value}.Fold() }
+
+// SeeTokens implements [leyden.Registry].
+func (s *Store) SeeTokens(ctx context.Context, seen []leyden.Token) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, t := range detach(seen) {
+		at := t.SeenAt
+		if old, ok := s.tokens[fold(t.Value)]; ok {
+			t = old
+		} else {
+			t.Listed, t.VehicleID = false, ""
+		}
+		t.SeenAt = latest(t.SeenAt, at)
+		s.tokens[fold(t.Value)] = t
+	}
+	return nil
+}
+
+// RemoveToken implements [leyden.Registry].
+func (s *Store) RemoveToken(ctx context.Context, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, ok := s.tokens[fold(value)]; !ok {
+		return leyden.ErrNotFound
+	}
+	delete(s.tokens, fold(value))
+	return nil
+}
+
+// Token implements [leyden.Registry].
+func (s *Store) Token(ctx context.Context, value string) (leyden.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return leyden.Token{}, err
+	}
+	t, ok := s.tokens[fold(value)]
+	if !ok {
+		return leyden.Token{}, leyden.ErrNotFound
+	}
+	return t, nil
+}
+
+// Tokens implements [leyden.Registry].
+func (s *Store) Tokens(ctx context.Context, p leyden.Slice) ([]leyden.Token, int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.tokens), compareTokens)
+	return part(all, p), len(all), ctx.Err()
+}
+
+func compareTokens(a, b leyden.Token) int { return strings.Compare(fold(a.Value), fold(b.Value)) }
+
+// SaveVehicle implements [leyden.Registry].
+func (s *Store) SaveVehicle(ctx context.Context, v leyden.Vehicle) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if v.ID == "" || slices.Contains(v.Tokens, "") {
+		return fmt.Errorf("a vehicle or an idTag without a name: %w", leyden.ErrInvalid)
+	}
+	v = detach(v)
+	s.freeTokens(v.ID)
+	for _, value := range v.Tokens {
+		t, ok := s.tokens[fold(value)]
+		if !ok {
+			t = leyden.Token{Value: value, CreatedAt: s.now().UTC()}
+		}
+		if !t.Listed {
+			t.Listed, t.Status = true, leyden.TokenAccepted
+		}
+		t.VehicleID = v.ID
+		s.tokens[fold(value)] = detach(t)
+	}
+	v.Tokens = nil // the tokens know
+	s.vehicles[v.ID] = v
+	return nil
+}
+
+// freeTokens takes all tokens from a vehicle.
+func (s *Store) freeTokens(vehicle string) {
+	for folded, t := range s.tokens {
+		if t.VehicleID == vehicle {
+			t.VehicleID = ""
+			s.tokens[folded] = t
+		}
+	}
+}
+
+// RemoveVehicle implements [leyden.Registry].
+func (s *Store) RemoveVehicle(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, ok := s.vehicles[id]; !ok {
+		return leyden.ErrNotFound
+	}
+	s.freeTokens(id)
+	delete(s.vehicles, id)
+	return nil
+}
+
+// Vehicle implements [leyden.Registry].
+func (s *Store) Vehicle(ctx context.Context, id string) (leyden.Vehicle, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return leyden.Vehicle{}, err
+	}
+	v, ok := s.vehicles[id]
+	if !ok {
+		return leyden.Vehicle{}, leyden.ErrNotFound
+	}
+	return s.withTokens(v), nil
+}
+
+// Vehicles implements [leyden.Registry].
+func (s *Store) Vehicles(ctx context.Context, p leyden.Slice) ([]leyden.Vehicle, int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(s.vehicles), func(a, b leyden.Vehicle) int { return cmp.Compare(a.ID, b.ID) })
+	vehicles := part(all, p)
+	for i := range vehicles {
+		vehicles[i] = s.withTokens(vehicles[i])
+	}
+	return vehicles, len(all), ctx.Err()
+}
+
+func (s *Store) withTokens(v leyden.Vehicle) leyden.Vehicle {
+	for _, t := range slices.SortedFunc(maps.Values(s.tokens), compareTokens) {
+		if t.VehicleID == v.ID {
+			v.Tokens = append(v.Tokens, t.Value)
+		}
+	}
+	return v
+}

@@ -1,0 +1,273 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"leyden"
+)
+
+// RunRegistry tests the registries that open returns. Each call must return an
+// empty one.
+func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
+	for _, test := range []struct {
+		name string
+		f    func(*testing.T, leyden.Registry)
+	}{
+		{"Stations", stations},
+		{"StationRemoved", stationRemoved},
+		{"Sightings", sightings},
+		{"StationList", stationList},
+		{"Tokens", tokens},
+		{"SeenTokens", seenTokens},
+		{"TokenList", tokenList},
+		{"Vehicles", vehicles},
+		{"VehicleTokens", vehicleTokens},
+		{"VehicleList", vehicleList},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.f(t, open(t)) })
+	}
+}
+
+// station returns one with every field filled.
+func station(id leyden.StationID) leyden.Station {
+	return leyden.Station{
+		ID: id, PublicID: "chg_" + string(id), Name: "Näme", Location: "Somewhere", Registration: leyden.RegistrationPending,
+		Listed: true, RegisteredAt: minute(1), Sighting: sighting(2),
+	}
+}
+
+func sighting(n int) leyden.Sighting {
+	return leyden.Sighting{
+		Vendor: fmt.Sprint("vendor", n), Model: "m", Serial: "s", Firmware: "f", Protocol: "ocpp1.6",
+		BootedAt: minute(n), ConnectedAt: minute(n + 1), SeenAt: minute(n + 2), HeartbeatAt: minute(n + 3),
+		ClockSkew: -1500 * time.Millisecond, StartTimeout: 90 * time.Second,
+		Connectors: []leyden.Connector{
+			{Number: 0, Status: "Available", UpdatedAt: minute(n)},
+			{Number: 2, Status: "Preparing", ErrorCode: "NoError", Info: "i", At: minute(n), UpdatedAt: minute(n), PluggedAt: minute(n)},
+		},
+	}
+}
+
+func stations(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	want := station("S")
+	wantErr(t, "AddStation", r.AddStation(ctx, want), nil)
+	same(t, "Station", must[leyden.Station](t)(r.Station(ctx, "S")), want)
+	same(t, "StationByPublicID", must[leyden.Station](t)(r.StationByPublicID(ctx, "chg_S")), want)
+	_, err := r.Station(ctx, "s")
+	wantErr(t, "Station in another case", err, leyden.ErrNotFound)
+	_, err = r.StationByPublicID(ctx, "S")
+	wantErr(t, "StationByPublicID", err, leyden.ErrNotFound)
+
+	wantErr(t, "AddStation again", r.AddStation(ctx, station("S")), leyden.ErrExists)
+	double := station("T")
+	double.PublicID = want.PublicID
+	wantErr(t, "AddStation with another's public id", r.AddStation(ctx, double), leyden.ErrExists)
+
+	want.Name, want.Location, want.Listed, want.Registration = "New", "", false, leyden.RegistrationAccepted
+	changed := want
+	changed.Sighting = leyden.Sighting{Vendor: "what an operator cannot say"}
+	wantErr(t, "SaveStation", r.SaveStation(ctx, changed), nil)
+	same(t, "saved Station", must[leyden.Station](t)(r.Station(ctx, "S")), want)
+	wantErr(t, "SaveStation of nobody", r.SaveStation(ctx, station("nobody")), leyden.ErrNotFound)
+	wantErr(t, "AddStation, cancelled", r.AddStation(done(ctx), station("T")), done(ctx).Err())
+}
+
+func stationRemoved(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	gone := station("S")
+	wantErr(t, "AddStation", r.AddStation(ctx, gone), nil)
+	gone.RemovedAt = minute(9)
+	wantErr(t, "SaveStation, removed", r.SaveStation(ctx, gone), nil)
+	_, err := r.Station(ctx, "S")
+	wantErr(t, "Station, removed", err, leyden.ErrNotFound)
+	_, err = r.StationByPublicID(ctx, "chg_S")
+	wantErr(t, "StationByPublicID, removed", err, leyden.ErrNotFound)
+	if list, n, err := r.Stations(ctx, leyden.Slice{}); len(list) != 0 || n != 0 || err != nil {
+		t.Errorf("Stations = %d of %d, %v; want none", len(list), n, err)
+	}
+	wantErr(t, "SaveStation of a removed one", r.SaveStation(ctx, gone), leyden.ErrNotFound)
+	wantErr(t, "SaveSightings of a removed one", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{"S": sighting(5)}), nil)
+
+	anew := leyden.Station{ID: "S", PublicID: "chg_new", Registration: leyden.RegistrationAccepted, RegisteredAt: minute(10)}
+	wantErr(t, "AddStation anew", r.AddStation(ctx, anew), nil)
+	same(t, "new Station", must[leyden.Station](t)(r.Station(ctx, "S")), anew)
+	_, err = r.StationByPublicID(ctx, "chg_S")
+	wantErr(t, "StationByPublicID of the old one", err, leyden.ErrNotFound)
+}
+
+func sightings(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	s1, s2 := station("S"), station("T")
+	wantErr(t, "AddStation", r.AddStation(ctx, s1), nil)
+	wantErr(t, "AddStation", r.AddStation(ctx, s2), nil)
+	s1.Sighting = sighting(7)
+	s1.Connectors = s1.Connectors[1:]
+	wantErr(t, "SaveSightings", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{
+		"S": s1.Sighting, "nobody": sighting(3),
+	}), nil)
+	same(t, "seen Station", must[leyden.Station](t)(r.Station(ctx, "S")), s1)
+	same(t, "other Station", must[leyden.Station](t)(r.Station(ctx, "T")), s2)
+	_, err := r.Station(ctx, "nobody")
+	wantErr(t, "Station that was only sighted", err, leyden.ErrNotFound)
+
+	got := must[leyden.Station](t)(r.Station(ctx, "S"))
+	got.Connectors[0].Status = "changed"
+	same(t, "Station after its copy was changed", must[leyden.Station](t)(r.Station(ctx, "S")), s1)
+}
+
+func stationList(t *testing.T, r leyden.Registry) {
+	for _, id := range []leyden.StationID{"b", "B", "a", "b2"} {
+		wantErr(t, "AddStation", r.AddStation(t.Context(), station(id)), nil)
+	}
+	for _, test := range []struct {
+		part leyden.Slice
+		want []leyden.StationID
+	}{
+		{leyden.Slice{}, []leyden.StationID{"B", "a", "b", "b2"}},
+		{leyden.Slice{Limit: 2}, []leyden.StationID{"B", "a"}},
+		{leyden.Slice{Limit: 2, Offset: 3}, []leyden.StationID{"b2"}},
+		{leyden.Slice{Limit: 2, Offset: 9}, nil},
+	} {
+		list, n, err := r.Stations(t.Context(), test.part)
+		if err != nil || n != 4 {
+			t.Errorf("Stations(%+v): %d in all, %v; want 4", test.part, n, err)
+		}
+		var want []leyden.Station
+		for _, id := range test.want {
+			want = append(want, station(id))
+		}
+		same(t, fmt.Sprintf("Stations(%+v)", test.part), list, want)
+	}
+}
+
+// token returns one with every field filled, but for its vehicle.
+func token(value string) leyden.Token {
+	return leyden.Token{
+		Value: value, Status: leyden.TokenBlocked, Expiry: minute(100), Parent: "P", MaxActive: 2, Note: "n",
+		Listed: true, CreatedAt: minute(1), SeenAt: minute(2),
+	}
+}
+
+func tokens(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	want := token("Täg")
+	wantErr(t, "SaveToken", r.SaveToken(ctx, want), nil)
+	for _, value := range []string{"Täg", "TÄG", "täg"} {
+		same(t, "Token "+value, must[leyden.Token](t)(r.Token(ctx, value)), want)
+	}
+	_, err := r.Token(ctx, "Tag")
+	wantErr(t, "another Token", err, leyden.ErrNotFound)
+
+	want.VehicleID = "car"
+	wantErr(t, "SaveToken of no vehicle", r.SaveToken(ctx, want), leyden.ErrInvalid)
+	wantErr(t, "SaveVehicle", r.SaveVehicle(ctx, leyden.Vehicle{ID: "car"}), nil)
+	other := want
+	other.Value, other.Status, other.Listed = "TÄG", leyden.TokenAccepted, false
+	wantErr(t, "SaveToken in another case", r.SaveToken(ctx, other), nil)
+	want.Status, want.Listed = other.Status, false
+	same(t, "replaced Token", must[leyden.Token](t)(r.Token(ctx, "täg")), want)
+	wantErr(t, "SaveToken without a value", r.SaveToken(ctx, leyden.Token{}), leyden.ErrInvalid)
+
+	wantErr(t, "RemoveToken", r.RemoveToken(ctx, "tÄg"), nil)
+	_, err = r.Token(ctx, "Täg")
+	wantErr(t, "removed Token", err, leyden.ErrNotFound)
+	wantErr(t, "RemoveToken again", r.RemoveToken(ctx, "Täg"), leyden.ErrNotFound)
+}
+
+func seenTokens(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	listed := token("Listed")
+	wantErr(t, "SaveToken", r.SaveToken(ctx, listed), nil)
+	seen := leyden.Token{Value: "New", Status: leyden.TokenAccepted, CreatedAt: minute(5), SeenAt: minute(5)}
+	wantErr(t, "SeeTokens", r.SeeTokens(ctx, []leyden.Token{{Value: "LISTED", SeenAt: minute(6)}, seen}), nil)
+	listed.SeenAt = minute(6)
+	same(t, "listed Token", must[leyden.Token](t)(r.Token(ctx, "listed")), listed)
+	same(t, "seen Token", must[leyden.Token](t)(r.Token(ctx, "new")), seen)
+
+	wantErr(t, "SeeTokens late", r.SeeTokens(ctx, []leyden.Token{{Value: "new", SeenAt: minute(4)}}), nil)
+	same(t, "Token seen before", must[leyden.Token](t)(r.Token(ctx, "new")), seen)
+	pushy := leyden.Token{Value: "pushy", Listed: true, VehicleID: "no such"}
+	wantErr(t, "SeeTokens", r.SeeTokens(ctx, []leyden.Token{pushy}), nil)
+	same(t, "Token that was only seen", must[leyden.Token](t)(r.Token(ctx, "pushy")), leyden.Token{Value: "pushy"})
+}
+
+func tokenList(t *testing.T, r leyden.Registry) {
+	for _, value := range []string{"b", "C", "a", "B2"} {
+		wantErr(t, "SaveToken", r.SaveToken(t.Context(), token(value)), nil)
+	}
+	list, n, err := r.Tokens(t.Context(), leyden.Slice{})
+	wantErr(t, "Tokens", err, nil)
+	same(t, "Tokens", list, []leyden.Token{token("a"), token("b"), token("B2"), token("C")})
+	part, m, err := r.Tokens(t.Context(), leyden.Slice{Limit: 2, Offset: 1})
+	wantErr(t, "part of Tokens", err, nil)
+	same(t, "part of Tokens", part, []leyden.Token{token("b"), token("B2")})
+	same(t, "counts", []int{n, m}, []int{4, 4})
+}
+
+func vehicles(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	want := leyden.Vehicle{ID: "car", Name: "Cär", Tokens: []string{"a", "B"}, CreatedAt: minute(1)}
+	wantErr(t, "SaveVehicle", r.SaveVehicle(ctx, want), nil)
+	same(t, "Vehicle", must[leyden.Vehicle](t)(r.Vehicle(ctx, "car")), want)
+	want.Name, want.Tokens = "New", []string{"B"}
+	wantErr(t, "SaveVehicle again", r.SaveVehicle(ctx, want), nil)
+	same(t, "replaced Vehicle", must[leyden.Vehicle](t)(r.Vehicle(ctx, "car")), want)
+	_, err := r.Vehicle(ctx, "CAR")
+	wantErr(t, "Vehicle in another case", err, leyden.ErrNotFound)
+	wantErr(t, "SaveVehicle without an ID", r.SaveVehicle(ctx, leyden.Vehicle{}), leyden.ErrInvalid)
+	wantErr(t, "SaveVehicle with a token without a value", r.SaveVehicle(ctx, leyden.Vehicle{ID: "x", Tokens: []string{""}}), leyden.ErrInvalid)
+
+	wantErr(t, "RemoveVehicle", r.RemoveVehicle(ctx, "car"), nil)
+	_, err = r.Vehicle(ctx, "car")
+	wantErr(t, "removed Vehicle", err, leyden.ErrNotFound)
+	wantErr(t, "RemoveVehicle again", r.RemoveVehicle(ctx, "car"), leyden.ErrNotFound)
+	if left := must[leyden.Token](t)(r.Token(ctx, "B")); left.VehicleID != "" || !left.Listed {
+		t.Errorf("token of a removed vehicle: %+v; want it listed, of no vehicle", left)
+	}
+}
+
+func vehicleTokens(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	blocked := token("Blocked")
+	wantErr(t, "SaveToken", r.SaveToken(ctx, blocked), nil)
+	wantErr(t, "SeeTokens", r.SeeTokens(ctx, []leyden.Token{{Value: "Seen", Status: leyden.TokenInvalid, SeenAt: minute(3)}}), nil)
+	one := leyden.Vehicle{ID: "one", Tokens: []string{"BLOCKED", "seen", "New", "NEW"}}
+	wantErr(t, "SaveVehicle", r.SaveVehicle(ctx, one), nil)
+	same(t, "tokens as first given", must[leyden.Vehicle](t)(r.Vehicle(ctx, "one")).Tokens, []string{"Blocked", "New", "Seen"})
+
+	blocked.VehicleID = "one"
+	same(t, "listed Token", must[leyden.Token](t)(r.Token(ctx, "blocked")), blocked)
+	for _, value := range []string{"seen", "new"} {
+		got := must[leyden.Token](t)(r.Token(ctx, value))
+		if !got.Listed || got.Status != leyden.TokenAccepted || got.VehicleID != "one" {
+			t.Errorf("Token %s = %+v; want it listed, accepted and of vehicle one", value, got)
+		}
+	}
+	wantErr(t, "SaveVehicle", r.SaveVehicle(ctx, leyden.Vehicle{ID: "two", Tokens: []string{"new"}}), nil)
+	same(t, "tokens that stayed", must[leyden.Vehicle](t)(r.Vehicle(ctx, "one")).Tokens, []string{"Blocked", "Seen"})
+	same(t, "tokens that moved", must[leyden.Vehicle](t)(r.Vehicle(ctx, "two")).Tokens, []string{"New"})
+
+	free := must[leyden.Token](t)(r.Token(ctx, "new"))
+	free.VehicleID = ""
+	wantErr(t, "SaveToken", r.SaveToken(ctx, free), nil)
+	same(t, "tokens after one left", must[leyden.Vehicle](t)(r.Vehicle(ctx, "two")).Tokens, nil)
+}
+
+func vehicleList(t *testing.T, r leyden.Registry) {
+	var all []leyden.Vehicle
+	for _, id := range []string{"C", "a", "b"} {
+		v := leyden.Vehicle{ID: id, Tokens: []string{"t" + id}, CreatedAt: minute(1)}
+		wantErr(t, "SaveVehicle", r.SaveVehicle(t.Context(), v), nil)
+		all = append(all, v)
+	}
+	list, n, err := r.Vehicles(t.Context(), leyden.Slice{})
+	wantErr(t, "Vehicles", err, nil)
+	same(t, "Vehicles", list, all)
+	part, m, err := r.Vehicles(t.Context(), leyden.Slice{Limit: 1, Offset: 1})
+	wantErr(t, "part of Vehicles", err, nil)
+	same(t, "part of Vehicles", part, all[1:2])
+	same(t, "counts", []int{n, m}, []int{3, 3})
+}
