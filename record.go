@@ -167,7 +167,7 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 		if last := t.Evidence.Last; last != nil {
 			end = latest(end, last.At)
 		}
-		if same(t.Token, start.Token) && equalWh(t.MeterStart, start.Register) && t.Evidence.Last == nil {
+		if same(t.Token, start.Token) && equal(t.MeterStart, start.Register) && t.Evidence.Last == nil {
 			start.Flags |= DuplicateSuspect
 		}
 		_, err := c.apply(ctx, t, Event{
@@ -241,8 +241,6 @@ func stopFits(start *Event, at time.Time, register *WattHours, token IDToken) bo
 func differs(a, b int) bool { return a != 0 && b != 0 && a != b }
 
 func same(a, b IDToken) bool { return strings.EqualFold(a.Value, b.Value) }
-
-func equalWh(a, b *WattHours) bool { return valueOf(a) == valueOf(b) }
 
 // recordUpdate keeps readings. Those of no transaction are the station's own
 // series; those of one that we do not know join the one that runs on their
@@ -420,15 +418,13 @@ func sameContent(a, b *Event) bool {
 	if a.Digest != "" && a.Digest == b.Digest {
 		return true
 	}
-	return a.Kind == b.Kind && (a.At.Equal(b.At) || a.Flags.Has(ClockImplausible) && b.At.IsZero()) && equalWh(a.Register, b.Register) && same(a.Token, b.Token) &&
-		a.Reason == b.Reason && a.ReasonText == b.ReasonText && equalInt(a.Reservation, b.Reservation) &&
+	return a.Kind == b.Kind && (a.At.Equal(b.At) || a.Flags.Has(ClockImplausible) && b.At.IsZero()) && equal(a.Register, b.Register) && same(a.Token, b.Token) &&
+		a.Reason == b.Reason && a.ReasonText == b.ReasonText && equal(a.Reservation, b.Reservation) &&
 		slices.EqualFunc(a.Samples, b.Samples, func(x, y Sample) bool {
 			x.At, y.At = x.At.UTC(), y.At.UTC()
 			return x == y
 		})
 }
-
-func equalInt(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // event returns the event of the entry with that key.
 func (e *Entry) event(key string) Event {
