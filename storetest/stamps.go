@@ -65,11 +65,30 @@ func RunClock(t *testing.T, open func(t *testing.T, now func() time.Time) leyden
 			last = at
 		}
 	})
+	t.Run("AnsweredWindowsStayClosed", func(t *testing.T) {
+		c := &clock{step: time.Second}
+		s := open(t, c.now)
+		for id := range leyden.TransactionID(10) {
+			to := c.now()
+			must[leyden.Page](t)(s.Transactions(t.Context(), leyden.Query{Inserted: leyden.Window{To: to}}))
+			c.back(time.Minute)
+			e := stamped(id + 1)
+			mustAppend(t, s, e)
+			if at := e.Transactions[0].Transaction.InsertedAt; at.Before(to) {
+				t.Fatalf("InsertedAt %v lies in a window that was answered up to %v", at, to)
+			}
+		}
+	})
 	t.Run("WindowsWithoutGaps", func(t *testing.T) {
 		c := &clock{step: time.Microsecond, jumpy: true}
-		pollWhileAppending(t, open(t, c.now), c.now)
+		// Who asks has a clock of his own, and it may be behind the store's but
+		// never ahead: nobody can answer for what is still to come.
+		pollWhileAppending(t, open(t, c.now), func() time.Time { return c.now().Add(-jump * c.step) })
 	})
 }
+
+// jump is by how many steps a jumpy clock is set back.
+const jump = 20
 
 // A clock goes on by step at each reading, and when it is jumpy sometimes back.
 type clock struct {
@@ -89,7 +108,7 @@ func (c *clock) now() time.Time {
 	c.n++
 	c.t = c.t.Add(c.step)
 	if c.jumpy && c.n%50 == 0 {
-		c.t = c.t.Add(-20 * c.step)
+		c.t = c.t.Add(-jump * c.step)
 	}
 	return c.t
 }
