@@ -26,7 +26,7 @@ func (a *API) admit(w *reply, r *http.Request, op Operation) error {
 	c := auth.Credentials{
 		APIKey:        auth.Secret(r.Header.Get("X-API-Key")),
 		Authorization: auth.Secret(r.Header.Get("Authorization")),
-		Addr:          ClientAddr(r),
+		Addr:          ClientAddr(r.Context()),
 	}
 	principal, err := a.config.Auth.Authenticate(r.Context(), c)
 	if err != nil {
@@ -39,10 +39,10 @@ func (a *API) admit(w *reply, r *http.Request, op Operation) error {
 	return nil
 }
 
-// ClientAddr returns the address that a request came from; the zero address
+// ClientAddr returns the address that the request came from; the zero address
 // when it is not known.
-func ClientAddr(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
+func ClientAddr(ctx context.Context) netip.Addr {
+	from, err := netip.ParseAddrPort(replyOf(ctx).request.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}

@@ -77,7 +77,7 @@ func detailOf(d *huma.ErrorDetail) Detail {
 	if ok && strings.HasSuffix(name, after) {
 		return Detail{clip(join(field, strings.TrimSuffix(name, after))), "is required"}
 	}
-	return Detail{clip(cmp.Or(field, d.Location)), strings.TrimPrefix(d.Message, "required ")}
+	return Detail{clip(cmp.Or(field, d.Location)), strings.TrimPrefix(d.Message, "invalid value: ")}
 }
 
 func join(parent, name string) string {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,24 +117,26 @@ func (a *API) refuse(w *reply, r *http.Request, f *Facade, err error) {
 }
 
 // wantsProblem reports whether the client names application/problem+json in
-// Accept and does not refuse it.
+// Accept and does not refuse it with a weight of zero (RFC 9110 §12.4.2).
 func wantsProblem(r *http.Request) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		name, params, err := mime.ParseMediaType(part)
-		if err == nil && name == problemType && strings.Trim(params["q"], "0.") != "" || err == nil && name == problemType && params["q"] == "" {
-			return true
+		if err != nil || name != problemType {
+			continue
 		}
+		weight, weighed := params["q"]
+		return !weighed || strings.Trim(weight, "0.") != ""
 	}
 	return false
 }
 
 // encode renders JSON without HTML escapes and without a newline at its end.
 func encode(v any) ([]byte, error) {
-	var buf strings.Builder
+	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return []byte(strings.TrimSuffix(buf.String(), "\n")), nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }

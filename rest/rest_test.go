@@ -234,7 +234,7 @@ func TestRefusals(t *testing.T) {
 		{"POST /t/orders/7?sort=asc&sort=asc", `{"name":"a"}`, nil, 400, "sort: is given more than once"},
 		{"POST /t/orders/7?sort=%zz", `{"name":"a"}`, nil, 400, `query: is not properly escaped: invalid URL escape "%zz"`},
 		{"POST /t/orders/7?verbose=maybe", `{"name":"a"}`, nil, 400, "verbose: invalid boolean"},
-		{"POST /t/orders/7?from=yesterday", `{"name":"a"}`, nil, 400, `from: invalid value: "yesterday" is no RFC 3339 time`},
+		{"POST /t/orders/7?from=yesterday", `{"name":"a"}`, nil, 400, `from: "yesterday" is no RFC 3339 time`},
 		{"POST /t/orders/x", `{"name":"a"}`, nil, 400, "id: invalid integer"},
 		{"POST /t/orders/0", `{"name":"a"}`, nil, 400, "id: expected number >= 1"},
 		{"POST /t/orders/7", ``, nil, 400, "body: is required"},
