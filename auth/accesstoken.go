@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"leyden"
 )
 
 // AccessTokenLife is how long an access token is valid.
@@ -154,7 +156,7 @@ func (a *Authenticator) IssueToken(ctx context.Context, r TokenRequest) (Grant, 
 		return Grant{}, err
 	}
 	now := a.now().UTC().Truncate(time.Second)
-	g := Grant{AccessToken: AccessToken{newID("", now), c.ID, scopes, now, now.Add(AccessTokenLife)}}
+	g := Grant{AccessToken: AccessToken{leyden.NewPublicID("", now), c.ID, scopes, now, now.Add(AccessTokenLife)}}
 	g.Text, err = a.signer.issue(g.AccessToken)
 	return g, err
 }

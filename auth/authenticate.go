@@ -60,8 +60,8 @@ func NewAuthenticator(c Config) (*Authenticator, error) {
 
 // Authenticate returns who presents c: by its API key if it has one, else by
 // its access token. It fails with [ErrUnauthorized], with a [ThrottledError]
-// for a wrong guess after too many, or with an error of the Store. A missing,
-// expired or revoked credential is no guess.
+// for a wrong guess after too many, or with an error of the Store. A credential
+// that is missing, unreadable, expired or revoked is no guess.
 func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	if c.APIKey != "" {
 		return a.byKey(ctx, c)
@@ -74,7 +74,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 
 func (a *Authenticator) byKey(ctx context.Context, c Credentials) (Principal, error) {
 	if len(c.APIKey) > maxCredential {
-		return Principal{}, a.wrong(c.Addr, "api key is too long")
+		return Principal{}, fmt.Errorf("%w: api key is too long", ErrUnauthorized)
 	}
 	k, err := a.store.KeyByHash(ctx, a.secrets.keyHash(string(c.APIKey)))
 	if errors.Is(err, leyden.ErrNotFound) {
@@ -93,7 +93,7 @@ func (a *Authenticator) byKey(ctx context.Context, c Credentials) (Principal, er
 func (a *Authenticator) byToken(ctx context.Context, c Credentials) (Principal, error) {
 	text, ok := ParseBearer(string(c.Authorization))
 	if !ok {
-		return Principal{}, a.wrong(c.Addr, "Authorization header is not a bearer's")
+		return Principal{}, fmt.Errorf("%w: the Authorization header holds no access token", ErrUnauthorized)
 	}
 	t, client, err := a.verified(ctx, text)
 	if errors.Is(err, errForged) {

@@ -23,7 +23,7 @@ func (r *Registrar) CreateClient(ctx context.Context, spec Spec) (ClientRecord, 
 		return ClientRecord{}, "", fmt.Errorf("%w: %d clients", ErrLimit, MaxClients)
 	}
 	now := r.time()
-	c := ClientRecord{ID: newID("cli_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1}
+	c := ClientRecord{ID: leyden.NewPublicID("cli_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1}
 	secret, text := r.mintClientSecret(c.ID)
 	c.Secrets = []ClientSecret{secret}
 	if err := r.Store.SaveClient(ctx, c); err != nil {
@@ -98,7 +98,7 @@ func (r *Registrar) RevokeClient(ctx context.Context, id string) (ClientRecord, 
 func (r *Registrar) mintClientSecret(clientID string) (ClientSecret, Secret) {
 	text := Secret(clientPrefix + randomText(secretLength))
 	now := r.time()
-	return ClientSecret{ID: newID("sec_", now), Hash: r.Secrets.clientHash(clientID, string(text)), CreatedAt: now}, text
+	return ClientSecret{ID: leyden.NewPublicID("sec_", now), Hash: r.Secrets.clientHash(clientID, string(text)), CreatedAt: now}, text
 }
 
 func (r *Registrar) changeClient(ctx context.Context, id string, change func(*ClientRecord) error) (c ClientRecord, err error) {

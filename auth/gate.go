@@ -95,7 +95,8 @@ func (g *StationGate) deny(a leyden.Attempt) error {
 	if !a.Station.Valid() {
 		return ErrDenied
 	}
-	if err := g.identities.wrong(a.Station, now); err != nil {
+	id := leyden.StationID(strings.Clone(string(a.Station))) // it outlives the request it is a part of
+	if err := g.identities.wrong(id, now); err != nil {
 		return err
 	}
 	return ErrDenied

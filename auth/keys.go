@@ -116,7 +116,7 @@ func (r *Registrar) addKey(ctx context.Context, spec Spec, text Secret) (KeyReco
 	}
 	now := r.time()
 	k := KeyRecord{
-		ID: newID("key_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1,
+		ID: leyden.NewPublicID("key_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1,
 		Prefix: shownPrefix(string(text)), Hash: r.Secrets.keyHash(string(text)),
 	}
 	if err := r.Store.SaveKey(ctx, k); err != nil {

@@ -4,9 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 )
 
 const mask = "[secret]"
@@ -18,8 +18,8 @@ type Secret string
 // String returns a mask.
 func (Secret) String() string { return mask }
 
-// GoString returns a mask.
-func (Secret) GoString() string { return mask }
+// Format writes a mask, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
 
 // LogValue returns a mask.
 func (Secret) LogValue() slog.Value { return slog.StringValue(mask) }
@@ -32,13 +32,13 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 type Hash [32]byte
 
 // String returns a mask.
-func (Hash) String() string { return "[hash]" }
+func (Hash) String() string { return mask }
 
-// GoString returns a mask.
-func (Hash) GoString() string { return "[hash]" }
+// Format writes a mask, whatever the verb.
+func (Hash) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
 
 // MarshalText returns a mask.
-func (Hash) MarshalText() ([]byte, error) { return []byte("[hash]"), nil }
+func (Hash) MarshalText() ([]byte, error) { return []byte(mask), nil }
 
 // What minted texts are made of.
 const (
@@ -74,19 +74,6 @@ func mintPassword() Secret {
 	var b [passwordBytes]byte
 	rand.Read(b[:])
 	return Secret(hex.EncodeToString(b[:]))
-}
-
-// newID returns prefix and a UUIDv7 (RFC 9562 §5.7) as 26 characters.
-func newID(prefix string, now time.Time) string {
-	var b [16]byte
-	rand.Read(b[6:])
-	ms := uint64(now.UnixMilli())
-	for i := range 6 {
-		b[i] = byte(ms >> (40 - 8*i))
-	}
-	b[6] = 0x70 | b[6]&0x0f
-	b[8] = 0x80 | b[8]&0x3f
-	return prefix + encodeText(b[:])
 }
 
 func randomText(length int) string {

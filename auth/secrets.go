@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
@@ -26,7 +27,7 @@ const SecretsFile = "secrets.json"
 // signs access tokens and the pepper of all hashes. The zero value is not
 // usable.
 type Secrets struct {
-	material *material // behind a pointer: reflection that prints a value ends there
+	material func() *material // a function: whatever prints a value by reflection ends there
 }
 
 type material struct {
@@ -34,12 +35,14 @@ type material struct {
 	pepper [32]byte
 }
 
+func (m *material) get() *material { return m }
+
 // NewSecrets returns fresh key material that is kept nowhere.
 func NewSecrets() Secrets {
 	m := new(material)
 	rand.Read(m.seed[:])
 	rand.Read(m.pepper[:])
-	return Secrets{m}
+	return Secrets{m.get}
 }
 
 // LoadSecrets reads the key material from [SecretsFile] in dir. If there is no
@@ -61,28 +64,31 @@ func LoadSecrets(dir string) (Secrets, error) {
 // String returns a mask.
 func (Secrets) String() string { return mask }
 
-// GoString returns a mask.
-func (Secrets) GoString() string { return mask }
+// Format writes a mask, whatever the verb.
+func (Secrets) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
 
 // LogValue returns a mask.
 func (Secrets) LogValue() slog.Value { return slog.StringValue(mask) }
 
 func (s Secrets) signingKey() ed25519.PrivateKey {
-	return ed25519.NewKeyFromSeed(s.material.seed[:])
+	return ed25519.NewKeyFromSeed(s.material().seed[:])
 }
 
 // hash returns the keyed hash of parts. Each is preceded by its length, and
 // what says what they are, so that no two meanings share a hash.
 func (s Secrets) hash(what string, parts ...string) (h Hash) {
-	mac := hmac.New(sha256.New, s.material.pepper[:])
-	var length [4]byte
-	for _, part := range append([]string{what}, parts...) {
-		binary.BigEndian.PutUint32(length[:], uint32(len(part)))
-		mac.Write(length[:])
-		io.WriteString(mac, part)
+	text := appendPart(make([]byte, 0, 128), what)
+	for _, part := range parts {
+		text = appendPart(text, part)
 	}
+	mac := hmac.New(sha256.New, s.material().pepper[:])
+	mac.Write(text)
 	mac.Sum(h[:0])
 	return h
+}
+
+func appendPart(dst []byte, part string) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(part))), part...)
 }
 
 func (s Secrets) keyHash(text string) Hash { return s.hash("api key", text) }
@@ -154,7 +160,7 @@ func decodeSecrets(text []byte) (Secrets, error) {
 	if !decodeHex(m.seed[:], file.Seed) || !decodeHex(m.pepper[:], file.Pepper) {
 		return Secrets{}, errors.New("a key is not 64 hex digits")
 	}
-	return Secrets{m}, nil
+	return Secrets{m.get}, nil
 }
 
 func decodeHex(dst []byte, text string) bool {
@@ -166,19 +172,27 @@ func decodeHex(dst []byte, text string) bool {
 // [fs.ErrExist] if there is one.
 func writeSecrets(path string, s Secrets) error {
 	text, err := json.Marshal(secretsFile{
-		secretsVersion, hex.EncodeToString(s.material.seed[:]), hex.EncodeToString(s.material.pepper[:]),
+		secretsVersion, hex.EncodeToString(s.material().seed[:]), hex.EncodeToString(s.material().pepper[:]),
 	})
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, SecretsFile+".*.tmp") // mode 0600
+	tmp, err := os.CreateTemp(filepath.Dir(path), SecretsFile+".*.tmp") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(append(text, '\n'))
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	err = place(tmp, append(text, '\n'), path)
+	left := os.Remove(tmp.Name())
+	if errors.Is(left, fs.ErrNotExist) {
+		left = nil
+	}
+	return cmp.Or(err, left)
+}
+
+// place fills tmp and gives it the name path, unless that is taken.
+func place(tmp *os.File, text []byte, path string) error {
+	_, err := tmp.Write(text)
+	if err := cmp.Or(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
 	err = os.Link(tmp.Name(), path) // unlike a rename it replaces nothing
@@ -188,7 +202,7 @@ func writeSecrets(path string, s Secrets) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
 }
 
 func syncDir(dir string) error {
@@ -199,5 +213,5 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return cmp.Or(d.Sync(), d.Close())
 }

@@ -122,7 +122,7 @@ func (s *testStore) touch() error {
 func (s *testStore) TouchKey(_ context.Context, id string, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k, ok := s.keys[id]; ok && k.LastUsedAt.Before(at) {
+	if k, ok := s.keys[id]; ok && s.touchErr == nil && k.LastUsedAt.Before(at) {
 		k.LastUsedAt = at
 		s.keys[id] = k
 	}
