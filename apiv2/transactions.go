@@ -1,0 +1,202 @@
+package apiv2
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/rest"
+)
+
+// transaction is how v2 shows a charging event.
+type transaction struct {
+	TransactionID    leyden.TransactionID `json:"TransactionID" doc:"The same number in v1 and in OCPP." example:"10203"`
+	ChargerID        leyden.StationID     `json:"ChargerID" example:"xyz"`
+	ConnectorID      int                  `json:"ConnectorID" example:"1"`
+	StartAt          rest.Time            `json:"StartAt" nullable:"false" doc:"By the charger's clock."`
+	EndAt            rest.Time            `json:"EndAt" doc:"By the charger's clock; null while it runs."`
+	InitialSoC       *float64             `json:"InitialSoC" doc:"State of charge at the start, in percent; null when unknown."`
+	VehicleID        string               `json:"VehicleID" doc:"The vehicle that used the idTag when the charge began, else the idTag."`
+	Initiator        string               `json:"Initiator" doc:"The idTag that started it."`
+	EndSoC           *float64             `json:"EndSoC" doc:"State of charge at the end, in percent; null when unknown."`
+	EnergyDelivered  *leyden.WattHours    `json:"EnergyDelivered" doc:"In Wh; null when unknown, never negative."`
+	EndResult        *string              `json:"EndResult" doc:"The stop reason of OCPP, or Incomplete when it was closed without a stop; null while it runs." example:"Local"`
+	ExtraInfo        extraInfo            `json:"ExtraInfo"`
+	SessionStartTime rest.Time            `json:"SessionStartTime" doc:"Plugged in, by the charger's clock; null when not seen."`
+	SessionEndTime   rest.Time            `json:"SessionEndTime" doc:"Plugged out, by the charger's clock; null when not seen."`
+	InsertedAt       rest.Time            `json:"InsertedAt" doc:"When the final record, or its last correction, was stored, by the server's clock; null while it runs."`
+}
+
+type extraInfo struct {
+	Initiator string   `json:"Initiator"`
+	Flags     []string `json:"Flags,omitempty" doc:"What a human should look at."`
+}
+
+// present shows t.
+func present(t *leyden.Transaction) transaction {
+	shown := transaction{
+		TransactionID:    t.ID,
+		ChargerID:        t.Station,
+		ConnectorID:      t.Connector,
+		StartAt:          rest.Time{Time: t.StartedAt},
+		EndAt:            rest.Time{Time: t.StoppedAt},
+		InitialSoC:       t.InitialSoC,
+		VehicleID:        t.VehicleID,
+		Initiator:        t.Token.Value,
+		EndSoC:           t.EndSoC,
+		EnergyDelivered:  t.Energy,
+		ExtraInfo:        extraInfo{Initiator: t.Token.Value, Flags: t.Flags.Names()},
+		SessionStartTime: rest.Time{Time: t.SessionStart},
+		SessionEndTime:   rest.Time{Time: t.SessionEnd},
+		InsertedAt:       rest.Time{Time: t.InsertedAt},
+	}
+	if result := t.EndResult(); result != "" {
+		shown.EndResult = &result
+	}
+	return shown
+}
+
+type listInput struct {
+	ChargerID   string    `query:"chargerId" doc:"Only of this charger."`
+	ConnectorID int       `query:"connectorId" minimum:"1" maximum:"2147483647" doc:"Only on connectors with this number."`
+	VehicleID   string    `query:"vehicleId" doc:"Only of this vehicle."`
+	From        rest.Time `query:"from" doc:"Begin of the window; belongs to it."`
+	To          rest.Time `query:"to" doc:"End of the window; does not belong to it."`
+	FilterBy    string    `query:"filterBy" enum:"StartAt,EndAt,InsertedAt,Overlapping" default:"StartAt" doc:"Which time must lie in the window. Overlapping: the charge ran at some time of the window."`
+	OrderBy     string    `query:"orderBy" enum:"TransactionID,StartAt,EndAt,InsertedAt" default:"TransactionID" doc:"What to sort by; ties follow the TransactionID in the same direction, an EndAt of null is the newest."`
+	Order       string    `query:"order" enum:"desc,asc" default:"desc"`
+	Page        int       `query:"page" minimum:"1" default:"1" doc:"Beyond the last page the list is empty."`
+	Limit       int       `query:"limit" minimum:"1" maximum:"2000" default:"100" doc:"How many a page has."`
+}
+
+type listOutput struct {
+	Total      int    `header:"X-Total-Count" doc:"How many there are on all pages."`
+	LowerBound string `header:"X-Total-Count-Is-Lower-Bound" doc:"true when there may be more than X-Total-Count."`
+	Link       string `header:"Link" doc:"The next and the previous page (RFC 8288)."`
+	Body       []transaction
+}
+
+type getInput struct {
+	ID string `path:"TransactionID" doc:"The number, leading zeros or not, or the txn_ id of v1." example:"10203"`
+}
+
+type getOutput struct {
+	Body transaction
+}
+
+func registerTransactions(api *rest.API, store leyden.Store) {
+	v2 := facade()
+	rest.Handle(api, v2, rest.Operation{
+		Method:  http.MethodGet,
+		Path:    "/v2/transactions",
+		Summary: "List charging events",
+		Description: "Whoever fetches periodically filters by `InsertedAt`: half-open windows that follow each other then show every " +
+			"final record exactly once, also those that a charger reported late.",
+		Tag:   tagTransactions,
+		Scope: auth.TransactionsRead,
+	}, func(ctx context.Context, in *listInput) (*listOutput, error) { return list(ctx, store, in) })
+	rest.Handle(api, v2, rest.Operation{
+		Method:  http.MethodGet,
+		Path:    "/v2/transactions/{TransactionID}",
+		Summary: "One charging event",
+		Tag:     tagTransactions,
+		Scope:   auth.TransactionsRead,
+		Errors:  []int{http.StatusNotFound},
+	}, func(ctx context.Context, in *getInput) (*getOutput, error) { return get(ctx, store, in) })
+}
+
+func get(ctx context.Context, store leyden.Store, in *getInput) (*getOutput, error) {
+	t, err := rest.FindTransaction(ctx, store, "TransactionID", in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !t.Status.Charged() || !t.HasStart() {
+		return nil, leyden.ErrNotFound
+	}
+	return &getOutput{Body: present(&t)}, nil
+}
+
+func list(ctx context.Context, store leyden.Store, in *listInput) (*listOutput, error) {
+	q, err := in.query()
+	if err != nil {
+		return nil, err
+	}
+	page, err := store.Transactions(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &listOutput{Total: page.Total, Link: in.links(ctx, page), Body: make([]transaction, 0, len(page.Transactions))}
+	if page.LowerBound {
+		out.LowerBound = "true"
+	}
+	for i := range page.Transactions {
+		out.Body = append(out.Body, present(&page.Transactions[i]))
+	}
+	return out, nil
+}
+
+// query says what is asked for in the words of the ledger.
+func (in *listInput) query() (leyden.Query, error) {
+	q := leyden.Query{
+		Station:   leyden.StationID(in.ChargerID),
+		Connector: in.ConnectorID,
+		Vehicle:   in.VehicleID,
+		Charged:   true,
+		Ascending: in.Order == "asc",
+		Limit:     in.Limit,
+		Offset:    in.offset(),
+	}
+	window := leyden.Window{From: in.From.Time, To: in.To.Time}
+	if !window.To.IsZero() && window.To.Before(window.From) {
+		return q, rest.Invalid("to", "lies before from")
+	}
+	switch in.FilterBy {
+	case "StartAt":
+		q.Started = window
+	case "EndAt":
+		q.Stopped = window
+	case "InsertedAt":
+		q.Inserted = window
+	case "Overlapping":
+		q.Overlaps = window
+	}
+	switch in.OrderBy {
+	case "StartAt":
+		q.Order = leyden.ByStart
+	case "EndAt":
+		q.Order = leyden.ByStop
+	case "InsertedAt":
+		q.Order = leyden.ByInserted
+	}
+	return q, nil
+}
+
+// offset returns how many transactions lie on the pages before. A page beyond
+// all that can be counted is beyond the last one.
+func (in *listInput) offset() int {
+	if in.Page-1 > math.MaxInt32/in.Limit {
+		return math.MaxInt32
+	}
+	return (in.Page - 1) * in.Limit
+}
+
+// links names the pages beside this one.
+func (in *listInput) links(ctx context.Context, page leyden.Page) string {
+	last := (page.Total + in.Limit - 1) / in.Limit
+	more := page.LowerBound && len(page.Transactions) == in.Limit
+	var next, prev string
+	if in.Page < last || more {
+		next = in.link(ctx, "next", in.Page+1)
+	}
+	if before := min(in.Page-1, max(last, 1)); before >= 1 && in.Page > 1 {
+		prev = in.link(ctx, "prev", before)
+	}
+	return rest.JoinLinks(next, prev)
+}
+
+func (in *listInput) link(ctx context.Context, rel string, page int) string {
+	return rest.PageLink(ctx, rel, map[string]string{"page": strconv.Itoa(page)})
+}
