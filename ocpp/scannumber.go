@@ -138,15 +138,16 @@ func floor(raw string) (n int, exact, ok bool) {
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	magnitude, exact, ok := shift(whole, fraction, len(whole)+exponent)
-	if !ok {
+	most := uint64(math.MaxInt)
+	negative := len(unsigned) < len(raw)
+	if negative {
+		most++
+	}
+	if !ok || magnitude > most || negative && !exact && magnitude == most {
 		return 0, false, false
 	}
-	if len(unsigned) == len(raw) {
-		return int(magnitude), exact, magnitude <= math.MaxInt
-	}
-	const most = math.MaxInt + 1
-	if magnitude > most || magnitude == most && !exact {
-		return 0, false, false
+	if !negative {
+		return int(magnitude), exact, true
 	}
 	if !exact {
 		magnitude++

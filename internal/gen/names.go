@@ -57,5 +57,3 @@ func words(name string) []string {
 }
 
 func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
-
-func small(name string) string { return strings.ToLower(name[:1]) + name[1:] }

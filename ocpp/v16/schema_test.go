@@ -2,6 +2,7 @@ package v16_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -49,10 +50,13 @@ type payload interface {
 	ocpp.Checker
 }
 
+// moduleRoot is where relative paths to the schemas begin.
+const moduleRoot = "../.."
+
 func messages(t *testing.T) []message {
-	dir := os.Getenv("LEYDEN_SCHEMAS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "schemas")
+	dir := cmp.Or(os.Getenv("LEYDEN_SCHEMAS"), filepath.Join("..", "shared", "schemas"))
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(moduleRoot, dir)
 	}
 	dir = filepath.Join(dir, "1.6")
 	if _, err := os.Stat(dir); err != nil {

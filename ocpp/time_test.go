@@ -1,0 +1,98 @@
+package ocpp_test
+
+import (
+	"regexp"
+	"testing"
+	"time"
+
+	"leyden/ocpp"
+)
+
+func TestParseTime(t *testing.T) {
+	base := time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC)
+	for _, c := range []struct {
+		text string
+		want time.Time
+	}{
+		{"2024-01-15T10:30:00Z", base},
+		{"2024-01-15t10:30:00z", base},
+		{"2024-01-15 10:30:00Z", base},
+		{"2024-01-15T10:30:00", base},
+		{"2024-01-15T10:30:00.000", base},
+		{"2024-01-15T10:30:00.5Z", base.Add(500 * time.Millisecond)},
+		{"2024-01-15T10:30:00,25Z", base.Add(250 * time.Millisecond)},
+		{"2024-01-15T10:30:00.123456789Z", base.Add(123456789)},
+		{"2024-01-15T10:30:00.1234567899999Z", base.Add(123456789)},
+		{"2024-01-15T12:30:00+02:00", base},
+		{"2024-01-15T12:30:00+0200", base},
+		{"2024-01-15T12:30:00+02", base},
+		{"2024-01-15T04:45:00.000-05:45", base},
+		{"2024-01-15T10:30:00-00:00", base},
+		{"2016-12-31T23:59:60Z", time.Date(2016, 12, 31, 23, 59, 59, 0, time.UTC)},
+		{"2024-02-29T00:00:00Z", time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC)},
+		{"2000-02-29T23:30:00-01:00", time.Date(2000, 3, 1, 0, 30, 0, 0, time.UTC)},
+		{"1970-01-01T00:00:00Z", time.Unix(0, 0).UTC()},
+		{"0001-01-01T00:00:00Z", time.Time{}},
+		{"9999-12-31T23:59:59.999Z", time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)},
+	} {
+		got, ok := ocpp.ParseTime(c.text)
+		if !ok || !got.Equal(c.want) || got.Location() != time.UTC {
+			t.Errorf("ParseTime(%q) = %v, %t, want %v", c.text, got, ok, c.want)
+		}
+	}
+}
+
+func TestParseTimeRefuses(t *testing.T) {
+	for _, text := range []string{
+		"", "now", "2024-01-15", "2024-01-15T10:30", "2024-01-15T10:30Z", "1705314600", "20240115T103000Z",
+		"2024-02-30T10:30:00Z", "2023-02-29T10:30:00Z", "1900-02-29T10:30:00Z", "2024-04-31T10:30:00Z",
+		"2024-13-01T10:30:00Z", "2024-00-01T10:30:00Z", "2024-01-00T10:30:00Z", "2024-01-32T10:30:00Z",
+		"2024-01-15T24:00:00Z", "2024-01-15T10:60:00Z", "2024-01-15T10:30:61Z",
+		"2024-01-15T10:30:00.Z", "2024-01-15T10:30:00.5.5Z", "2024-01-15T10:30:00 Z", "2024-01-15T10:30:00ZZ",
+		"2024-01-15T10:30:00+2", "2024-01-15T10:30:00+02:0", "2024-01-15T10:30:00+02:60", "2024-01-15T10:30:00+24:00",
+		"2024-01-15T10:30:00+02:000", "2024-01-15T10:30:00*02:00", "2024-01-15T10:30:00+02:00Z", "2024-01-15T10:30:00 UTC",
+		"2024-01-15_10:30:00Z", "2024/01/15T10:30:00Z", "24-01-15T10:30:00Z", "-024-01-15T10:30:00Z", "２024-01-15T10:30:00Z",
+		"0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00",
+	} {
+		if got, ok := ocpp.ParseTime(text); ok {
+			t.Errorf("ParseTime(%q) = %v, want it refused", text, got)
+		}
+	}
+}
+
+// strict is the grammar of RFC 3339 §5.6 without leap seconds, offsets of a day
+// and years that only an offset makes.
+var strict = regexp.MustCompile(`^[1-8]\d{3}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+func FuzzParseTime(f *testing.F) {
+	f.Add("2024-01-15T10:30:00Z")
+	f.Add("2024-02-29T23:59:59.123456789-12:30")
+	f.Add("2024-02-30T00:00:00+02:00")
+	f.Add("2024-01-15 10:30:00,5+0200")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, ok := ocpp.ParseTime(text)
+		if ok && (got.Location() != time.UTC || got.Year() < 0 || got.Year() > 9999) {
+			t.Errorf("ParseTime(%q) = %v", text, got)
+		}
+		if !strict.MatchString(text) {
+			return
+		}
+		want, err := time.Parse(time.RFC3339Nano, text)
+		if ok != (err == nil) || ok && !got.Equal(want) {
+			t.Errorf("ParseTime(%q) = %v, %t, want %v, %v", text, got, ok, want, err)
+		}
+	})
+}
+
+func BenchmarkParseTime(b *testing.B) {
+	for _, text := range []string{"2024-01-15T10:30:00Z", "2024-01-15T10:30:00.000+02:00"} {
+		b.Run(text, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok := ocpp.ParseTime(text); !ok {
+					b.Fatal(text)
+				}
+			}
+		})
+	}
+}
