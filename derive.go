@@ -202,6 +202,7 @@ func (v *Evidence) observe(b batch, received time.Time) {
 			v.FirstSoC = &g
 		}
 	}
+	v.observeSigned(b)
 	if b.register == nil {
 		return
 	}
@@ -213,6 +214,20 @@ func (v *Evidence) observe(b batch, received time.Time) {
 		return
 	}
 	v.observeRegister(r, b.place, received)
+}
+
+// observeSigned keeps the earliest signed begin and the latest signed end.
+func (v *Evidence) observeSigned(b batch) {
+	if b.signedBegin != nil {
+		if r := (Reading{b.at, *b.signedBegin}); v.SignedBegin == nil || earlier(r, *v.SignedBegin) {
+			v.SignedBegin = &r
+		}
+	}
+	if b.signedEnd != nil {
+		if r := (Reading{b.at, *b.signedEnd}); v.SignedEnd == nil || earlier(*v.SignedEnd, r) {
+			v.SignedEnd = &r
+		}
+	}
 }
 
 // observeRegister merges one register reading. Readings from a better location

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+var base32Lower = base32.NewEncoding("234567abcdefghijklmnopqrstuvwxyz").WithPadding(base32.NoPadding)
 
 // NewPublicID returns prefix and 26 lower-case base32 characters: a UUIDv7 (RFC
 // 9562 §5.7), so that ids made later sort later within the reach of a clock.

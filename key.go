@@ -29,7 +29,8 @@ func startKey(e *Event, occurrence int) string {
 }
 
 // stopKey is the number when it is ours for that station. Two offline charges
-// may both stop with −1: then it is (number, instant, meterStop, idTag).
+// may both stop with −1: then it is (number, instant, meterStop, idTag), with
+// the hash of the payload for an instant that cannot be read.
 func stopKey(e *Event, ours bool) string {
 	var b strings.Builder
 	b.WriteString("E|")
@@ -41,6 +42,10 @@ func stopKey(e *Event, ours bool) string {
 	writeRegister(&b, e.Register)
 	b.WriteByte('|')
 	b.WriteString(e.Token.Fold())
+	if e.At.IsZero() {
+		b.WriteByte('|')
+		b.WriteString(e.Digest)
+	}
 	return b.String()
 }
 

@@ -196,7 +196,7 @@ func TestAStuckClockRepeatsKeys(t *testing.T) {
 		stop := b.stopEvent(int64(id), 500)
 		stop.At = time.Unix(60, 0)
 		b.record(stop)
-		b.want(id, leyden.Completed, 500, "OFFLINE", "CLOCK_IMPLAUSIBLE")
+		b.want(id, leyden.Completed, 500, "CLOCK_SKEW", "CLOCK_IMPLAUSIBLE")
 	}
 	if len(ids) != 4 {
 		t.Errorf("%d transactions of 4 charges", len(ids))
@@ -373,6 +373,41 @@ func TestEnergyByTheBestEvidence(t *testing.T) {
 			b.want(id, leyden.Completed, tc.energy, strings.Fields(tc.flags)...)
 		})
 	}
+}
+
+func TestSignedReadingsStandFirst(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	id := b.start(1, "A", 1000).Transaction.ID
+	number := int64(id)
+	for _, v := range []string{
+		`OCMF|{"RD":[{"TM":"2026-02-06T12:00:00,000+0000 S","TX":"B","RV":2.500,"RI":"1-b:1.8.0","RU":"kWh"}]}|{"SD":"00"}`,
+		`OCMF|{"RD":[{"TX":"C","RV":9.9,"RU":"kWh"},{"TX":"E","RV":3.7505,"RU":"kWh"}]}|{"SD":"00"}`,
+		`OCMF|{"RD":`, `something else`,
+	} {
+		b.pass(time.Minute)
+		b.record(leyden.Event{
+			Station: "S", Kind: leyden.Updated, Number: &number, Connector: 1, Digest: v,
+			Samples: []leyden.Sample{{At: b.clock, Value: v, Format: "SignedData"}},
+		})
+	}
+	b.record(b.stopEvent(int64(id), 9000))
+	b.want(id, leyden.Completed, 1250)
+	if got := b.get(id).EnergySource; got != leyden.EnergySigned {
+		t.Errorf("energy by %q, want signed", got)
+	}
+}
+
+func TestAStopWithoutATime(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	b.pass(time.Hour)
+	stop := b.stopEvent(-1, 500)
+	stop.At, stop.Digest = time.Time{}, "d1"
+	orphan := b.record(stop).Transaction
+	b.pass(time.Minute)
+	if r := b.record(stop); !r.Replay || r.Transaction.ID != orphan.ID || !r.Transaction.StoppedAt.Equal(at(60)) {
+		t.Errorf("resent: %+v", r)
+	}
+	b.want(orphan.ID, leyden.Completed, none, "ORPHAN", "CLOCK_IMPLAUSIBLE")
 }
 
 func TestTokens(t *testing.T) {

@@ -1,6 +1,7 @@
 package leyden
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,8 @@ type batch struct {
 	begin    bool // register read for the begin of the transaction
 	power    *float64
 	soc      *float64
+
+	signedBegin, signedEnd *WattHours
 }
 
 // eachBatch calls f with the samples of each instant, in the order in which
@@ -63,6 +66,10 @@ func eachBatch(samples []Sample, f func(batch)) {
 func reduce(samples []Sample, f func(batch)) {
 	b := batch{at: samples[0].At, power: sumOrTotal(samples, isPower), soc: firstSoC(samples)}
 	b.register, b.place = register(samples, false)
+	for i := range samples {
+		begin, end := signedRegisters(&samples[i])
+		b.signedBegin, b.signedEnd = cmp.Or(b.signedBegin, begin), cmp.Or(b.signedEnd, end)
+	}
 	f(b)
 	if wh, place := register(samples, true); wh != nil {
 		f(batch{at: b.at, register: wh, place: place, begin: true})

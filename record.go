@@ -116,7 +116,7 @@ func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transa
 func (d *desk) lateness(e *Event) Flags {
 	off := e.ReceivedAt.Sub(e.At)
 	switch {
-	case off < -skewLimit:
+	case off < -skewLimit, e.Flags.Has(ClockImplausible):
 		return ClockSkew
 	case off <= skewLimit:
 		return 0
@@ -333,11 +333,12 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 	if err != nil {
 		return Outcome{}, err
 	}
+	e.Key = stopKey(&e, ours)
 	if e.At.IsZero() {
 		e.At = e.ReceivedAt
 		e.Flags |= ClockImplausible
 	}
-	e.Key = stopKey(&e, ours)
+	e.Flags |= d.lateness(&e) & Offline
 	if !ours {
 		if t, err = l.stopped(ctx, d, &e); err != nil {
 			return Outcome{}, err
@@ -418,7 +419,7 @@ func sameContent(a, b *Event) bool {
 	if a.Digest != "" && a.Digest == b.Digest {
 		return true
 	}
-	return a.Kind == b.Kind && (a.At.Equal(b.At) || a.Flags.Has(ClockImplausible) && b.At.IsZero()) && equal(a.Register, b.Register) && same(a.Token, b.Token) &&
+	return a.Kind == b.Kind && a.At.Equal(b.At) && equal(a.Register, b.Register) && same(a.Token, b.Token) &&
 		a.Reason == b.Reason && a.ReasonText == b.ReasonText && equal(a.Reservation, b.Reservation) &&
 		slices.EqualFunc(a.Samples, b.Samples, func(x, y Sample) bool {
 			x.At, y.At = x.At.UTC(), y.At.UTC()
