@@ -166,6 +166,14 @@ func (l *Ledger) Quarantine(ctx context.Context, q Quarantined) error {
 	return nil
 }
 
+// Release marks quarantined messages of a station as made good, or dismissed.
+func (l *Ledger) Release(ctx context.Context, s StationID, key string) error {
+	if err := l.store.Append(ctx, &Entry{Station: s, Release: []string{key}}); err != nil {
+		return fmt.Errorf("release %s of %s: %w", key, s, err)
+	}
+	return nil
+}
+
 // append writes entry and puts the new states on the desk.
 func (l *Ledger) append(ctx context.Context, d *desk, entry *Entry) error {
 	entry.Station = d.station

@@ -1,0 +1,189 @@
+package csms
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"math"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"leyden"
+	"leyden/ocpp"
+)
+
+// A Gate decides which stations may connect.
+type Gate interface {
+	// Admit returns nil if the station may connect. An error that has a method
+	// RetryAfter() time.Duration asks a guesser to wait that long (HTTP 429);
+	// [leyden.ErrUnavailable] and errors of the context mean that nothing could be
+	// decided now (503); any other means no (401), and does not tell a station
+	// that is unknown from one that did not prove who it is.
+	Admit(ctx context.Context, a leyden.Attempt) error
+}
+
+// retryUnready is after how many seconds a station shall come back that met a
+// server which takes no facts.
+const retryUnready = 10
+
+// ServeHTTP admits a station at GET /ocpp/{station} and makes its request a
+// WebSocket. Whatever cannot be decided about it is decided before the upgrade.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !srv.begin() {
+		unready(w, "server is restarting")
+		return
+	}
+	tr, id, protocol, ok := srv.open(w, r)
+	if !ok {
+		srv.running.Done()
+		return
+	}
+	go func() {
+		defer srv.running.Done()
+		// The request and what hangs on its context end with the handshake.
+		_ = newSession(srv, id, dialectOf(protocol), tr).run(context.Background()) // it has logged why it ended
+	}()
+}
+
+// open decides about a request. If that is not granted it has been answered.
+func (srv *Server) open(w http.ResponseWriter, r *http.Request) (tr ocpp.Transport, id leyden.StationID, protocol string, ok bool) {
+	id, ok = stationOf(r)
+	if !ok {
+		http.Error(w, "no station in the URL: connect to /ocpp/{station}", http.StatusNotFound)
+		return nil, "", "", false
+	}
+	if !id.Valid() {
+		http.Error(w, "station identity must be 1 to 48 characters of A-Z a-z 0-9 . _ : @ | = * + -, not beginning with chg_", http.StatusBadRequest)
+		return nil, "", "", false
+	}
+	if err := srv.admit(r, id); err != nil {
+		srv.deny(w, r, id, err)
+		return nil, "", "", false
+	}
+	tr, protocol, err := ocpp.Upgrade(w, r, ocpp.UpgradeOptions{Protocols: protocols(), Compression: true, Timeouts: srv.opt.Timeouts})
+	if err != nil {
+		srv.log.Info("station not upgraded", "station", id, "address", r.RemoteAddr, "error", err)
+		return nil, "", "", false
+	}
+	return tr, id, protocol, true
+}
+
+// stationOf returns the identity at the end of the URL's path.
+func stationOf(r *http.Request) (leyden.StationID, bool) {
+	id := r.PathValue("station")
+	if id == "" {
+		escaped := r.URL.EscapedPath()
+		var err error
+		if id, err = url.PathUnescape(escaped[strings.LastIndexByte(escaped, '/')+1:]); err != nil {
+			return "", false
+		}
+	}
+	return leyden.StationID(strings.Clone(id)), id != ""
+}
+
+// errUnregistered denies a station that passed the gate and is not registered.
+var errUnregistered = errors.New("station is not registered")
+
+// admit returns why a station may not connect, or nil, after a while if its
+// connections replace each other too fast.
+func (srv *Server) admit(r *http.Request, id leyden.StationID) error {
+	ctx := r.Context()
+	if srv.opt.Ready != nil {
+		if err := srv.opt.Ready(ctx); err != nil {
+			return errors.Join(leyden.ErrUnavailable, err)
+		}
+	}
+	if srv.opt.Gate == nil {
+		return errors.New("there is no gate")
+	}
+	if err := srv.opt.Gate.Admit(ctx, attempt(r, id)); err != nil {
+		return err
+	}
+	_, err := srv.ledger.Registry().Station(ctx, id)
+	switch {
+	case errors.Is(err, leyden.ErrNotFound) && !srv.opt.Open:
+		return errUnregistered
+	case err != nil && !errors.Is(err, leyden.ErrNotFound):
+		return errors.Join(leyden.ErrUnavailable, err)
+	}
+	return srv.slow(ctx, id)
+}
+
+// slow holds up a station whose connections replace living ones too often: two
+// stations with one identity, or one that gives up too early.
+func (srv *Server) slow(ctx context.Context, id leyden.StationID) error {
+	old, ok := srv.sessions.Load(id)
+	if !ok {
+		return nil
+	}
+	swaps := old.(*session).swaps
+	if len(swaps) < swapLimit || srv.ledger.Now().Sub(swaps[0]) >= swapWindow {
+		return nil
+	}
+	srv.log.Warn("security event: connections replace each other", "station", id, "limit", swapLimit, "within", swapWindow)
+	select {
+	case <-time.After(swapDelay):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// deny answers a station that may not connect.
+func (srv *Server) deny(w http.ResponseWriter, r *http.Request, id leyden.StationID, err error) {
+	var wait interface{ RetryAfter() time.Duration }
+	switch {
+	case errors.As(err, &wait):
+		srv.log.Warn("station throttled", "station", id, "address", r.RemoteAddr)
+		seconds := max(1, int(math.Ceil(wait.RetryAfter().Seconds())))
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		http.Error(w, "too many wrong passwords", http.StatusTooManyRequests)
+	case errors.Is(err, leyden.ErrUnavailable), r.Context().Err() != nil:
+		srv.log.Error("station not admitted", "station", id, "address", r.RemoteAddr, "error", err)
+		unready(w, "storage is unavailable")
+	default:
+		srv.log.Warn("station denied", "station", id, "address", r.RemoteAddr, "cause", err)
+		w.Header().Set("WWW-Authenticate", `Basic realm="OCPP", charset="UTF-8"`)
+		http.Error(w, "unknown station or wrong password", http.StatusUnauthorized)
+	}
+}
+
+func unready(w http.ResponseWriter, text string) {
+	w.Header().Set("Retry-After", strconv.Itoa(retryUnready))
+	http.Error(w, text, http.StatusServiceUnavailable)
+}
+
+// attempt returns what is known of a station before the upgrade.
+func attempt(r *http.Request, id leyden.StationID) leyden.Attempt {
+	a := leyden.Attempt{Station: id, TLS: r.TLS != nil}
+	a.User, a.Password, a.HasBasic = basic(r.Header.Get("Authorization"))
+	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		a.Addr = addr.Addr().Unmap()
+	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		a.CertName = r.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	return a
+}
+
+// maxCredentials limits, in bytes, what is read as credentials.
+const maxCredentials = 4096
+
+// basic reads Basic credentials (RFC 7617) as stations write them: any bytes for
+// a password, the padding left out, either alphabet of base64.
+func basic(header string) (user, password string, ok bool) {
+	scheme, text, _ := strings.Cut(strings.TrimSpace(header), " ")
+	if !strings.EqualFold(scheme, "Basic") || len(text) > maxCredentials {
+		return "", "", false
+	}
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(text), "="))
+	pair, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(pair), ":")
+}

@@ -1,0 +1,51 @@
+package csms
+
+import (
+	"context"
+
+	"leyden"
+	"leyden/ocpp"
+)
+
+// Words that all versions of OCPP share.
+const (
+	accepted         = "Accepted"
+	bootNotification = "BootNotification"
+	heartbeat        = "Heartbeat"
+)
+
+// A dialect is how one version of OCPP hears and says what a CSMS has to.
+type dialect struct {
+	protocol string // the subprotocol's name
+
+	// answer handles a CALL of a station that may work here.
+	answer func(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply
+	// reports tells the messages that tell of transactions.
+	reports func(action string) bool
+	// startable says why a remote start cannot be asked for, or returns nil.
+	startable func(r *leyden.StartRequest) error
+
+	// These send a call and return the station's word.
+	remoteStart         func(ctx context.Context, s *session, t *leyden.Transaction) (string, error)
+	remoteStop          func(ctx context.Context, s *session, t *leyden.Transaction) (string, error)
+	reset               func(ctx context.Context, s *session, kind string) (string, error)
+	unlock              func(ctx context.Context, s *session, connector int) (string, error)
+	changeAvailability  func(ctx context.Context, s *session, connector int, kind string) (string, error)
+	clearCache          func(ctx context.Context, s *session) (string, error)
+	trigger             func(ctx context.Context, s *session, message string, connector int) (string, error)
+	changeConfiguration func(ctx context.Context, s *session, key, value string) (string, error)
+
+	configuration func(ctx context.Context, s *session, keys []string) (Configuration, error)
+	dataTransfer  func(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error)
+}
+
+// protocols returns the subprotocols that the server speaks, the best first.
+func protocols() []string { return []string{dialect16.protocol} }
+
+// dialectOf returns the dialect of a subprotocol, or nil.
+func dialectOf(protocol string) *dialect {
+	if protocol == dialect16.protocol {
+		return &dialect16
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package csms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"leyden"
+	"leyden/ocpp"
+)
+
+// A StationError is a CALLERROR with which a station answered a call of ours,
+// or says what was wrong with an answer that cannot be read.
+type StationError struct {
+	Code        string // as OCPP names it, e.g. NotSupported
+	Description string
+}
+
+func (e *StationError) Error() string {
+	return fmt.Sprintf("station answered with %s: %s", e.Code, e.Description)
+}
+
+// errNotSent marks calls that never left: the station cannot have acted.
+var errNotSent = errors.New("not sent")
+
+// callError turns an error of a call on a connection into one that callers act
+// on. ctx is theirs, without the time limit of the call.
+func callError(ctx context.Context, err error) error {
+	notSent := errors.Is(err, ocpp.ErrNotSent)
+	refusal, answered := errors.AsType[*ocpp.Error](err)
+	switch {
+	case err == nil:
+		return nil
+	case answered:
+		return &StationError{Code: string(refusal.Code), Description: refusal.Description}
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case notSent && errors.Is(err, ocpp.ErrClosed):
+		return fmt.Errorf("%w: %w", leyden.ErrOffline, errNotSent)
+	case notSent:
+		return fmt.Errorf("%w: %w", leyden.ErrBusy, errNotSent)
+	}
+	return leyden.ErrSilent
+}

@@ -1,0 +1,163 @@
+package csms
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"leyden"
+	"leyden/ocpp"
+)
+
+// notAcceptedReason marks messages that are recorded once their station is
+// accepted.
+const notAcceptedReason = "station is not accepted"
+
+// refuse answers a message that cannot be recorded with err, and keeps it if it
+// tells of a transaction.
+func (s *session) refuse(ctx context.Context, action, payload string, err error) ocpp.Reply {
+	if !s.dialect.reports(action) {
+		return ocpp.Reply{Err: err}
+	}
+	if kerr := s.keep(ctx, leyden.Quarantined{Action: action, Frame: payload, Reason: err.Error()}); kerr != nil {
+		return ocpp.Reply{Err: s.fault(action, kerr)}
+	}
+	return ocpp.Reply{Err: err}
+}
+
+// keep puts a message into quarantine, unless the same one waits there: a
+// station may send it again for as long as it lives.
+func (s *session) keep(ctx context.Context, q leyden.Quarantined) error {
+	q.Station, q.Key = s.station, "Q|"+digest(q.Action+"\n"+q.Reason+"\n"+q.Frame)
+	same, err := s.srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{Station: q.Station, Key: q.Key, Waiting: true, Limit: 1})
+	if err != nil || len(same) > 0 {
+		return err
+	}
+	s.srv.count.Quarantined.Add(1)
+	s.srv.log.Warn("message quarantined", "station", s.station, "action", q.Action, "reason", q.Reason)
+	return s.srv.ledger.Quarantine(ctx, q)
+}
+
+// digest returns a hash of text that is short enough for a key.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
+// broken keeps a frame that could not be split if it was to tell of a
+// transaction. The connection itself answers it.
+func (s *session) broken(f ocpp.Frame, data []byte, err error) {
+	if f.Type != ocpp.Call || !s.dialect.reports(f.Action) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), backgroundLimit)
+	defer cancel()
+	if err := s.keep(ctx, leyden.Quarantined{Action: f.Action, Frame: string(data), Reason: err.Error()}); err != nil {
+		ce, _ := errors.AsType[*ocpp.CloseError](s.fault(f.Action, err))
+		_ = s.conn.Close(ce.Code, ce.Reason) // no answer can leave any more
+	}
+}
+
+// notAccepted answers a station that may not work here (OCPP 1.6 §4.2). What it
+// tells of transactions is recorded when it is accepted.
+func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
+	err := ocpp.Errorf(ocpp.SecurityError, "%s", notAcceptedReason)
+	if !s.dialect.reports(f.Action) {
+		return ocpp.Reply{Err: err}
+	}
+	if kerr := s.keep(ctx, leyden.Quarantined{Action: f.Action, Frame: string(f.Payload), Reason: notAcceptedReason}); kerr != nil {
+		return ocpp.Reply{Err: s.fault(f.Action, kerr)}
+	}
+	return ocpp.Reply{Err: err}
+}
+
+// recordHeld records, in their order, what a station told of transactions
+// before it was accepted.
+func (s *session) recordHeld(ctx context.Context) error {
+	held, err := s.srv.held(ctx, s.station)
+	if err != nil {
+		return err
+	}
+	for i := range held {
+		if err := s.retry(ctx, &held[i], held[i].Frame); err != nil && !answerable(err) {
+			return err
+		}
+		if err := s.srv.ledger.Release(ctx, s.station, held[i].Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// held returns the messages that wait for a station to be accepted, the oldest
+// first.
+func (srv *Server) held(ctx context.Context, id leyden.StationID) ([]leyden.Quarantined, error) {
+	var held []leyden.Quarantined
+	for offset := 0; ; offset += leyden.MaxWorking {
+		page, err := srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{
+			Station: id, Waiting: true, Limit: leyden.MaxWorking, Offset: offset,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("messages of %s in quarantine: %w", id, err)
+		}
+		for _, q := range page {
+			if q.Reason == notAcceptedReason {
+				held = append(held, q)
+			}
+		}
+		if len(page) < leyden.MaxWorking {
+			slices.Reverse(held)
+			return held, nil
+		}
+	}
+}
+
+// retry handles a quarantined message with this payload as if it came now, and
+// returns the error that a station would have been answered with.
+func (s *session) retry(ctx context.Context, q *leyden.Quarantined, payload string) error {
+	r := s.dialect.answer(ctx, s, ocpp.Frame{Type: ocpp.Call, Action: q.Action, Payload: []byte(payload)})
+	if r.Err == nil && r.Then != nil {
+		r.Then()
+	}
+	return r.Err
+}
+
+// answerable reports whether err was meant for the station, rather than for us.
+func answerable(err error) bool {
+	_, ok := errors.AsType[*ocpp.Error](err)
+	return ok
+}
+
+// Replay records a quarantined message after all, with a repaired payload
+// unless that is "". It fails with [leyden.ErrNotFound]; [leyden.ErrState] if it
+// does not wait any more or never told of a transaction; [leyden.ErrInvalid],
+// which says why, if it still cannot be recorded; or [leyden.ErrUnavailable].
+func (srv *Server) Replay(ctx context.Context, id int64, repaired string) error {
+	list, err := srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{ID: id, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("quarantined message %d: %w", id, err)
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrNotFound)
+	}
+	q := &list[0]
+	s := &session{srv: srv, station: q.Station, dialect: &dialect16}
+	if !q.ReleasedAt.IsZero() || !s.dialect.reports(q.Action) {
+		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrState)
+	}
+	payload := q.Frame
+	if repaired != "" {
+		payload = repaired
+	}
+	switch err := s.retry(ctx, q, payload); {
+	case err == nil:
+		return srv.ledger.Release(ctx, q.Station, q.Key)
+	case answerable(err):
+		return fmt.Errorf("quarantined message %d: %w: %w", id, leyden.ErrInvalid, err)
+	default:
+		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrUnavailable)
+	}
+}

@@ -1,0 +1,211 @@
+package csms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"leyden"
+	"leyden/ocpp"
+)
+
+// A session is one connection of a station.
+type session struct {
+	srv     *Server
+	station leyden.StationID
+	dialect *dialect
+	conn    *ocpp.Conn
+	cancel  context.CancelCauseFunc // ends it, whatever it is doing
+
+	accepted atomic.Bool // the station may work here
+	swaps    []time.Time // when connections replaced living ones, the last swapLimit
+	asking   atomic.Bool // a question about settings waits for its time
+	question *time.Timer // asks it; owned by the goroutine that serves
+}
+
+func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Transport) *session {
+	s := &session{srv: srv, station: station, dialect: d}
+	s.conn = ocpp.NewConn(tr, ocpp.Options{Counters: &srv.count.Counters, OnBroken: s.broken})
+	return s
+}
+
+// run registers the session, serves it until it ends and takes it away.
+func (s *session) run(ctx context.Context) error {
+	ctx, s.cancel = context.WithCancelCause(ctx)
+	defer s.cancel(nil)
+	if err := s.enrol(ctx); err != nil {
+		return s.turnAway(err)
+	}
+	s.replaceOlder()
+	defer s.leave()
+	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
+		return s.turnAway(err)
+	}
+	s.srv.log.InfoContext(ctx, "station connected", "station", s.station, "protocol", s.dialect.protocol)
+	err := s.conn.Serve(ctx, s.handle)
+	s.srv.log.InfoContext(ctx, "station disconnected", "station", s.station, "cause", err)
+	return err
+}
+
+// enrol looks up whether the station may work here. One that nobody registered
+// is added as it comes under open admission.
+func (s *session) enrol(ctx context.Context) error {
+	registration, err := s.srv.registration(ctx, s.station)
+	s.accepted.Store(registration == leyden.RegistrationAccepted)
+	return err
+}
+
+// registration returns whether a station may work here, and adds one that
+// nobody registered under open admission.
+func (srv *Server) registration(ctx context.Context, id leyden.StationID) (leyden.Registration, error) {
+	reg := srv.ledger.Registry()
+	known, err := reg.Station(ctx, id)
+	if errors.Is(err, leyden.ErrNotFound) && srv.opt.Open {
+		now := srv.ledger.Now()
+		known = leyden.Station{
+			ID: id, PublicID: leyden.NewPublicID("chg_", now), Registration: leyden.RegistrationAccepted, RegisteredAt: now,
+		}
+		if err = reg.AddStation(ctx, known); errors.Is(err, leyden.ErrExists) {
+			known, err = reg.Station(ctx, id)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("station %s: %w", id, err)
+	}
+	return known.Registration, nil
+}
+
+// turnAway closes a connection that cannot be served.
+func (s *session) turnAway(err error) error {
+	code, reason := ocpp.CloseTryLater, "storage is unavailable"
+	if errors.Is(err, leyden.ErrNotFound) {
+		code, reason = ocpp.ClosePolicy, "station is not registered"
+	}
+	return errors.Join(err, s.conn.Close(code, reason))
+}
+
+// replaceOlder makes s the session of its station. The connection that it
+// replaces is closed aside: a dead one may take its time.
+func (s *session) replaceOlder() {
+	old, replaced := s.srv.sessions.Load(s.station)
+	for {
+		if replaced {
+			s.swaps = swapped(old.(*session).swaps, s.srv.ledger.Now())
+			if s.srv.sessions.CompareAndSwap(s.station, old, s) {
+				break
+			}
+		}
+		if old, replaced = s.srv.sessions.LoadOrStore(s.station, s); !replaced {
+			s.srv.online.Add(1)
+			return
+		}
+	}
+	s.srv.count.Swaps.Add(1)
+	s.srv.background(func(context.Context) {
+		_ = old.(*session).conn.Close(ocpp.ClosePolicy, "replaced by a newer connection") // it ends in any case
+	})
+}
+
+// swapped returns the times of the last swaps, with one more.
+func swapped(before []time.Time, now time.Time) []time.Time {
+	last := before[max(0, len(before)-swapLimit+1):]
+	return append(slices.Clip(last), now)
+}
+
+// leave takes the session away unless a newer one has its place.
+func (s *session) leave() {
+	if s.question != nil {
+		s.question.Stop()
+	}
+	if s.srv.sessions.CompareAndDelete(s.station, s) {
+		s.srv.online.Add(-1)
+	}
+}
+
+// handle answers one CALL of the station.
+func (s *session) handle(ctx context.Context, f ocpp.Frame) (r ocpp.Reply) {
+	defer s.srv.rescue(f.Action, func() {
+		r = ocpp.Reply{Err: s.fault(f.Action, errPanic)}
+	})
+	s.srv.ledger.Seen(s.station, f.Action == heartbeat)
+	if !s.accepted.Load() && f.Action != bootNotification {
+		return s.notAccepted(ctx, f)
+	}
+	return s.dialect.answer(ctx, s, f)
+}
+
+var errPanic = errors.New("panic")
+
+// rescue logs a panic, which is a bug of ours and no reason to stop serving
+// others, and calls then.
+func (srv *Server) rescue(what string, then func()) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	srv.count.Panics.Add(1)
+	srv.log.Error("panic", "in", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	if then != nil {
+		then()
+	}
+}
+
+// fault turns an error of our own into how a message is answered: not at all,
+// when the station would take an error for the end of the matter or storage is
+// in trouble.
+func (s *session) fault(action string, err error) error {
+	if !s.dialect.reports(action) && !errors.Is(err, leyden.ErrUnavailable) {
+		s.srv.log.Error("message not handled", "station", s.station, "action", action, "error", err)
+		return err
+	}
+	s.srv.count.Shed.Add(1)
+	s.srv.log.Error("connection shed", "station", s.station, "action", action, "error", err)
+	return &ocpp.CloseError{Code: ocpp.CloseTryLater, Reason: "try again later"}
+}
+
+// call sends req and reads the answer into res, within the time of a call.
+func (s *session) call(ctx context.Context, req ocpp.Request, res ocpp.Response) error {
+	if err := valid(req); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, s.srv.opt.CallTimeout)
+	defer cancel()
+	return callError(ctx, s.conn.Call(limited, req, res))
+}
+
+// valid checks a message of ours before it goes out.
+func valid(req ocpp.Request) error {
+	c, ok := req.(ocpp.Checker)
+	if !ok {
+		return nil
+	}
+	var v ocpp.Violations
+	c.Check(&v)
+	if len(v.List) > 0 {
+		return fmt.Errorf("%s: %w", v.List[0], leyden.ErrInvalid)
+	}
+	return nil
+}
+
+// askLater asks the station for the settings that matter to the ledger, once it
+// has had time to settle. It asks once, however often it boots meanwhile.
+func (s *session) askLater() {
+	if !s.asking.CompareAndSwap(false, true) {
+		return
+	}
+	s.question = time.AfterFunc(askDelay, func() {
+		s.srv.background(func(ctx context.Context) {
+			defer s.asking.Store(false)
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			_, err := s.configuration(ctx, []string{connectionTimeOut})
+			if err != nil {
+				s.srv.log.Debug("station told no settings", "station", s.station, "error", err)
+			}
+		})
+	})
+}

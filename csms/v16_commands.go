@@ -1,0 +1,131 @@
+package csms
+
+import (
+	"context"
+	"fmt"
+
+	"leyden"
+	"leyden/ocpp"
+	"leyden/ocpp/v16"
+)
+
+var dialect16 = dialect{
+	protocol: "ocpp1.6",
+
+	answer:    answer16,
+	reports:   reports16,
+	startable: startable16,
+
+	remoteStart:         remoteStart16,
+	remoteStop:          remoteStop16,
+	reset:               reset16,
+	unlock:              unlock16,
+	changeAvailability:  changeAvailability16,
+	clearCache:          clearCache16,
+	trigger:             trigger16,
+	changeConfiguration: changeConfiguration16,
+	configuration:       configuration16,
+	dataTransfer:        dataTransfer16,
+}
+
+// startable16 refuses what a remote start cannot be asked for. OCPP allows
+// connector 0 and leaves the connector out; the ledger must know which one.
+func startable16(r *leyden.StartRequest) error {
+	switch {
+	case r.Connector < 1:
+		return fmt.Errorf("connectorId is below 1: %w", leyden.ErrInvalid)
+	case r.Token.Value == "":
+		return fmt.Errorf("idTag is empty: %w", leyden.ErrInvalid)
+	}
+	return valid(remoteStartRequest16(r.Connector, r.Token))
+}
+
+func remoteStartRequest16(connector int, tok leyden.IDToken) *v16.RemoteStartTransaction {
+	return &v16.RemoteStartTransaction{ConnectorID: ocpp.Some(connector), IDTag: tok.Value}
+}
+
+func remoteStart16(ctx context.Context, s *session, t *leyden.Transaction) (string, error) {
+	var res v16.RemoteStartTransactionResponse
+	err := s.call(ctx, remoteStartRequest16(t.Connector, t.Token), &res)
+	return string(res.Status), err
+}
+
+func remoteStop16(ctx context.Context, s *session, t *leyden.Transaction) (string, error) {
+	var res v16.RemoteStopTransactionResponse
+	err := s.call(ctx, &v16.RemoteStopTransaction{TransactionID: int(t.ID)}, &res)
+	return string(res.Status), err
+}
+
+func reset16(ctx context.Context, s *session, kind string) (string, error) {
+	var res v16.ResetResponse
+	err := s.call(ctx, &v16.Reset{Type: v16.ResetType(kind)}, &res)
+	return string(res.Status), err
+}
+
+func unlock16(ctx context.Context, s *session, connector int) (string, error) {
+	if connector < 1 {
+		return "", fmt.Errorf("connectorId is below 1: %w", leyden.ErrInvalid)
+	}
+	var res v16.UnlockConnectorResponse
+	err := s.call(ctx, &v16.UnlockConnector{ConnectorID: connector}, &res)
+	return string(res.Status), err
+}
+
+func changeAvailability16(ctx context.Context, s *session, connector int, kind string) (string, error) {
+	var res v16.ChangeAvailabilityResponse
+	err := s.call(ctx, &v16.ChangeAvailability{ConnectorID: connector, Type: v16.AvailabilityType(kind)}, &res)
+	return string(res.Status), err
+}
+
+func clearCache16(ctx context.Context, s *session) (string, error) {
+	var res v16.ClearCacheResponse
+	err := s.call(ctx, &v16.ClearCache{}, &res)
+	return string(res.Status), err
+}
+
+func trigger16(ctx context.Context, s *session, message string, connector int) (string, error) {
+	req := v16.TriggerMessage{RequestedMessage: v16.MessageTrigger(message)}
+	if connector != 0 {
+		req.ConnectorID = ocpp.Some(connector)
+	}
+	var res v16.TriggerMessageResponse
+	err := s.call(ctx, &req, &res)
+	return string(res.Status), err
+}
+
+func changeConfiguration16(ctx context.Context, s *session, key, value string) (string, error) {
+	if key == "" {
+		return "", fmt.Errorf("key is empty: %w", leyden.ErrInvalid)
+	}
+	var res v16.ChangeConfigurationResponse
+	err := s.call(ctx, &v16.ChangeConfiguration{Key: key, Value: value}, &res)
+	return string(res.Status), err
+}
+
+func configuration16(ctx context.Context, s *session, keys []string) (Configuration, error) {
+	var res v16.GetConfigurationResponse
+	if err := s.call(ctx, &v16.GetConfiguration{Key: keys}, &res); err != nil {
+		return Configuration{}, err
+	}
+	c := Configuration{Unknown: res.UnknownKey}
+	for _, k := range res.ConfigurationKey {
+		e := ConfigurationEntry{Key: k.Key, ReadOnly: k.Readonly}
+		if v, ok := k.Value.Get(); ok {
+			e.Value = &v
+		}
+		c.Entries = append(c.Entries, e)
+	}
+	return c, nil
+}
+
+func dataTransfer16(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error) {
+	if d.VendorID == "" {
+		return DataTransferAnswer{}, fmt.Errorf("vendorId is empty: %w", leyden.ErrInvalid)
+	}
+	var res v16.DataTransferResponse
+	err := s.call(ctx, &v16.DataTransfer{VendorID: d.VendorID, MessageID: optional(d.MessageID), Data: optional(d.Data)}, &res)
+	return DataTransferAnswer{Status: string(res.Status), Data: res.Data.Or("")}, err
+}
+
+// optional returns a text that is absent when it is empty.
+func optional(text string) ocpp.Opt[string] { return ocpp.Opt[string]{Value: text, Set: text != ""} }

@@ -1,0 +1,164 @@
+package csms
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"leyden"
+	"leyden/ocpp"
+	"leyden/ocpp/v16"
+)
+
+// answer16 handles a CALL of an OCPP 1.6 station.
+func answer16(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply {
+	payload := string(f.Payload)
+	switch f.Action {
+	case "StartTransaction":
+		return startTransaction16(ctx, s, payload)
+	case "MeterValues":
+		return meterValues16(ctx, s, payload)
+	case "StopTransaction":
+		return stopTransaction16(ctx, s, payload)
+	case "Authorize":
+		return authorize16(ctx, s, payload)
+	case bootNotification:
+		return bootNotification16(ctx, s, payload)
+	case heartbeat:
+		return heartbeat16(ctx, s, payload)
+	case "StatusNotification":
+		return statusNotification16(ctx, s, payload)
+	case "DataTransfer":
+		return dataTransferFrom16(ctx, s, payload)
+	case "DiagnosticsStatusNotification", "FirmwareStatusNotification", "LogStatusNotification",
+		"SignedFirmwareStatusNotification", "SecurityEventNotification":
+		return notification16(ctx, s, f.Action, payload)
+	}
+	if v16.DirectionOf(f.Action) == ocpp.None {
+		return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotImplemented, "OCPP 1.6 has no action %s", f.Action)}
+	}
+	return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotSupported, "stations do not send %s here", f.Action)}
+}
+
+func authorize16(ctx context.Context, s *session, payload string) ocpp.Reply {
+	var m v16.Authorize
+	var v ocpp.Violations
+	err := s.read(payload, &m, &v)
+	if err == nil {
+		err = v.Err()
+	}
+	if err != nil {
+		return s.refuse(ctx, m.Action(), payload, err)
+	}
+	info, err := s.srv.ledger.Authorize(ctx, leyden.IDToken{Value: clip(m.IDTag)})
+	if err != nil {
+		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+	}
+	return ocpp.Reply{Message: &v16.AuthorizeResponse{IDTagInfo: idTagInfo16(info)}}
+}
+
+// bootNotification16 notes what a station says of itself, and tells it whether
+// it may work here (OCPP 1.6 §4.2). What it told of transactions before is
+// recorded before the answer, so that it comes before what it tells next.
+func bootNotification16(ctx context.Context, s *session, payload string) ocpp.Reply {
+	var m v16.BootNotification
+	var v ocpp.Violations
+	if err := s.read(payload, &m, &v); err != nil {
+		return s.refuse(ctx, m.Action(), payload, err)
+	}
+	registration, err := s.srv.registration(ctx, s.station)
+	if errors.Is(err, leyden.ErrNotFound) {
+		registration, err = leyden.RegistrationRejected, nil // it was removed meanwhile
+	}
+	if err == nil {
+		err = s.srv.ledger.Booted(ctx, s.station, leyden.Sighting{
+			Vendor: clip(m.ChargePointVendor), Model: clip(m.ChargePointModel),
+			Serial:   clip(cmp.Or(m.ChargePointSerialNumber.Or(""), m.ChargeBoxSerialNumber.Or(""))),
+			Firmware: clip(m.FirmwareVersion.Or("")),
+		})
+	}
+	may := registration == leyden.RegistrationAccepted
+	if err == nil && may {
+		err = s.recordHeld(ctx)
+	}
+	if err != nil {
+		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+	}
+	s.accepted.Store(may)
+	r := ocpp.Reply{Message: &v16.BootNotificationResponse{
+		Status: v16.RegistrationStatus(registration), CurrentTime: s.srv.ledger.Now(), Interval: int(s.srv.opt.Heartbeat.Seconds()),
+	}}
+	if may {
+		r.Then = s.askLater
+	}
+	return r
+}
+
+func heartbeat16(ctx context.Context, s *session, payload string) ocpp.Reply {
+	var m v16.Heartbeat
+	var v ocpp.Violations
+	if err := s.read(payload, &m, &v); err != nil {
+		return s.refuse(ctx, m.Action(), payload, err)
+	}
+	return ocpp.Reply{Message: &v16.HeartbeatResponse{CurrentTime: s.srv.ledger.Now()}}
+}
+
+// statusNotification16 notes the state of a connector. Without a connector and a
+// state it says nothing.
+func statusNotification16(ctx context.Context, s *session, payload string) ocpp.Reply {
+	var m v16.StatusNotification
+	var v ocpp.Violations
+	err := s.read(payload, &m, &v)
+	if err == nil {
+		err = cmp.Or(needed(&v, "connectorId"), needed(&v, "status"))
+	}
+	if err == nil && m.ConnectorID < 0 {
+		err = v.Err()
+	}
+	if err != nil {
+		return s.refuse(ctx, m.Action(), payload, err)
+	}
+	if m.ConnectorID > maxConnector {
+		s.srv.log.Warn("status of an impossible connector", "station", s.station, "connector", m.ConnectorID)
+		return ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
+	}
+	err = s.srv.ledger.StatusReported(ctx, s.station, leyden.Connector{
+		Number: m.ConnectorID, Status: clip(string(m.Status)), ErrorCode: clip(string(m.ErrorCode)),
+		Info: clip(m.Info.Or("")), At: m.Timestamp.Value,
+	})
+	if err != nil {
+		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+	}
+	return ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
+}
+
+// needed returns what is wrong with a property if nothing was understood of it.
+func needed(v *ocpp.Violations, name string) error {
+	if x, found := v.At(name); found && !x.Kept {
+		return x.Err()
+	}
+	return nil
+}
+
+// dataTransferFrom16 answers what no vendor has told us the meaning of (OCPP 1.6
+// §4.3).
+func dataTransferFrom16(ctx context.Context, s *session, payload string) ocpp.Reply {
+	var m v16.DataTransfer
+	var v ocpp.Violations
+	if err := s.read(payload, &m, &v); err != nil {
+		return s.refuse(ctx, m.Action(), payload, err)
+	}
+	return ocpp.Reply{Message: &v16.DataTransferResponse{Status: v16.DataTransferStatusUnknownVendorId}}
+}
+
+// notification16 acknowledges what a station merely wants known. All of these
+// have an empty answer.
+func notification16(ctx context.Context, s *session, action, payload string) ocpp.Reply {
+	m := v16.NewRequest(action)
+	var v ocpp.Violations
+	if err := s.read(payload, m, &v); err != nil {
+		return s.refuse(ctx, action, payload, err)
+	}
+	s.srv.log.InfoContext(ctx, "station notifies", "station", s.station, "action", action, "payload", clip(payload))
+	return ocpp.Reply{Message: ocpp.Raw(nil)}
+}
