@@ -48,14 +48,17 @@ type batch struct {
 }
 
 // eachBatch calls f with the samples of each instant, in the order in which
-// they stand in the message.
+// they stand in the message. Samples of an instant that could not be read are
+// kept, but they are evidence of nothing.
 func eachBatch(samples []Sample, f func(batch)) {
 	for len(samples) > 0 {
 		n := 1
 		for n < len(samples) && samples[n].At.Equal(samples[0].At) {
 			n++
 		}
-		reduce(samples[:n], f)
+		if !samples[0].At.IsZero() {
+			reduce(samples[:n], f)
+		}
 		samples = samples[n:]
 	}
 }

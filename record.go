@@ -26,6 +26,7 @@ func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string
 		// resets starts from 0: what looks like a resend of a charge that ended
 		// is the next one.
 		if !e.At.Before(implausibleBefore) || out.Transaction.Status != Completed {
+			out.Followups = unwanted(&out.Transaction)
 			return out, nil
 		}
 	}
@@ -44,8 +45,8 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 		if err := l.mayReplace(ctx, d, busy, &e, frame); err != nil {
 			return Outcome{}, err
 		}
-		c.entry.Release = []string{e.Key}
 	}
+	c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
 	if !known {
 		var err error
 		if t, err = l.begin(ctx, d.station); err != nil {
@@ -58,7 +59,6 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	if err := l.completeStart(ctx, d, &e, &t); err != nil {
 		return Outcome{}, err
 	}
-	wasCancelled := t.Evidence.Outcome == Cancelled
 	if _, err := c.apply(ctx, t, e); err != nil {
 		return Outcome{}, err
 	}
@@ -66,10 +66,17 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 		return Outcome{}, err
 	}
 	out := Outcome{Transaction: c.state(t.ID), Event: c.entry.event(e.Key)}
-	if wasCancelled && out.Transaction.Status == Active {
-		out.Followups = []Followup{{RemoteStop: t.ID}}
-	}
+	out.Followups = unwanted(&out.Transaction)
 	return out, nil
+}
+
+// unwanted asks for the remote stop of a charge that began although its remote
+// start was cancelled, until one was sent.
+func unwanted(t *Transaction) []Followup {
+	if t.Status != Active || t.Evidence.Outcome != Cancelled || t.StopRound > 0 {
+		return nil
+	}
+	return []Followup{{RemoteStop: t.ID}}
 }
 
 // begin draws the number of a new transaction.

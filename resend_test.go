@@ -1,0 +1,94 @@
+package leyden_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"leyden"
+)
+
+// A start whose answer got lost comes again. If its remote start was cancelled
+// the charge still has to be stopped.
+func TestResentStartOfCancelledIsStopped(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	id := b.reserve(1, "USER123").ID
+	b.cancel(id)
+	b.pass(time.Second)
+	e := b.startEvent(1, "USER123", 1000)
+	for range 2 {
+		out := b.record(e)
+		if out.Transaction.ID != id || len(out.Followups) != 1 || out.Followups[0].RemoteStop != id {
+			t.Fatalf("replay %v: transaction %d with %v; want a remote stop of %d", out.Replay, out.Transaction.ID, out.Followups, id)
+		}
+	}
+	b.requestStop(id)
+	if out := b.record(e); len(out.Followups) != 0 {
+		t.Fatalf("after the remote stop: %v; want nothing more", out.Followups)
+	}
+}
+
+// A refused start that is accepted because the charge before it has ended does
+// not wait in quarantine any longer.
+func TestAcceptedStartLeavesQuarantine(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	first := b.start(1, "USER123", 0)
+	b.pass(time.Minute)
+	second := b.startEvent(1, "OTHER", 500)
+	if _, err := b.Record(t.Context(), second, "{}"); !errors.Is(err, leyden.ErrActive) {
+		t.Fatalf("start on a busy connector: %v; want %v", err, leyden.ErrActive)
+	}
+	waiting := func() int {
+		list, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if n := waiting(); n != 1 {
+		t.Fatalf("%d messages in quarantine; want 1", n)
+	}
+	b.record(b.stopEvent(int64(first.Transaction.ID), 500))
+	b.record(second)
+	if n := waiting(); n != 0 {
+		t.Fatalf("%d messages in quarantine; want 0", n)
+	}
+}
+
+// Readings of a time that could not be read are kept, and move nothing.
+func TestReadingsWithoutTimeMoveNothing(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	id := b.start(1, "USER123", 1000).Transaction.ID
+	b.pass(time.Minute)
+	b.read(int64(id), 1, "3000")
+	number := int64(id)
+	b.record(leyden.Event{
+		Station: "S", Kind: leyden.Updated, Number: &number, Connector: 1, Digest: "x",
+		Samples: []leyden.Sample{{Value: "999000"}, {Value: "50", Measurand: "SoC"}},
+	})
+	got := b.get(id)
+	if got.Energy == nil || *got.Energy != 2000 || got.InitialSoC != nil {
+		t.Fatalf("energy %v, SoC %v; want 2000 and none", got.Energy, got.InitialSoC)
+	}
+	events, err := b.Store().Events(t.Context(), id)
+	if err != nil || len(events) != 3 || len(events[2].Samples) != 2 {
+		t.Fatalf("events %v, %v; want the samples kept", events, err)
+	}
+}
+
+// Release takes a message out of quarantine, and that of no other station.
+func TestRelease(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	for _, s := range []leyden.StationID{"S", "R"} {
+		if err := b.Quarantine(t.Context(), leyden.Quarantined{Station: s, Key: "k", Action: "StopTransaction"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Release(t.Context(), "S", "k"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true})
+	if err != nil || len(list) != 1 || list[0].Station != "R" {
+		t.Fatalf("waiting: %v, %v; want that of R", list, err)
+	}
+}
