@@ -97,10 +97,12 @@ func (a *API) describe(f *Facade, op Operation) huma.Operation {
 	return described
 }
 
+// addTag adds a group to the document. The first one, of the probes, stays the
+// last: readers look for the façades.
 func (a *API) addTag(name string) {
 	has := func(t *huma.Tag) bool { return t.Name == name }
 	if !slices.ContainsFunc(a.document.Tags, has) {
-		a.document.Tags = append(a.document.Tags, &huma.Tag{Name: name})
+		a.document.Tags = slices.Insert(a.document.Tags, max(0, len(a.document.Tags)-1), &huma.Tag{Name: name})
 	}
 }
 

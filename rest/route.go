@@ -136,8 +136,8 @@ func (rt *route) serve(w *reply, r *http.Request) error {
 }
 
 // readQuery parses a query and refuses what the operation does not know, what
-// is given twice, what is empty and what is not properly escaped. An unescaped
-// "+" of a time, which arrives as a space, is repaired.
+// is given twice, what is empty and what is not properly escaped. Times are
+// repaired.
 func readQuery(raw string, known map[string]*huma.Param) (url.Values, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -155,7 +155,7 @@ func readQuery(raw string, known map[string]*huma.Param) (url.Values, error) {
 			continue
 		}
 		if param.Schema != nil && param.Schema.Format == timeFormat {
-			values.Set(name, repairPlus(values.Get(name)))
+			values.Set(name, mendTime(values.Get(name)))
 		}
 	}
 	if len(wrong) > 0 {

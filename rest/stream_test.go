@@ -1,6 +1,8 @@
 package rest_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,8 +12,6 @@ import (
 
 	"leyden/auth"
 	"leyden/rest"
-
-	"context"
 )
 
 func TestStream(t *testing.T) {
@@ -75,16 +75,21 @@ func TestChunkedBody(t *testing.T) {
 	}
 }
 
-func TestTimeLimit(t *testing.T) {
-	f := newFixture(t)
-	facade := &rest.Facade{Prefix: "/slow/", Body: func(e *rest.Error, id string) any { return errorBody{e.Code, e.Message, nil, id} }}
-	rest.Handle(f.API, facade, rest.Operation{
-		Method: http.MethodGet, Path: "/slow/answer", Scope: auth.TransactionsRead, Timeout: time.Nanosecond,
+// registerWait adds an operation that only the end of its context ends.
+func registerWait(api *rest.API) {
+	facade := &rest.Facade{Prefix: "/wait/", Body: func(e *rest.Error, id string) any { return errorBody{e.Code, e.Message, nil, id} }}
+	rest.Handle(api, facade, rest.Operation{
+		Method: http.MethodGet, Path: "/wait/forever", Scope: auth.TransactionsRead, Timeout: time.Nanosecond,
 	}, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("wait: %w", ctx.Err())
 	})
-	if w := f.do("GET /slow/answer", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "took too long") {
+}
+
+func TestTimeLimit(t *testing.T) {
+	f := newFixture(t)
+	registerWait(f.API)
+	if w := f.do("GET /wait/forever", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "took too long") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }

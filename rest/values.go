@@ -60,14 +60,19 @@ func (Time) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: timeFormat, Nullable: true}
 }
 
-// repairPlus mends a time whose "+" arrived as a space because it was not
-// escaped: 2023-05-05T06:00:00 02:00.
-func repairPlus(text string) string {
-	i := len(text) - len("+02:00")
-	if i < 0 || text[i] != ' ' {
+// mendTime repairs a time of a query: a "+" that arrived as a space because it
+// was not escaped, 2023-05-05T06:00:00 02:00, and lower-case letters, which RFC
+// 3339 §5.6 allows and schemas do not.
+func mendTime(text string) string {
+	mended := text
+	if i := len(text) - len("+02:00"); i >= 0 && text[i] == ' ' {
+		mended = text[:i] + "+" + text[i+1:]
+	}
+	mended = strings.ToUpper(mended)
+	if _, err := time.Parse(time.RFC3339, mended); err != nil {
 		return text
 	}
-	return text[:i] + "+" + text[i+1:]
+	return mended
 }
 
 // A KWh is an amount of energy that is written in kWh as an exact decimal:

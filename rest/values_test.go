@@ -71,7 +71,7 @@ func TestTime(t *testing.T) {
 
 func TestRepairedPlus(t *testing.T) {
 	f := newFixture(t)
-	for _, from := range []string{"2023-05-05T06:00:00+02:00", "2023-05-05T06:00:00%2B02:00", "2023-05-05T06:00:00%2002:00", "2023-05-05T04:00:00Z", "2023-05-05T02:00:00-02:00"} {
+	for _, from := range []string{"2023-05-05T06:00:00+02:00", "2023-05-05T06:00:00%2B02:00", "2023-05-05T06:00:00%2002:00", "2023-05-05T04:00:00Z", "2023-05-05t04:00:00z", "2023-05-05T02:00:00-02:00"} {
 		w := f.do("POST /t/orders/7?from="+from, `{"name":"cake"}`)
 		var got struct{ From string }
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.From != "2023-05-05T04:00:00.000Z" {
