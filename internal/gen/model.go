@@ -98,7 +98,32 @@ func build(docs map[string]*schema, ov *overlay) (*model, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	return b.model, ov.unused()
+	return b.model, errors.Join(ov.unused(), b.distinct())
+}
+
+// distinct returns an error when two types have one name.
+func (m *model) distinct() error {
+	taken := map[string]bool{}
+	var wrong []error
+	take := func(name string) {
+		if taken[name] {
+			wrong = append(wrong, fmt.Errorf("two types called %s, name one in the overlay", name))
+		}
+		taken[name] = true
+	}
+	for _, a := range m.actions {
+		take(a.request.name)
+		if a.response != nil {
+			take(a.response.name)
+		}
+	}
+	for _, name := range sorted(m.objects) {
+		take(name)
+	}
+	for _, name := range sorted(m.enums) {
+		take(name)
+	}
+	return errors.Join(wrong...)
 }
 
 // addAction adds the action whose request is the schema called request.
