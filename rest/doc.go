@@ -56,7 +56,9 @@
 // (apiv2.transaction is V2Transaction). All calls of [Handle] come before the
 // API serves its first request.
 //
-// Handlers find who asks with [PrincipalOf], the id to correlate with
-// [RequestID], and build pages with [PageLink]. They return errors; they never
-// write to the connection and never log what they return.
+// Handlers find who asks with [PrincipalOf] and [ClientAddr], where the client
+// reached us with [Origin] and the id to correlate with [RequestID]. They find a
+// transaction by either of its ids with [FindTransaction] and link pages with
+// [PageLink]. They return errors; they never write to the connection and never
+// log what they return.
 package rest
