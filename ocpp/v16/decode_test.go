@@ -80,51 +80,73 @@ func violation(path string, code ocpp.ErrorCode, reason string, kept bool) []ocp
 	return []ocpp.Violation{{Path: path, Code: code, Reason: reason, Kept: kept}}
 }
 
-func TestViolations(t *testing.T) {
-	const (
-		occurence = ocpp.OccurenceConstraint
-		typ       = ocpp.TypeConstraint
-		property  = ocpp.PropertyConstraint
-		number    = "is not an integer"
-		large     = "is too large for an integer"
-		long      = "is longer than 20 characters"
-		unlisted  = "is not one of the listed values"
-	)
-	sample := func(s string) string {
-		return `{"connectorId":1,"meterValue":[{"timestamp":"2024-01-15T10:30:00Z","sampledValue":[{"value":"1"}]},` +
-			`{"timestamp":"2024-01-15T10:31:00Z","sampledValue":[{"value":"2"},` + s + `,{"value":"4"}]}]}`
+const (
+	occurence = ocpp.OccurenceConstraint
+	mistyped  = ocpp.TypeConstraint
+	property  = ocpp.PropertyConstraint
+
+	notInteger = "is not an integer"
+	tooLarge   = "is too large for an integer"
+	tooLong    = "is longer than 20 characters"
+	unlisted   = "is not one of the listed values"
+)
+
+type violationCase struct {
+	name    string
+	message ocpp.Decoder
+	payload string
+	want    []ocpp.Violation
+}
+
+func checkViolations(t *testing.T, cases []violationCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var v ocpp.Violations
+			if err := c.message.Decode(c.payload, &v); err != nil {
+				t.Fatalf("%v in %s", err, c.payload)
+			}
+			if !reflect.DeepEqual(v.List, c.want) {
+				t.Errorf("%s\ngot  %+v\nwant %+v", c.payload, v.List, c.want)
+			}
+		})
 	}
-	const at = "meterValue[1].sampledValue[1]"
-	for _, c := range []struct {
-		name    string
-		message ocpp.Decoder
-		payload string
-		want    []ocpp.Violation
-	}{
+}
+
+func TestMissing(t *testing.T) {
+	checkViolations(t, []violationCase{
 		{"missing", new(v16.StartTransaction), without(goodStart, "idTag"), violation("idTag", occurence, "is required", false)},
 		{"null", new(v16.StartTransaction), with(goodStart, `"idTag":null`), violation("idTag", occurence, "is required", false)},
 		{"missing object", new(v16.StartTransactionResponse), `{"transactionId":1}`, violation("idTagInfo", occurence, "is required", false)},
 		{"missing inside", new(v16.StartTransactionResponse), `{"idTagInfo":{},"transactionId":1}`, violation("idTagInfo.status", occurence, "is required", false)},
 		{"missing list", new(v16.MeterValues), `{"connectorId":1}`, violation("meterValue", occurence, "is required", false)},
+	})
+}
 
-		{"number as text", new(v16.StartTransaction), with(goodStart, `"meterStart":"12"`), violation("meterStart", typ, number, false)},
-		{"object as number", new(v16.StartTransaction), with(goodStart, `"meterStart":{"a":[1,2]}`), violation("meterStart", typ, number, false)},
-		{"fraction", new(v16.StartTransaction), with(goodStart, `"meterStart":1.5`), violation("meterStart", typ, "is not a whole number", true)},
-		{"beyond int64", new(v16.StartTransaction), with(goodStart, `"meterStart":9223372036854775808`), violation("meterStart", typ, large, false)},
-		{"beyond everything", new(v16.StartTransaction), with(goodStart, `"meterStart":-1e400`), violation("meterStart", typ, large, false)},
-		{"text as number", new(v16.StartTransaction), with(goodStart, `"idTag":12`), violation("idTag", typ, "is not text", false)},
-		{"no timestamp", new(v16.StartTransaction), with(goodStart, `"timestamp":"yesterday"`), violation("timestamp", typ, "is not a timestamp", false)},
-		{"timestamp as number", new(v16.StartTransaction), with(goodStart, `"timestamp":1705314600`), violation("timestamp", typ, "is not a timestamp", false)},
-		{"bool as text", new(v16.GetConfigurationResponse), `{"configurationKey":[{"key":"K","readonly":"true"}]}`, violation("configurationKey[0].readonly", typ, "is neither true nor false", false)},
-		{"object as text", new(v16.StartTransactionResponse), `{"idTagInfo":"Accepted","transactionId":1}`, violation("idTagInfo", typ, "is not an object", false)},
-		{"list as object", new(v16.MeterValues), `{"connectorId":1,"meterValue":{}}`, violation("meterValue", typ, "is not a list", false)},
-		{"enum as number", new(v16.StopTransaction), with(goodStop, `"reason":3`), violation("reason", typ, "is not text", false)},
-		{"null in a list", new(v16.GetConfiguration), `{"key":["a",null]}`, violation("key[1]", typ, "is not text", false)},
-		{"float as text", new(v16.GetCompositeScheduleResponse), `{"status":"Accepted","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":"16"}]}}`, violation("chargingSchedule.chargingSchedulePeriod[0].limit", typ, "is not a number", false)},
-		{"float without end", new(v16.GetCompositeScheduleResponse), `{"status":"Accepted","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[],"minChargingRate":1e999}}`, violation("chargingSchedule.minChargingRate", typ, "is too large for a number", false)},
+func TestWrongTypes(t *testing.T) {
+	checkViolations(t, []violationCase{
+		{"number as text", new(v16.StartTransaction), with(goodStart, `"meterStart":"12"`), violation("meterStart", mistyped, notInteger, false)},
+		{"object as number", new(v16.StartTransaction), with(goodStart, `"meterStart":{"a":[1,2]}`), violation("meterStart", mistyped, notInteger, false)},
+		{"fraction", new(v16.StartTransaction), with(goodStart, `"meterStart":1.5`), violation("meterStart", mistyped, "is not a whole number", true)},
+		{"beyond int64", new(v16.StartTransaction), with(goodStart, `"meterStart":9223372036854775808`), violation("meterStart", mistyped, tooLarge, false)},
+		{"beyond everything", new(v16.StartTransaction), with(goodStart, `"meterStart":-1e400`), violation("meterStart", mistyped, tooLarge, false)},
+		{"text as number", new(v16.StartTransaction), with(goodStart, `"idTag":12`), violation("idTag", mistyped, "is not text", false)},
+		{"no timestamp", new(v16.StartTransaction), with(goodStart, `"timestamp":"yesterday"`), violation("timestamp", mistyped, "is not a timestamp", false)},
+		{"timestamp as number", new(v16.StartTransaction), with(goodStart, `"timestamp":1705314600`), violation("timestamp", mistyped, "is not a timestamp", false)},
+		{"bool as text", new(v16.GetConfigurationResponse), `{"configurationKey":[{"key":"K","readonly":"true"}]}`, violation("configurationKey[0].readonly", mistyped, "is neither true nor false", false)},
+		{"object as text", new(v16.StartTransactionResponse), `{"idTagInfo":"Accepted","transactionId":1}`, violation("idTagInfo", mistyped, "is not an object", false)},
+		{"list as object", new(v16.MeterValues), `{"connectorId":1,"meterValue":{}}`, violation("meterValue", mistyped, "is not a list", false)},
+		{"enum as number", new(v16.StopTransaction), with(goodStop, `"reason":3`), violation("reason", mistyped, "is not text", false)},
+		{"null in a list", new(v16.GetConfiguration), `{"key":["a",null]}`, violation("key[1]", mistyped, "is not text", false)},
+		{"float as text", new(v16.GetCompositeScheduleResponse), `{"status":"Accepted","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":"16"}]}}`, violation("chargingSchedule.chargingSchedulePeriod[0].limit", mistyped, "is not a number", false)},
+		{"float without end", new(v16.GetCompositeScheduleResponse), `{"status":"Accepted","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[],"minChargingRate":1e999}}`, violation("chargingSchedule.minChargingRate", mistyped, "is too large for a number", false)},
+	})
+}
 
-		{"21 characters", new(v16.StartTransaction), with(goodStart, `"idTag":"123456789012345678901"`), violation("idTag", property, long, true)},
-		{"21 runes", new(v16.StartTransaction), with(goodStart, `"idTag":"`+strings.Repeat("é", 21)+`"`), violation("idTag", property, long, true)},
+func TestConstraints(t *testing.T) {
+	checkViolations(t, []violationCase{
+		{"21 characters", new(v16.StartTransaction), with(goodStart, `"idTag":"123456789012345678901"`), violation("idTag", property, tooLong, true)},
+		{"21 runes", new(v16.StartTransaction), with(goodStart, `"idTag":"`+strings.Repeat("é", 21)+`"`), violation("idTag", property, tooLong, true)},
 		{"20 runes", new(v16.StartTransaction), with(goodStart, `"idTag":"`+strings.Repeat("漢", 20)+`"`), nil},
 		{"20 runes escaped", new(v16.StartTransaction), with(goodStart, `"idTag":"`+strings.Repeat(`\ud83d\ude00`, 20)+`"`), nil},
 		{"empty idTag in a start", new(v16.StartTransaction), with(goodStart, `"idTag":""`), violation("idTag", property, "is empty", false)},
@@ -138,28 +160,31 @@ func TestViolations(t *testing.T) {
 		{"enum in another case", new(v16.StopTransaction), with(goodStop, `"reason":"local"`), violation("reason", property, unlisted, true)},
 		{"hundredths", new(v16.GetCompositeScheduleResponse), `{"status":"Accepted","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16.05}]}}`, violation("chargingSchedule.chargingSchedulePeriod[0].limit", property, "is not a multiple of 1/10", true)},
 		{"empty list", new(v16.GetInstalledCertificateIdsResponse), `{"status":"Accepted","certificateHashData":[]}`, violation("certificateHashData", property, "has fewer than 1 items", true)},
+	})
+}
 
+func TestBadSamples(t *testing.T) {
+	sample := func(s string) string {
+		return `{"connectorId":1,"meterValue":[{"timestamp":"2024-01-15T10:30:00Z","sampledValue":[{"value":"1"}]},` +
+			`{"timestamp":"2024-01-15T10:31:00Z","sampledValue":[{"value":"2"},` + s + `,{"value":"4"}]}]}`
+	}
+	const at = "meterValue[1].sampledValue[1]"
+	checkViolations(t, []violationCase{
 		{"sample without value", new(v16.MeterValues), sample(`{"unit":"Wh"}`), violation(at+".value", occurence, "is required", false)},
-		{"sample with a number", new(v16.MeterValues), sample(`{"value":3.50}`), violation(at+".value", typ, "is a number, not text", true)},
+		{"sample with a number", new(v16.MeterValues), sample(`{"value":3.50}`), violation(at+".value", mistyped, "is a number, not text", true)},
 		{"sample with an unknown unit", new(v16.MeterValues), sample(`{"value":"3","unit":"furlong"}`), violation(at+".unit", property, unlisted, true)},
-		{"sample that is none", new(v16.MeterValues), sample(`17`), violation(at, typ, "is not an object", false)},
-		{"transactionData", new(v16.StopTransaction), `{` + goodStop + `,"transactionData":[{"timestamp":"x","sampledValue":[]}]}`, violation("transactionData[0].timestamp", typ, "is not a timestamp", false)},
+		{"sample that is none", new(v16.MeterValues), sample(`17`), violation(at, mistyped, "is not an object", false)},
+		{"transactionData", new(v16.StopTransaction), `{` + goodStop + `,"transactionData":[{"timestamp":"x","sampledValue":[]}]}`, violation("transactionData[0].timestamp", mistyped, "is not a timestamp", false)},
+	})
+}
 
+func TestTolerated(t *testing.T) {
+	checkViolations(t, []violationCase{
 		{"integral floats", new(v16.StartTransaction), with(goodStart, `"meterStart":1000.0`, `"connectorId":1e0`, `"reservationId":-0.0`), nil},
 		{"null optional", new(v16.StopTransaction), with(goodStop, `"reason":null`, `"idTag":null`, `"transactionData":null`), nil},
 		{"null payload", new(v16.Heartbeat), ` null `, nil},
-		{"null payload of a start", new(v16.Authorize), `null`, violation("idTag", occurence, "is required", false)},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var v ocpp.Violations
-			if err := c.message.Decode(c.payload, &v); err != nil {
-				t.Fatalf("%v in %s", err, c.payload)
-			}
-			if !reflect.DeepEqual(v.List, c.want) {
-				t.Errorf("%s\ngot  %+v\nwant %+v", c.payload, v.List, c.want)
-			}
-		})
-	}
+		{"null payload that needs more", new(v16.Authorize), `null`, violation("idTag", occurence, "is required", false)},
+	})
 }
 
 func TestSeveralViolations(t *testing.T) {
