@@ -1,0 +1,162 @@
+package apiv1
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/csms"
+	"leyden/rest"
+)
+
+// A Config is what the façade works with.
+type Config struct {
+	Ledger    *leyden.Ledger
+	Stations  Stations
+	Registrar *auth.Registrar
+	// PublicURL is where clients and stations reach the service, without a
+	// slash at its end; "" makes connection URLs of the host that was asked.
+	PublicURL string
+	// DefaultIDTag is used by POST /transactions/start without an idTag; ""
+	// makes the idTag required there.
+	DefaultIDTag string
+}
+
+// Stations is the side that talks to stations. Commands return the status that
+// the station answered, Rejected too; errors are leyden's and
+// [*csms.StationError].
+type Stations interface {
+	// Online reports whether the station is connected.
+	Online(id leyden.StationID) bool
+	// Disconnect closes the connection of a station, if it has one.
+	Disconnect(id leyden.StationID, reason string)
+	// RemoteStart asks a station to begin a transaction. With an error the
+	// transaction is the one that was recorded, if there is one.
+	RemoteStart(ctx context.Context, r leyden.StartRequest) (leyden.Transaction, error)
+	// RemoteStop asks a station to end a transaction, or cancels a pending one.
+	RemoteStop(ctx context.Context, id leyden.TransactionID, by string) (leyden.Transaction, error)
+
+	// Reset asks for a reset of kind Hard or Soft.
+	Reset(ctx context.Context, id leyden.StationID, kind string) (string, error)
+	// Unlock asks to unlock a connector.
+	Unlock(ctx context.Context, id leyden.StationID, connector int) (string, error)
+	// ChangeAvailability makes a connector, or with 0 the station, Operative or
+	// Inoperative.
+	ChangeAvailability(ctx context.Context, id leyden.StationID, connector int, kind string) (string, error)
+	// ClearCache asks to forget remembered authorizations.
+	ClearCache(ctx context.Context, id leyden.StationID) (string, error)
+	// Trigger asks for a message; connector 0 names none.
+	Trigger(ctx context.Context, id leyden.StationID, message string, connector int) (string, error)
+	// ChangeConfiguration sets a configuration key.
+	ChangeConfiguration(ctx context.Context, id leyden.StationID, key, value string) (string, error)
+	// Configuration reads configuration keys, all when none is named.
+	Configuration(ctx context.Context, id leyden.StationID, keys []string) (csms.Configuration, error)
+	// DataTransfer sends what a vendor defined.
+	DataTransfer(ctx context.Context, id leyden.StationID, d csms.DataTransfer) (csms.DataTransferAnswer, error)
+}
+
+var _ Stations = (*csms.Server)(nil)
+
+const (
+	prefix = "/api/v1"
+	// stationTimeout is how long an operation may take that waits for a
+	// station: longer than the station may be silent.
+	stationTimeout = 45 * time.Second
+)
+
+// The groups of the document.
+const (
+	tagTransactions = "Transactions v1"
+	tagChargers     = "Chargers"
+	tagCommands     = "Commands"
+	tagIDTags       = "ID tags"
+	tagVehicles     = "Vehicles"
+	tagKeys         = "API keys"
+	tagClients      = "OAuth2 clients"
+	tagQuarantine   = "Quarantine"
+)
+
+// Register puts the operations of the façade on an API, before it serves.
+func Register(on *rest.API, c Config) {
+	a := &api{Config: c, rest: on, facade: newFacade()}
+	a.serveTransactions()
+	a.serveMeterValues()
+	a.serveEvents()
+	a.serveRemote()
+	a.serveChargers()
+	a.serveCommands()
+	a.serveConfiguration()
+	a.serveIDTags()
+	a.serveVehicles()
+	a.serveKeys()
+	a.serveClients()
+	a.serveQuarantine()
+}
+
+type api struct {
+	Config
+	rest   *rest.API
+	facade *rest.Facade
+}
+
+// handle registers an operation whose path is given without the prefix.
+func handle[I, O any](a *api, op rest.Operation, f func(context.Context, *I) (*O, error)) {
+	op.Path = prefix + op.Path
+	rest.Handle(a.rest, a.facade, op, f)
+}
+
+// A bodied is a reply with nothing but a body.
+type bodied[T any] struct{ Body T }
+
+// A created is a reply about something that came to be at Location.
+type created[T any] struct {
+	Location string `header:"Location" doc:"Where to find it."`
+	Body     T
+}
+
+// A pagination tells which part of a list a page is.
+type pagination struct {
+	Total             int  `json:"total" doc:"How many the filters select." example:"1"`
+	Limit             int  `json:"limit" doc:"How many a page holds at most." example:"50"`
+	Offset            int  `json:"offset" doc:"How many come before this page." example:"0"`
+	TotalIsLowerBound bool `json:"totalIsLowerBound,omitempty" doc:"True when there may be more than total."`
+}
+
+func paginationOf(w rest.Window, total int) pagination {
+	return pagination{Total: total, Limit: w.Limit, Offset: w.Offset}
+}
+
+// pageOf returns the part of a whole list that w selects.
+func pageOf[T any](list []T, w rest.Window) []T {
+	list = list[min(w.Offset, len(list)):]
+	return list[:min(w.Limit, len(list))]
+}
+
+// orNull returns a pointer to v, or nil when it is zero: unknown is null.
+func orNull[T comparable](v T) *T {
+	if v == *new(T) {
+		return nil
+	}
+	return &v
+}
+
+// valueOr returns what p points to, or def for nil.
+func valueOr[T any](p *T, def T) T {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+// The refusals of operations beyond those that all have.
+func notFound() []int { return []int{http.StatusNotFound} }
+
+func conflict() []int { return []int{http.StatusConflict} }
+
+func notFoundOrConflict() []int { return []int{http.StatusNotFound, http.StatusConflict} }
+
+func ofStations() []int {
+	return []int{http.StatusNotFound, http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout}
+}

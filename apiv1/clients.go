@@ -1,0 +1,169 @@
+package apiv1
+
+import (
+	"context"
+	"net/http"
+
+	"leyden/auth"
+	"leyden/rest"
+)
+
+// client is how v1 shows an [auth.ClientRecord]: never a secret.
+type client struct {
+	ClientID  string         `json:"clientId" example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name      string         `json:"name" example:"Billing"`
+	Scopes    []string       `json:"scopes" example:"transactions:read"`
+	Secrets   []clientSecret `json:"secrets" doc:"One, or two while they are rotated."`
+	CreatedAt rest.Time      `json:"createdAt" nullable:"false"`
+	LastUsed  rest.Time      `json:"lastUsed" doc:"To the minute."`
+	RevokedAt rest.Time      `json:"revokedAt" doc:"When it was revoked."`
+}
+
+type clientSecret struct {
+	ID        string    `json:"id" example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	CreatedAt rest.Time `json:"createdAt" nullable:"false"`
+}
+
+func presentClient(c *auth.ClientRecord) client {
+	out := client{
+		c.ID, c.Name, c.Scopes.Names(), make([]clientSecret, len(c.Secrets)),
+		rest.Time{Time: c.CreatedAt}, rest.Time{Time: c.LastUsedAt}, rest.Time{Time: c.RevokedAt},
+	}
+	for i, s := range c.Secrets {
+		out.Secrets[i] = clientSecret{s.ID, rest.Time{Time: s.CreatedAt}}
+	}
+	return out
+}
+
+// newClient is a client that has just been made, or given another secret.
+type newClient struct {
+	ClientID     string    `json:"clientId" example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	ClientSecret string    `json:"clientSecret" doc:"Shown here and never again."`
+	SecretID     string    `json:"secretId" doc:"To remove the secret by." example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name         string    `json:"name" example:"Billing"`
+	Scopes       []string  `json:"scopes" example:"transactions:read"`
+	CreatedAt    rest.Time `json:"createdAt" nullable:"false" doc:"Of the client."`
+}
+
+// presentNew shows a client with the text of its youngest secret.
+func presentNew(c *auth.ClientRecord, text auth.Secret) newClient {
+	return newClient{
+		c.ID, string(text), c.Secrets[len(c.Secrets)-1].ID, c.Name, c.Scopes.Names(), rest.Time{Time: c.CreatedAt},
+	}
+}
+
+type clientList struct {
+	Clients    []client   `json:"clients"`
+	Pagination pagination `json:"pagination"`
+}
+
+// A ClientPath names an OAuth2 client in a path.
+type ClientPath struct {
+	ID string `path:"clientId" maxLength:"100" doc:"The client." example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+}
+
+type addClientInput struct{ Body credentialSpec }
+
+type changeClientInput struct {
+	ClientPath
+	Body credentialPatch
+}
+
+type removeSecretInput struct {
+	ClientPath
+	SecretID string `path:"secretId" maxLength:"100" doc:"Id of the secret." example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+}
+
+func (a *api) serveClients() {
+	handle(a, rest.Operation{
+		Method: http.MethodPost, Path: "/auth/clients", ID: "v1AddClient", Tag: tagClients,
+		Summary:     "Make an OAuth2 client",
+		Description: "Makes a client for `POST /oauth2/token`. Its secret is shown in this reply only.",
+		Scope:       auth.Admin, Status: http.StatusCreated, Errors: conflict(),
+	}, a.addClient)
+	handle(a, rest.Operation{
+		Method: http.MethodGet, Path: "/auth/clients", ID: "v1ListClients", Tag: tagClients,
+		Summary:     "List OAuth2 clients",
+		Description: "All clients, the oldest first, revoked ones too.",
+		Scope:       auth.Admin,
+	}, a.listClients)
+	handle(a, rest.Operation{
+		Method: http.MethodGet, Path: "/auth/clients/{clientId}", ID: "v1GetClient", Tag: tagClients,
+		Summary:     "Get an OAuth2 client",
+		Description: "What is kept of a client; not its secrets.",
+		Scope:       auth.Admin, Errors: notFound(),
+	}, a.getClient)
+	handle(a, rest.Operation{
+		Method: http.MethodPatch, Path: "/auth/clients/{clientId}", ID: "v1ChangeClient", Tag: tagClients,
+		Summary:     "Change an OAuth2 client",
+		Description: "Changes name or scopes. A scope that it loses is lost to its access tokens too.",
+		Scope:       auth.Admin, Errors: notFoundOrConflict(),
+	}, a.changeClient)
+	handle(a, rest.Operation{
+		Method: http.MethodDelete, Path: "/auth/clients/{clientId}", ID: "v1RevokeClient", Tag: tagClients,
+		Summary:     "Revoke an OAuth2 client",
+		Description: "Ends a client and its access tokens for good. Revoking it again changes nothing.",
+		Scope:       auth.Admin, Errors: notFound(),
+	}, a.revokeClient)
+	handle(a, rest.Operation{
+		Method: http.MethodPost, Path: "/auth/clients/{clientId}/secrets", ID: "v1AddClientSecret", Tag: tagClients,
+		Summary: "Add a second secret",
+		Description: "Gives a client a second secret, so that it can be rotated without an interruption: add one, " +
+			"use it everywhere, remove the old one. 409 when it has two.",
+		Scope: auth.Admin, Status: http.StatusCreated, Errors: notFoundOrConflict(),
+	}, a.addSecret)
+	handle(a, rest.Operation{
+		Method: http.MethodDelete, Path: "/auth/clients/{clientId}/secrets/{secretId}", ID: "v1RemoveClientSecret", Tag: tagClients,
+		Summary:     "Remove a secret",
+		Description: "Ends one of two secrets; the last one stays (409). Access tokens that were issued for it stay valid.",
+		Scope:       auth.Admin, Errors: notFoundOrConflict(),
+	}, a.removeSecret)
+}
+
+func (a *api) addClient(ctx context.Context, in *addClientInput) (*created[newClient], error) {
+	c, text, err := a.Registrar.CreateClient(ctx, in.Body.spec())
+	if err != nil {
+		return nil, err
+	}
+	return &created[newClient]{Location: prefix + "/auth/clients/" + c.ID, Body: presentNew(&c, text)}, nil
+}
+
+func (a *api) listClients(ctx context.Context, in *rest.Window) (*bodied[clientList], error) {
+	clients, err := a.Registrar.Clients(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &bodied[clientList]{clientList{[]client{}, paginationOf(*in, len(clients))}}
+	for _, c := range pageOf(clients, *in) {
+		out.Body.Clients = append(out.Body.Clients, presentClient(&c))
+	}
+	return out, nil
+}
+
+func (a *api) getClient(ctx context.Context, in *ClientPath) (*bodied[client], error) {
+	c, err := a.Registrar.Client(ctx, in.ID)
+	return &bodied[client]{presentClient(&c)}, named("client", in.ID, err)
+}
+
+func (a *api) changeClient(ctx context.Context, in *changeClientInput) (*bodied[client], error) {
+	c, err := a.Registrar.UpdateClient(ctx, in.ID, in.Body.edit())
+	return &bodied[client]{presentClient(&c)}, err
+}
+
+func (a *api) revokeClient(ctx context.Context, in *ClientPath) (*bodied[client], error) {
+	c, err := a.Registrar.RevokeClient(ctx, in.ID)
+	return &bodied[client]{presentClient(&c)}, err
+}
+
+func (a *api) addSecret(ctx context.Context, in *ClientPath) (*created[newClient], error) {
+	c, text, err := a.Registrar.AddClientSecret(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &created[newClient]{Location: prefix + "/auth/clients/" + c.ID, Body: presentNew(&c, text)}, nil
+}
+
+func (a *api) removeSecret(ctx context.Context, in *removeSecretInput) (*bodied[client], error) {
+	c, err := a.Registrar.RemoveClientSecret(ctx, in.ID, in.SecretID)
+	return &bodied[client]{presentClient(&c)}, err
+}

@@ -1,0 +1,133 @@
+package apiv1
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/rest"
+)
+
+// meterValue is one sampled value, as the station sent it. What it left out is
+// filled in with the defaults of OCPP 1.6 §7.43.
+type meterValue struct {
+	Timestamp  rest.Time `json:"timestamp" doc:"By the charger's clock." example:"2026-02-06T12:15:00.000Z"`
+	ReceivedAt rest.Time `json:"receivedAt" nullable:"false" doc:"By the server's clock." example:"2026-02-06T12:15:01.000Z"`
+	Measurand  string    `json:"measurand" example:"Energy.Active.Import.Register"`
+	Value      string    `json:"value" doc:"The text as sent, also when it is no number." example:"4500"`
+	Unit       *string   `json:"unit" example:"Wh"`
+	Phase      *string   `json:"phase" example:"L1"`
+	Context    string    `json:"context" example:"Sample.Periodic"`
+	Location   string    `json:"location" example:"Outlet"`
+	Format     string    `json:"format" doc:"Raw or SignedData." example:"Raw"`
+}
+
+const defaultMeasurand = "Energy.Active.Import.Register"
+
+func presentSample(s *leyden.Sample, received time.Time) meterValue {
+	v := meterValue{
+		Timestamp:  rest.Time{Time: s.At},
+		ReceivedAt: rest.Time{Time: received},
+		Measurand:  cmp.Or(s.Measurand, defaultMeasurand),
+		Value:      s.Value,
+		Unit:       orNull(s.Unit),
+		Phase:      orNull(s.Phase),
+		Context:    cmp.Or(s.Context, "Sample.Periodic"),
+		Location:   cmp.Or(s.Location, "Outlet"),
+		Format:     cmp.Or(s.Format, "Raw"),
+	}
+	if v.Unit == nil && strings.HasPrefix(v.Measurand, "Energy.Active.") {
+		v.Unit = new("Wh")
+	}
+	return v
+}
+
+// sampleKey is what makes two samples the same one: stations send some of them
+// in MeterValues and again with the stop.
+type sampleKey struct {
+	at                                            time.Time
+	measurand, context, phase, location, encoding string
+}
+
+func (v *meterValue) key() sampleKey {
+	return sampleKey{v.Timestamp.UTC(), v.Measurand, v.Context, valueOr(v.Phase, ""), v.Location, v.Format}
+}
+
+// meterValues returns the samples of all events by their time. Of those that
+// are the same the first counts; those without a time stand where they were
+// received.
+func meterValues(events []leyden.Event) []meterValue {
+	values := []meterValue{}
+	seen := map[sampleKey]bool{}
+	for i := range events {
+		for j := range events[i].Samples {
+			v := presentSample(&events[i].Samples[j], events[i].ReceivedAt)
+			if key := v.key(); !v.Timestamp.IsZero() {
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+			}
+			values = append(values, v)
+		}
+	}
+	slices.SortStableFunc(values, func(a, b meterValue) int { return a.moment().Compare(b.moment()) })
+	return values
+}
+
+func (v *meterValue) moment() time.Time {
+	if v.Timestamp.IsZero() {
+		return v.ReceivedAt.Time
+	}
+	return v.Timestamp.Time
+}
+
+type listMeterValuesInput struct {
+	TransactionPath
+	Measurand string    `query:"measurand" maxLength:"50" doc:"Only this one." example:"Energy.Active.Import.Register"`
+	Phase     string    `query:"phase" maxLength:"20" doc:"Only this one." example:"L1"`
+	From      rest.Time `query:"from" doc:"Only from then on, by the charger's clock."`
+	To        rest.Time `query:"to" doc:"Only before then."`
+	rest.Window
+}
+
+type meterValueList struct {
+	Items      []meterValue `json:"items"`
+	Pagination pagination   `json:"pagination"`
+}
+
+func (a *api) serveMeterValues() {
+	handle(a, rest.Operation{
+		Method: http.MethodGet, Path: "/transactions/{transactionId}/meter-values", ID: "v1ListMeterValues", Tag: tagTransactions,
+		Summary: "List the meter values of a transaction",
+		Description: "Everything the charger's meter said of it, by time, each sample once. " +
+			"`value` is the text as sent; what could not be read as a number is listed too.",
+		Scope: auth.TransactionsRead, Errors: notFound(),
+	}, a.listMeterValues)
+}
+
+func (a *api) listMeterValues(ctx context.Context, in *listMeterValuesInput) (*bodied[meterValueList], error) {
+	t, err := a.transaction(ctx, in.TransactionPath)
+	if err != nil {
+		return nil, err
+	}
+	events, err := a.Ledger.Store().Events(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	window := leyden.Window{From: in.From.Time, To: in.To.Time}
+	values := slices.DeleteFunc(meterValues(events), func(v meterValue) bool {
+		return in.Measurand != "" && v.Measurand != in.Measurand ||
+			in.Phase != "" && valueOr(v.Phase, "") != in.Phase ||
+			!window.IsZero() && !window.Contains(v.Timestamp.Time)
+	})
+	return &bodied[meterValueList]{meterValueList{
+		Items:      pageOf(values, in.Window),
+		Pagination: paginationOf(in.Window, len(values)),
+	}}, nil
+}

@@ -1,0 +1,124 @@
+package apiv1
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"leyden"
+	"leyden/rest"
+)
+
+type listTransactionsInput struct {
+	TransactionFilter
+	Sort   string `query:"sort" enum:"transactionId,-transactionId,startTime,-startTime,stopTime,-stopTime,insertedAt,-insertedAt" default:"-transactionId" doc:"The order; a minus turns it round. An unknown time is the newest."`
+	Format string `query:"format" enum:"csv,ndjson,json" doc:"Streams the whole result in this form."`
+	rest.Window
+}
+
+// A TransactionFilter selects transactions by a query.
+type TransactionFilter struct {
+	ChargeBoxID   string    `query:"chargeBoxId" pattern:"^[A-Za-z0-9._:@|=*+-]{1,48}$" patternDescription:"the identity of a charger" doc:"Only those of this charger."`
+	Status        []string  `query:"status" enum:"pending,active,stopping,completed,failed,expired,cancelled,void,in_progress" doc:"Only those in one of these states, with commas between them. in_progress is active and stopping. Without it all but void are listed."`
+	ConnectorID   int       `query:"connectorId" minimum:"1" doc:"Only those of this connector."`
+	IDTag         string    `query:"idTag" maxLength:"255" doc:"Only those that this idTag started, whatever its case."`
+	VehicleID     string    `query:"vehicleId" maxLength:"255" doc:"Only those of this vehicle."`
+	StartedFrom   rest.Time `query:"startedFrom" doc:"Only those that started then or later, by the charger's clock."`
+	StartedTo     rest.Time `query:"startedTo" doc:"Only those that started earlier."`
+	StoppedFrom   rest.Time `query:"stoppedFrom" doc:"Only those that stopped then or later, by the charger's clock."`
+	StoppedTo     rest.Time `query:"stoppedTo" doc:"Only those that stopped earlier."`
+	InsertedFrom  rest.Time `query:"insertedFrom" doc:"Only those whose final record was committed then or later."`
+	InsertedTo    rest.Time `query:"insertedTo" doc:"Only those whose final record was committed earlier."`
+	RemoteStarted string    `query:"remoteStarted" enum:"true,false" doc:"Only those that began with a remote start, or only the others."`
+}
+
+type listTransactionsOutput struct {
+	rest.Stream
+	Disposition string `header:"Content-Disposition" doc:"With format=csv and ndjson: a name for the file."`
+	Body        transactionList
+}
+
+type transactionList struct {
+	Transactions []Transaction `json:"transactions"`
+	Pagination   pagination    `json:"pagination"`
+}
+
+func (a *api) listTransactions(ctx context.Context, in *listTransactionsInput) (*listTransactionsOutput, error) {
+	q, err := a.query(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Format != "" {
+		return a.exportTransactions(ctx, in.Format, q), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, rest.RequestTimeout)
+	defer cancel()
+	q.Limit, q.Offset = in.Limit, in.Offset
+	page, err := a.Ledger.Store().Transactions(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &listTransactionsOutput{Body: transactionList{
+		Transactions: make([]Transaction, len(page.Transactions)),
+		Pagination:   paginationOf(in.Window, page.Total),
+	}}
+	out.Body.Pagination.TotalIsLowerBound = page.LowerBound
+	now := a.Ledger.Now()
+	for i := range page.Transactions {
+		out.Body.Transactions[i] = present(&page.Transactions[i], now)
+	}
+	return out, nil
+}
+
+// query returns what selects and sorts the transactions that were asked for.
+func (a *api) query(ctx context.Context, in *listTransactionsInput) (leyden.Query, error) {
+	station, err := a.stationOf(ctx, in.ChargeBoxID)
+	if err != nil {
+		return leyden.Query{}, err
+	}
+	q := leyden.Query{
+		Station:   station,
+		Connector: in.ConnectorID,
+		Token:     in.IDTag,
+		Vehicle:   in.VehicleID,
+		Statuses:  statusesOf(in.Status),
+		Started:   leyden.Window{From: in.StartedFrom.Time, To: in.StartedTo.Time},
+		Stopped:   leyden.Window{From: in.StoppedFrom.Time, To: in.StoppedTo.Time},
+		Inserted:  leyden.Window{From: in.InsertedFrom.Time, To: in.InsertedTo.Time},
+	}
+	if in.RemoteStarted != "" {
+		q.Remote = new(in.RemoteStarted == "true")
+	}
+	field, descending := strings.CutPrefix(in.Sort, "-")
+	q.Order, q.Ascending = orderOf(field), !descending
+	return q, nil
+}
+
+func orderOf(field string) leyden.Order {
+	switch field {
+	case "startTime":
+		return leyden.ByStart
+	case "stopTime":
+		return leyden.ByStop
+	case "insertedAt":
+		return leyden.ByInserted
+	}
+	return leyden.ByID
+}
+
+// statusesOf returns the states with these words, each once.
+func statusesOf(words []string) []leyden.Status {
+	var statuses []leyden.Status
+	for _, word := range words {
+		found := []leyden.Status{leyden.Active, leyden.Stopping}
+		if status, ok := leyden.ParseStatus(word); ok {
+			found = []leyden.Status{status}
+		}
+		for _, status := range found {
+			if !slices.Contains(statuses, status) {
+				statuses = append(statuses, status)
+			}
+		}
+	}
+	return statuses
+}

@@ -1,0 +1,179 @@
+package apiv1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/rest"
+)
+
+// vehicle is how v1 shows a [leyden.Vehicle].
+type vehicle struct {
+	VehicleID string    `json:"vehicleId" example:"VAN-12"`
+	Name      *string   `json:"name" example:"White van"`
+	IDTags    []string  `json:"idTags" example:"USER123"`
+	CreatedAt rest.Time `json:"createdAt" nullable:"false" example:"2026-02-06T12:00:00.000Z"`
+}
+
+func presentVehicle(v *leyden.Vehicle) vehicle {
+	return vehicle{
+		VehicleID: v.ID,
+		Name:      orNull(v.Name),
+		IDTags:    append([]string{}, v.Tokens...),
+		CreatedAt: rest.Time{Time: v.CreatedAt},
+	}
+}
+
+type vehicleList struct {
+	Vehicles   []vehicle  `json:"vehicles"`
+	Pagination pagination `json:"pagination"`
+}
+
+type vehiclePath struct {
+	VehicleID string `path:"vehicleId" maxLength:"255" doc:"The vehicle." example:"VAN-12"`
+}
+
+type addVehicleInput struct {
+	Body struct {
+		VehicleID string   `json:"vehicleId" minLength:"1" maxLength:"64" example:"VAN-12"`
+		Name      string   `json:"name,omitempty" maxLength:"100" example:"White van"`
+		IDTags    []string `json:"idTags,omitempty" minLength:"1" maxLength:"20" maxItems:"100" doc:"What its drivers show." example:"USER123"`
+	} `nameHint:"V1NewVehicle"`
+}
+
+type changeVehicleInput struct {
+	VehicleID string `path:"vehicleId" maxLength:"255" doc:"The vehicle." example:"VAN-12"`
+	Body      vehiclePatch
+}
+
+// vehiclePatch changes what is given.
+type vehiclePatch struct {
+	Name   *string  `json:"name,omitempty" nullable:"true" maxLength:"100" example:"White van"`
+	IDTags []string `json:"idTags,omitempty" minLength:"1" maxLength:"20" maxItems:"100" doc:"All of them: those that are left out are taken away." example:"USER123"`
+
+	given given
+}
+
+// UnmarshalJSON tells null from absent.
+func (p *vehiclePatch) UnmarshalJSON(data []byte) error {
+	type plain vehiclePatch
+	return p.given.decode(data, (*plain)(p))
+}
+
+func (a *api) serveVehicles() {
+	const tags = "An idTag belongs to one vehicle at most: one that another vehicle has moves here. " +
+		"One that nobody listed is listed and accepted."
+	handle(a, rest.Operation{
+		Method: http.MethodPost, Path: "/vehicles", ID: "v1AddVehicle", Tag: tagVehicles,
+		Summary:     "Add a vehicle",
+		Description: "Adds a vehicle with its idTags. " + tags,
+		Scope:       auth.TagsWrite, Status: http.StatusCreated, Errors: conflict(),
+	}, a.addVehicle)
+	handle(a, rest.Operation{
+		Method: http.MethodGet, Path: "/vehicles", ID: "v1ListVehicles", Tag: tagVehicles,
+		Summary:     "List vehicles",
+		Description: "All vehicles, by their id.",
+		Scope:       auth.ChargersRead,
+	}, a.listVehicles)
+	handle(a, rest.Operation{
+		Method: http.MethodGet, Path: "/vehicles/{vehicleId}", ID: "v1GetVehicle", Tag: tagVehicles,
+		Summary:     "Get a vehicle",
+		Description: "A vehicle with its idTags.",
+		Scope:       auth.ChargersRead, Errors: notFound(),
+	}, a.getVehicle)
+	handle(a, rest.Operation{
+		Method: http.MethodPatch, Path: "/vehicles/{vehicleId}", ID: "v1ChangeVehicle", Tag: tagVehicles,
+		Summary:     "Change a vehicle",
+		Description: "Changes what is given; null takes the name away. " + tags,
+		Scope:       auth.TagsWrite, Errors: notFound(),
+	}, a.changeVehicle)
+	handle(a, rest.Operation{
+		Method: http.MethodDelete, Path: "/vehicles/{vehicleId}", ID: "v1RemoveVehicle", Tag: tagVehicles,
+		Summary:     "Remove a vehicle",
+		Description: "Forgets a vehicle; its idTags and its transactions stay. Answers with the vehicle as it was.",
+		Scope:       auth.TagsWrite, Errors: notFound(),
+	}, a.removeVehicle)
+}
+
+func (a *api) addVehicle(ctx context.Context, in *addVehicleInput) (*created[vehicle], error) {
+	_, err := a.Ledger.Registry().Vehicle(ctx, in.Body.VehicleID)
+	if err == nil {
+		return nil, fmt.Errorf("vehicle %s: %w", in.Body.VehicleID, leyden.ErrExists)
+	}
+	if !errors.Is(err, leyden.ErrNotFound) {
+		return nil, err
+	}
+	v, err := a.saveVehicle(ctx, leyden.Vehicle{
+		ID: in.Body.VehicleID, Name: in.Body.Name, Tokens: in.Body.IDTags, CreatedAt: a.Ledger.Now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &created[vehicle]{Location: prefix + "/vehicles/" + url.PathEscape(v.ID), Body: presentVehicle(&v)}, nil
+}
+
+// saveVehicle writes a vehicle and returns it as it is kept.
+func (a *api) saveVehicle(ctx context.Context, v leyden.Vehicle) (leyden.Vehicle, error) {
+	if err := a.Ledger.Registry().SaveVehicle(ctx, v); err != nil {
+		return v, err
+	}
+	return a.vehicle(ctx, v.ID)
+}
+
+func (a *api) vehicle(ctx context.Context, id string) (leyden.Vehicle, error) {
+	v, err := a.Ledger.Registry().Vehicle(ctx, id)
+	if err != nil {
+		return v, fmt.Errorf("vehicle %s: %w", id, err)
+	}
+	return v, nil
+}
+
+func (a *api) listVehicles(ctx context.Context, in *rest.Window) (*bodied[vehicleList], error) {
+	vehicles, total, err := a.Ledger.Registry().Vehicles(ctx, leyden.Slice{Limit: in.Limit, Offset: in.Offset})
+	if err != nil {
+		return nil, err
+	}
+	out := &bodied[vehicleList]{vehicleList{make([]vehicle, len(vehicles)), paginationOf(*in, total)}}
+	for i := range vehicles {
+		out.Body.Vehicles[i] = presentVehicle(&vehicles[i])
+	}
+	return out, nil
+}
+
+func (a *api) getVehicle(ctx context.Context, in *vehiclePath) (*bodied[vehicle], error) {
+	v, err := a.vehicle(ctx, in.VehicleID)
+	return &bodied[vehicle]{presentVehicle(&v)}, err
+}
+
+func (a *api) changeVehicle(ctx context.Context, in *changeVehicleInput) (*bodied[vehicle], error) {
+	v, err := a.vehicle(ctx, in.VehicleID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Body.given["name"] {
+		v.Name = valueOr(in.Body.Name, "")
+	}
+	if in.Body.given["idTags"] {
+		v.Tokens = in.Body.IDTags
+	}
+	if v, err = a.saveVehicle(ctx, v); err != nil {
+		return nil, err
+	}
+	return &bodied[vehicle]{presentVehicle(&v)}, nil
+}
+
+func (a *api) removeVehicle(ctx context.Context, in *vehiclePath) (*bodied[vehicle], error) {
+	v, err := a.vehicle(ctx, in.VehicleID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Ledger.Registry().RemoveVehicle(ctx, v.ID); err != nil {
+		return nil, fmt.Errorf("vehicle %s: %w", v.ID, err)
+	}
+	return &bodied[vehicle]{presentVehicle(&v)}, nil
+}
