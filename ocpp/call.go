@@ -35,7 +35,7 @@ type call struct {
 	id   string
 	turn chan struct{} // closed when it may be sent
 	done chan result   // holds the one answer
-	sent bool
+	open bool          // it was sent and is not answered
 }
 
 // A result is how a call ended: with a payload, with a CALLERROR, or with
@@ -46,24 +46,33 @@ type result struct {
 	lost    error
 }
 
-// Call sends req and reads the answer into res. It returns the [*Error] with
-// which the peer answered, as it is; an error that wraps an [*Error] when the
-// answer lacks something that its schema requires; [ErrQueueFull]; [ErrClosed]
-// when the connection ended; or the error of ctx. The last three wrap
-// [ErrNotSent] too when the call did not leave. A call whose ctx is done frees
-// its turn, and its late answer is ignored.
+// Call sends req and reads the answer into res. It returns
+//   - the [*Error] with which the peer answered, as it is;
+//   - an error that wraps an [*Error] when the answer lacks something that its
+//     schema requires, or when req breaks its own and is not sent;
+//   - [ErrQueueFull], [ErrClosed] when the connection ended, or the error of
+//     ctx, wrapped.
+//
+// The error wraps [ErrNotSent] too when the call did not leave. A call whose
+// ctx is done frees its turn, and its late answer is ignored.
 func (c *Conn) Call(ctx context.Context, req Request, res Response) error {
+	var v Violations
+	if own, ok := req.(Checker); ok {
+		own.Check(&v)
+		if err := v.Err(); err != nil {
+			return fmt.Errorf("%s: %w: %w", req.Action(), ErrNotSent, err)
+		}
+	}
 	payload, err := c.roundTrip(ctx, req.Action(), req)
 	if err != nil {
 		return err
 	}
-	var v Violations
 	if err := res.Decode(payload, &v); err != nil {
 		return fmt.Errorf("answer to %s: %w", req.Action(), err)
 	}
 	for _, x := range v.List {
 		if !x.Kept {
-			return fmt.Errorf("answer to %s: %w", req.Action(), Errorf(x.Code, "%s %s", x.Path, x.Reason))
+			return fmt.Errorf("answer to %s: %w", req.Action(), x.Err())
 		}
 	}
 	return nil
@@ -95,6 +104,11 @@ func (c *Conn) roundTrip(ctx context.Context, action string, m Message) (string,
 	case r := <-p.done:
 		return r.read(action)
 	case <-ctx.Done():
+	}
+	select {
+	case r := <-p.done: // both happened: what the peer said counts
+		return r.read(action)
+	default:
 		c.count.TimedOut.Add(1)
 		return "", fmt.Errorf("%s: %w", action, ctx.Err())
 	}
@@ -158,7 +172,7 @@ func (c *Conn) await(ctx context.Context, p *call) error {
 	if c.calls.closed {
 		return ErrClosed
 	}
-	p.sent = true
+	p.open = true
 	return nil
 }
 
@@ -182,15 +196,12 @@ func (c *Conn) deliver(id string, r result) bool {
 		return false
 	}
 	p := c.calls.queue[0]
-	if !p.sent || p.id != id {
+	if !p.open || p.id != id {
 		return false
 	}
-	select {
-	case p.done <- r:
-		return true
-	default:
-		return false
-	}
+	p.open = false
+	p.done <- r
+	return true
 }
 
 // failCalls ends all calls, now and from now on.
@@ -198,10 +209,10 @@ func (c *Conn) failCalls() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls.closed = true
-	for _, p := range c.calls.queue {
-		select {
-		case p.done <- result{lost: ErrClosed}:
-		default: // it has its answer
+	for i, p := range c.calls.queue {
+		if i > 0 || p.open {
+			p.open = false
+			p.done <- result{lost: ErrClosed}
 		}
 	}
 }

@@ -87,23 +87,23 @@ func ParseFrame(data []byte) (Frame, error) {
 
 // AppendCall appends a CALL frame to dst.
 func AppendCall(dst []byte, id, action string, payload Message) []byte {
-	dst = appendQuoted(append(dst, `[2,`...), id)
-	dst = appendQuoted(append(dst, ','), action)
+	dst = AppendText(append(dst, `[2,`...), id)
+	dst = AppendText(append(dst, ','), action)
 	return append(appendPayload(append(dst, ','), payload), ']')
 }
 
 // AppendCallResult appends a CALLRESULT frame to dst.
 func AppendCallResult(dst []byte, id string, payload Message) []byte {
-	dst = appendQuoted(append(dst, `[3,`...), id)
+	dst = AppendText(append(dst, `[3,`...), id)
 	return append(appendPayload(append(dst, ','), payload), ']')
 }
 
 // AppendCallError appends a CALLERROR frame to dst. A description longer than
 // [MaxDescription] is cut.
 func AppendCallError(dst []byte, id string, e *Error) []byte {
-	dst = appendQuoted(append(dst, `[4,`...), id)
-	dst = appendQuoted(append(dst, ','), string(e.Code))
-	dst = appendQuoted(append(dst, ','), firstRunes(e.Description, MaxDescription))
+	dst = AppendText(append(dst, `[4,`...), id)
+	dst = AppendText(append(dst, ','), string(e.Code))
+	dst = AppendText(append(dst, ','), firstRunes(e.Description, MaxDescription))
 	return append(dst, `,{}]`...)
 }
 
@@ -123,26 +123,6 @@ func appendPayload(dst []byte, m Message) []byte {
 		return append(dst, `{}`...)
 	}
 	return m.AppendJSON(dst)
-}
-
-// appendQuoted appends s as a JSON string. What is not UTF-8 becomes U+FFFD,
-// so that a frame of ours is always a valid text message.
-func appendQuoted(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for i, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < ' ':
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		case r < utf8.RuneSelf:
-			dst = append(dst, s[i])
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-	}
-	return append(dst, '"')
 }
 
 // firstRunes returns the first n characters of s.

@@ -167,9 +167,13 @@ func (s *socket) lost(err error) error {
 	return s.closed.Load()
 }
 
-// linger reads what the peer still sends until it closes. A socket closed with
-// bytes unread resets the connection, and the peer never learns why.
+// linger says that nothing more will come and reads what the peer still sends
+// until it closes. A socket closed with bytes unread resets the connection, and
+// the peer never learns why.
 func (s *socket) linger() {
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // the close frame has said it already
+	}
 	if s.buf == nil {
 		s.buf = newBuffer()
 	}
@@ -231,7 +235,8 @@ func (s *socket) output(p []byte) error {
 	if _, err := s.conn.Write(p[n:]); err != nil {
 		return err
 	}
-	return s.conn.SetWriteDeadline(time.Time{})
+	_ = s.conn.SetWriteDeadline(time.Time{}) // p is written, whatever comes next
+	return nil
 }
 
 // control treats a ping, a pong or a close.
