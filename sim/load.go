@@ -1,0 +1,266 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"leyden/ocpp"
+)
+
+// A Load drives a central system as hard as it answers, with next to no work of
+// its own. Every station has one connection and one goroutine, and does one
+// session after the other: Authorize, StartTransaction, 5 × MeterValues of 3
+// samples, StopTransaction, each answered before the next leaves. Timestamps
+// are the real clock's, to the microsecond and each its own; registers rise.
+type Load struct {
+	Dial     Dialer
+	Stations int                         // [1]
+	Name     func(i int) string          // as in Options [LOAD-0001 …]
+	Password func(station string) string // [none]
+	Tags     []string                    // the i-th station's driver has the i-th, round and round [LOADTAG]
+
+	// Sessions is how many sessions are done in all; 0: as many as Duration
+	// allows. One of both is needed.
+	Sessions int
+	// Duration is how long is measured, after Warmup, in which nothing is
+	// counted.
+	Duration, Warmup time.Duration
+}
+
+// A LoadResult is what was measured, from when all stations were connected.
+type LoadResult struct {
+	Elapsed  time.Duration
+	Sessions int // that were completed
+	Messages int // that were answered
+	Errors   int // CALLERRORs, refused drivers, lost connections; the session is broken off
+	// FirstError says what the first of them was.
+	FirstError string
+	Starts     Latency // of the answers to StartTransaction
+	Answers    Latency // of all answers
+}
+
+// SessionsPerSecond returns the rate of completed sessions.
+func (r *LoadResult) SessionsPerSecond() float64 { return perSecond(r.Sessions, r.Elapsed) }
+
+// MessagesPerSecond returns the rate of answered messages.
+func (r *LoadResult) MessagesPerSecond() float64 { return perSecond(r.Messages, r.Elapsed) }
+
+func perSecond(n int, d time.Duration) float64 {
+	if d <= 0 {
+		return 0
+	}
+	return float64(n) / d.Seconds()
+}
+
+// A meeting is what the stations of a load share.
+type meeting struct {
+	Load
+	left     atomic.Int64 // sessions to begin, if they are counted
+	counting atomic.Bool
+	over     atomic.Bool
+
+	sessions, messages, errors atomic.Int64
+	starts, answers            histogram
+
+	mu    sync.Mutex
+	first error
+}
+
+// Run connects all stations, then measures. It returns an error, and no result,
+// when the stations could not connect or ctx is done before the end.
+func (l Load) Run(ctx context.Context) (*LoadResult, error) {
+	l.complete()
+	if l.Dial == nil || l.Sessions <= 0 && l.Duration <= 0 {
+		return nil, errors.New("load: neither Dial nor an end may be missing")
+	}
+	m := &meeting{Load: l}
+	m.left.Store(int64(l.Sessions))
+	workers, err := m.connect(ctx)
+	defer hangUp(workers)
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	elapsed := m.measure(ctx, workers)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	return m.result(elapsed), nil
+}
+
+func (l *Load) complete() {
+	l.Stations = orDefault(l.Stations, 1)
+	if l.Name == nil {
+		l.Name = func(i int) string { return fmt.Sprintf("LOAD-%04d", i+1) }
+	}
+	if l.Password == nil {
+		l.Password = func(string) string { return "" }
+	}
+	if len(l.Tags) == 0 {
+		l.Tags = []string{"LOADTAG"}
+	}
+}
+
+// StationIDs returns the identities of the stations that l has.
+func (l Load) StationIDs() []string {
+	l.complete()
+	ids := make([]string, l.Stations)
+	for i := range ids {
+		ids[i] = l.Name(i)
+	}
+	return ids
+}
+
+// IDTags returns the idTags that the drivers of l have.
+func (l Load) IDTags() []string {
+	l.complete()
+	return l.Tags
+}
+
+// connect opens and boots all stations. It returns those that it opened, also
+// beside an error.
+func (m *meeting) connect(ctx context.Context) ([]*worker, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	gate := make(chan struct{}, maxDialing)
+	slots := make([]*worker, m.Stations)
+	var wg sync.WaitGroup
+	for i := range slots {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			w, err := m.open(ctx, i)
+			slots[i] = w
+			if err != nil {
+				cancel(fmt.Errorf("connect %s: %w", m.Name(i), err))
+			}
+		})
+	}
+	wg.Wait()
+	var workers []*worker
+	for _, w := range slots {
+		if w != nil {
+			workers = append(workers, w)
+		}
+	}
+	return workers, context.Cause(ctx)
+}
+
+func (m *meeting) open(ctx context.Context, i int) (*worker, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	id := m.Name(i)
+	tr, err := m.Dial(ctx, Login{id, m.Password(id)})
+	if err != nil {
+		return nil, err
+	}
+	w := newWorker(m, tr, m.Tags[i%len(m.Tags)], i)
+	stop := context.AfterFunc(ctx, w.abort)
+	defer stop()
+	return w, w.boot()
+}
+
+// measure lets all stations work and returns how long that took.
+func (m *meeting) measure(ctx context.Context, workers []*worker) time.Duration {
+	stop := context.AfterFunc(ctx, func() {
+		for _, w := range workers {
+			w.abort()
+		}
+	})
+	defer stop()
+	began := make(chan time.Time, 1)
+	begin := func() { began <- time.Now(); m.counting.Store(true) }
+	if m.Duration == 0 || m.Warmup == 0 {
+		begin()
+	} else {
+		defer time.AfterFunc(m.Warmup, begin).Stop()
+	}
+	ended := make(chan time.Time, 1)
+	if m.Duration > 0 {
+		defer time.AfterFunc(m.Warmup+m.Duration, func() { m.over.Store(true); ended <- time.Now() }).Stop()
+	}
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		wg.Go(w.work)
+	}
+	wg.Wait()
+	m.over.Store(true)
+	return span(began, ended)
+}
+
+// span returns the time between two moments, of which the second is now unless
+// it has passed.
+func span(began, ended <-chan time.Time) time.Duration {
+	select {
+	case from := <-began:
+		select {
+		case to := <-ended:
+			return to.Sub(from)
+		default:
+			return time.Since(from)
+		}
+	default:
+		return 0
+	}
+}
+
+func (m *meeting) result(elapsed time.Duration) *LoadResult {
+	r := &LoadResult{
+		Elapsed:  elapsed,
+		Sessions: int(m.sessions.Load()), Messages: int(m.messages.Load()), Errors: int(m.errors.Load()),
+		Starts: m.starts.latency(), Answers: m.answers.latency(),
+	}
+	if m.first != nil {
+		r.FirstError = m.first.Error()
+	}
+	return r
+}
+
+// fault counts an error.
+func (m *meeting) fault(err error) {
+	m.errors.Add(1)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.first == nil {
+		m.first = err
+	}
+}
+
+// another reports whether one more session is to begin.
+func (m *meeting) another() bool {
+	if m.over.Load() {
+		return false
+	}
+	return m.Sessions == 0 || m.left.Add(-1) >= 0
+}
+
+// count adds an answered message to what is measured.
+func (m *meeting) count(took time.Duration, start bool) {
+	if !m.counting.Load() || m.over.Load() {
+		return
+	}
+	m.messages.Add(1)
+	m.answers.add(took)
+	if start {
+		m.starts.add(took)
+	}
+}
+
+// hangUp ends the connections of all workers and waits until the other end
+// agrees.
+func hangUp(workers []*worker) {
+	for _, w := range workers {
+		_ = w.tr.Close(ocpp.CloseNormal, "") // the measuring is over
+	}
+	for _, w := range workers {
+		for w.tr.Receive(w.answerCall) == nil {
+		}
+	}
+}
+
+// abort ends the worker's connection, from any goroutine.
+func (w *worker) abort() { _ = w.tr.Close(ocpp.CloseGoingAway, "") }
