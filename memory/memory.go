@@ -158,7 +158,7 @@ func (s *Store) write(e *leyden.Entry) {
 	now := s.now().UTC().Truncate(time.Microsecond)
 	for i := range s.quarantine {
 		q := &s.quarantine[i]
-		if q.Station == e.Station && q.ReleasedAt.IsZero() && slices.Contains(e.Release, q.Key) {
+		if q.Station == e.Station && q.ReleasedAt.IsZero() && q.Key != "" && slices.Contains(e.Release, q.Key) {
 			q.ReleasedAt = now
 		}
 	}

@@ -135,6 +135,9 @@ func (s *Store) SeeTokens(ctx context.Context, seen []leyden.Token) error {
 		return err
 	}
 	for _, t := range detach(seen) {
+		if t.Value == "" {
+			continue
+		}
 		at := t.SeenAt
 		if old, ok := s.tokens[fold(t.Value)]; ok {
 			t = old

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"log/slog"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// The write-ahead log is copied into the database on a connection of its own,
+// so that no commit waits for it; with a writer that never rests the log would
+// then never begin anew, so at the hard bound commits wait once for the rest.
+const (
+	pageSize     = 4096
+	softLogBytes = 16 << 20
+	hardLogBytes = 128 << 20
+)
+
+// A checkpointer copies the write-ahead log into the database.
+type checkpointer struct {
+	conn  *sqlite.Conn
+	stats *counters
+	log   *slog.Logger
+	soft  int64 // bounds, in pages
+	hard  int64
+	wake  chan struct{}
+	gone  chan struct{}
+}
+
+func newCheckpointer(c *sqlite.Conn, stats *counters, log *slog.Logger) *checkpointer {
+	return &checkpointer{
+		conn: c, stats: stats, log: log, soft: softLogBytes / pageSize, hard: hardLogBytes / pageSize,
+		wake: make(chan struct{}, 1), gone: make(chan struct{}),
+	}
+}
+
+// notice looks at the log after a commit, on the writer's connection.
+func (p *checkpointer) notice(c *sqlite.Conn) {
+	const look = `PRAGMA wal_checkpoint(NOOP)`
+	pages, copied, err := p.checkpoint(c, look)
+	if err != nil {
+		return // the next commit looks again
+	}
+	p.stats.logBytes.Store(pages * pageSize)
+	if pages-copied < p.soft && pages < p.hard {
+		return
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// loop copies whenever it is woken, until close.
+func (p *checkpointer) loop() {
+	const (
+		passive  = `PRAGMA wal_checkpoint(PASSIVE)`  // disturbs nobody, and copies what readers allow
+		truncate = `PRAGMA wal_checkpoint(TRUNCATE)` // waits for readers, while the writer waits
+	)
+	defer close(p.gone)
+	hard := p.hard
+	for range p.wake {
+		pages, _, err := p.checkpoint(p.conn, passive)
+		if err == nil && pages >= hard {
+			// If a long reader is in the way, the next try comes a step later.
+			hard = pages + p.soft
+			pages, _, err = p.checkpoint(p.conn, truncate)
+		}
+		if err != nil {
+			p.log.Warn("write-ahead log cannot be copied into the database", "err", err)
+			continue
+		}
+		if pages < p.hard {
+			hard = p.hard
+		}
+		p.stats.checkpoints.Add(1)
+	}
+}
+
+// checkpoint returns the length of the log and how much of it is copied, in pages.
+func (p *checkpointer) checkpoint(c *sqlite.Conn, sql string) (pages, copied int64, err error) {
+	err = one(c, sql, nil, func(r *row) error {
+		r.int() // whether something was in the way
+		pages, copied = r.int(), r.int()
+		return nil
+	})
+	return pages, copied, err
+}
+
+func (p *checkpointer) close() error {
+	close(p.wake)
+	<-p.gone
+	return p.conn.Close()
+}

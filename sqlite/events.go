@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"zombiezen.com/go/sqlite"
+
+	"leyden"
+)
+
+func insertEvent(c *sqlite.Conn, e *leyden.Event, body string) (int64, error) {
+	const insert = `
+INSERT INTO events (station, key, kind, transaction_id, at, received_at, digest, body)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
+	err := exec(c, insert, func(b *binder) {
+		b.text(string(e.Station))
+		b.text(e.Key)
+		b.int(int64(e.Kind))
+		b.id(e.Transaction)
+		b.time(e.At)
+		b.time(e.ReceivedAt)
+		b.text(e.Digest)
+		b.text(body)
+	})
+	return c.LastInsertRowID(), err
+}
+
+// id binds a transaction's number; 0, for none, is NULL.
+func (b *binder) id(id leyden.TransactionID) {
+	b.i++
+	if id != 0 {
+		b.stmt.BindInt64(b.i, int64(id))
+	}
+}
+
+// eventColumns are what event reads, in its order.
+const eventColumns = `seq, station, key, kind, transaction_id, at, received_at, digest, body`
+
+func (r *row) event(e *leyden.Event) error {
+	seq, station, key, kind := r.int(), r.text(), r.text(), r.int()
+	id, at, received, digest := r.int(), r.time(), r.time(), r.text()
+	if err := fromJSON(r.text(), e); err != nil {
+		return fmt.Errorf("event %d: %w", seq, err)
+	}
+	e.Seq, e.Station, e.Key, e.Kind = seq, leyden.StationID(station), key, leyden.EventKind(kind)
+	e.Transaction, e.At, e.ReceivedAt, e.Digest = leyden.TransactionID(id), at, received, digest
+	if e.Kind.String() == "" {
+		return &failure{fmt.Errorf("broken row: event %d is of the unknown kind %d", seq, kind)}
+	}
+	return nil
+}
+
+// ByKey implements [leyden.Store].
+func (db *DB) ByKey(ctx context.Context, s leyden.StationID, key string) (leyden.Event, error) {
+	const query = `SELECT ` + eventColumns + ` FROM events WHERE station = ?1 AND key = ?2`
+	var e leyden.Event
+	err := db.read(ctx, "event by key", func(c *sqlite.Conn) error {
+		return one(c, query, func(b *binder) {
+			b.text(string(s))
+			b.text(key)
+		}, func(r *row) error { return r.event(&e) })
+	})
+	return e, err
+}
+
+// Events implements [leyden.Store].
+func (db *DB) Events(ctx context.Context, id leyden.TransactionID) ([]leyden.Event, error) {
+	const query = `SELECT ` + eventColumns + ` FROM events WHERE transaction_id = ?1 ORDER BY seq`
+	var events []leyden.Event
+	err := db.readLong(ctx, "events of a transaction", func(c *sqlite.Conn) error {
+		return each(c, query, func(b *binder) { b.id(id) }, func(r *row) error {
+			events = append(events, leyden.Event{})
+			return r.event(&events[len(events)-1])
+		})
+	})
+	return events, err
+}

@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// migrations holds the numbered steps from an empty file to today's schema.
+// Steps are only ever added: user_version counts those that a file has.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// applicationID marks our files ("Leyd", https://www.sqlite.org/fileformat.html#application_id).
+const applicationID = 0x4c657964
+
+func steps() ([]string, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var scripts []string
+	for _, name := range names { // in lexical order: they begin with their number
+		text, err := migrations.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		scripts = append(scripts, string(text))
+	}
+	return scripts, nil
+}
+
+// pending returns the steps that the file lacks.
+func pending(c *sqlite.Conn, file string) (have int, scripts []string, err error) {
+	scripts, err = steps()
+	if err != nil {
+		return 0, nil, err
+	}
+	version, err := number(c, `PRAGMA user_version`, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	id, err := number(c, `PRAGMA application_id`, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	tables, err := number(c, `SELECT count(*) FROM sqlite_schema`, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	if id != applicationID && (tables > 0 || version != 0) {
+		return 0, nil, fmt.Errorf("%s is a database of another program: name another data folder", file)
+	}
+	if int(version) > len(scripts) {
+		return 0, nil, fmt.Errorf("%s was written by a newer leyden (schema %d, this one knows %d): run that version or a later one", file, version, len(scripts))
+	}
+	return int(version), scripts[version:], nil
+}
+
+// migrate brings the file to today's schema: all steps or none.
+func migrate(c *sqlite.Conn, file string) (err error) {
+	if err := exec(c, beginImmediate, nil); err != nil {
+		return err
+	}
+	have, scripts, err := pending(c, file) // again: another process may have been faster
+	for i := 0; err == nil && i < len(scripts); i++ {
+		if err = sqlitex.ExecuteScript(c, scripts[i], nil); err != nil {
+			err = fmt.Errorf("migrate %s to schema %d: %w", file, have+i+1, failed(err))
+		}
+	}
+	if err == nil {
+		err = sqlitex.ExecuteTransient(c, fmt.Sprintf(`PRAGMA user_version = %d`, have+len(scripts)), nil)
+	}
+	if err == nil {
+		err = sqlitex.ExecuteTransient(c, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID), nil)
+	}
+	if err != nil {
+		return rollback(c, err)
+	}
+	return exec(c, commit, nil)
+}

@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"leyden"
+)
+
+// numberBlock is how many transaction numbers are reserved at once. Those of a
+// block that were not used when the process ended are skipped: gaps are legal,
+// a number that is given twice is not.
+const numberBlock = 1000
+
+// errNotServing: appending beside a running server would draw its numbers twice.
+var errNotServing = fmt.Errorf("only a database opened to serve appends to the ledger: %w", leyden.ErrInvalid)
+
+// numbers are the rest of the reserved block. Whoever holds the slot draws.
+type numbers struct{ slot chan block }
+
+type block struct{ last, end int64 }
+
+func newNumbers() numbers {
+	n := numbers{make(chan block, 1)}
+	n.slot <- block{}
+	return n
+}
+
+// NextID implements [leyden.Store].
+func (db *DB) NextID(ctx context.Context) (leyden.TransactionID, error) {
+	if err := db.serving(); err != nil {
+		return 0, err
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	var b block
+	select {
+	case b = <-db.numbers.slot:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	defer func() { db.numbers.slot <- b }()
+	if b.last == b.end {
+		fresh, err := db.reserve(ctx)
+		if err != nil {
+			return 0, err
+		}
+		b = fresh
+	}
+	b.last++
+	return leyden.TransactionID(b.last), nil
+}
+
+// reserve makes durable that the numbers of the next block are taken. It begins
+// behind every number that is reserved or in use.
+func (db *DB) reserve(ctx context.Context) (block, error) {
+	const (
+		reserved = `SELECT max(value, (SELECT ifnull(max(id), 0) FROM transactions)) FROM meta WHERE name = 'last_id'`
+		reserve  = `UPDATE meta SET value = ?1 WHERE name = 'last_id'`
+	)
+	var next block
+	err := db.write(ctx, "reserve transaction numbers", func(t *tx) error {
+		last, err := number(t.c, reserved, nil)
+		if err != nil {
+			return err
+		}
+		next = block{last, min(last+numberBlock, math.MaxInt32)}
+		if next.last == next.end {
+			return fmt.Errorf("all transaction numbers up to %d are used", math.MaxInt32)
+		}
+		return exec(t.c, reserve, func(b *binder) { b.int(next.end) })
+	})
+	return next, err
+}

@@ -1,0 +1,221 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"leyden"
+)
+
+// AddStation implements [leyden.Registry].
+func (db *DB) AddStation(ctx context.Context, s leyden.Station) error {
+	const (
+		taken = `
+SELECT 1 FROM stations WHERE id = ?1 AND removed_at IS NULL
+UNION ALL SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
+		insert = `
+INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at,
+  vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`
+	)
+	return db.write(ctx, "add station", func(t *tx) error {
+		err := each(t.c, taken, func(b *binder) {
+			b.text(string(s.ID))
+			b.text(s.PublicID)
+		}, func(*row) error { return leyden.ErrExists })
+		if err != nil {
+			return err
+		}
+		err = exec(t.c, insert, func(b *binder) {
+			b.operator(&s)
+			b.sighting(&s.Sighting)
+		})
+		if err != nil {
+			return err
+		}
+		return saveConnectors(t.c, s.ID, s.Connectors)
+	})
+}
+
+// operator binds what an operator says of a station.
+func (b *binder) operator(s *leyden.Station) {
+	b.text(string(s.ID))
+	b.text(s.PublicID)
+	b.text(s.Name)
+	b.text(s.Location)
+	b.text(string(s.Registration))
+	b.bool(s.Listed)
+	b.time(s.RegisteredAt)
+	b.time(s.RemovedAt)
+}
+
+// sighting binds what a station says of itself, without its connectors.
+func (b *binder) sighting(s *leyden.Sighting) {
+	b.text(s.Vendor)
+	b.text(s.Model)
+	b.text(s.Serial)
+	b.text(s.Firmware)
+	b.text(s.Protocol)
+	b.time(s.BootedAt)
+	b.time(s.ConnectedAt)
+	b.time(s.SeenAt)
+	b.time(s.HeartbeatAt)
+	b.int(s.ClockSkew.Microseconds())
+	b.int(s.StartTimeout.Microseconds())
+}
+
+func saveConnectors(c *sqlite.Conn, id leyden.StationID, connectors []leyden.Connector) error {
+	const (
+		forget = `DELETE FROM connectors WHERE station = ?1`
+		insert = `
+INSERT INTO connectors (station, number, status, error_code, info, at, updated_at, plugged_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
+	)
+	err := exec(c, forget, func(b *binder) { b.text(string(id)) })
+	for i := 0; err == nil && i < len(connectors); i++ {
+		n := &connectors[i]
+		err = exec(c, insert, func(b *binder) {
+			b.text(string(id))
+			b.int(int64(n.Number))
+			b.text(n.Status)
+			b.text(n.ErrorCode)
+			b.text(n.Info)
+			b.time(n.At)
+			b.time(n.UpdatedAt)
+			b.time(n.PluggedAt)
+		})
+	}
+	return err
+}
+
+// SaveStation implements [leyden.Registry].
+func (db *DB) SaveStation(ctx context.Context, s leyden.Station) error {
+	const (
+		there  = `SELECT 1 FROM stations WHERE id = ?1 AND removed_at IS NULL`
+		taken  = `SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
+		update = `
+UPDATE stations SET public_id = ?2, name = ?3, location = ?4, registration = ?5, listed = ?6,
+  registered_at = ?7, removed_at = ?8
+WHERE id = ?1`
+	)
+	names := func(b *binder) {
+		b.text(string(s.ID))
+		b.text(s.PublicID)
+	}
+	return db.write(ctx, "save station", func(t *tx) error {
+		if _, err := number(t.c, there, func(b *binder) { b.text(string(s.ID)) }); err != nil {
+			return err
+		}
+		if err := each(t.c, taken, names, func(*row) error { return leyden.ErrExists }); err != nil {
+			return err
+		}
+		return exec(t.c, update, func(b *binder) { b.operator(&s) })
+	})
+}
+
+// SaveSightings implements [leyden.Registry].
+func (db *DB) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting) error {
+	const update = `
+UPDATE stations SET vendor = ?1, model = ?2, serial = ?3, firmware = ?4, protocol = ?5, booted_at = ?6,
+  connected_at = ?7, seen_at = ?8, heartbeat_at = ?9, clock_skew = ?10, start_timeout = ?11
+WHERE id = ?12 AND removed_at IS NULL`
+	return db.write(ctx, "save sightings", func(t *tx) error {
+		for id, s := range seen {
+			err := exec(t.c, update, func(b *binder) {
+				b.sighting(&s)
+				b.text(string(id))
+			})
+			if err == nil && t.c.Changes() > 0 {
+				err = saveConnectors(t.c, id, s.Connectors)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const selectStation = `
+SELECT id, public_id, name, location, registration, listed, registered_at, removed_at,
+  vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout
+FROM stations `
+
+func (r *row) station() leyden.Station {
+	return leyden.Station{
+		ID: leyden.StationID(r.text()), PublicID: r.text(), Name: r.text(), Location: r.text(),
+		Registration: leyden.Registration(r.text()), Listed: r.bool(), RegisteredAt: r.time(), RemovedAt: r.time(),
+		Sighting: leyden.Sighting{
+			Vendor: r.text(), Model: r.text(), Serial: r.text(), Firmware: r.text(), Protocol: r.text(),
+			BootedAt: r.time(), ConnectedAt: r.time(), SeenAt: r.time(), HeartbeatAt: r.time(),
+			ClockSkew: r.duration(), StartTimeout: r.duration(),
+		},
+	}
+}
+
+func (r *row) duration() time.Duration { return time.Duration(r.int()) * time.Microsecond }
+
+// Station implements [leyden.Registry].
+func (db *DB) Station(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	return db.station(ctx, selectStation+`WHERE id = ?1 AND removed_at IS NULL`, string(id))
+}
+
+// StationByPublicID implements [leyden.Registry].
+func (db *DB) StationByPublicID(ctx context.Context, id string) (leyden.Station, error) {
+	return db.station(ctx, selectStation+`WHERE public_id = ?1 AND removed_at IS NULL`, id)
+}
+
+func (db *DB) station(ctx context.Context, sql, id string) (s leyden.Station, err error) {
+	err = db.readLong(ctx, "station", func(c *sqlite.Conn) error {
+		err := one(c, sql, func(b *binder) { b.text(id) }, func(r *row) error {
+			s = r.station()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		s.Connectors, err = connectors(c, s.ID)
+		return err
+	})
+	return s, err
+}
+
+func connectors(c *sqlite.Conn, id leyden.StationID) (list []leyden.Connector, err error) {
+	const query = `
+SELECT number, status, error_code, info, at, updated_at, plugged_at FROM connectors
+WHERE station = ?1 ORDER BY number`
+	err = each(c, query, func(b *binder) { b.text(string(id)) }, func(r *row) error {
+		list = append(list, leyden.Connector{
+			Number: int(r.int()), Status: r.text(), ErrorCode: r.text(), Info: r.text(),
+			At: r.time(), UpdatedAt: r.time(), PluggedAt: r.time(),
+		})
+		return nil
+	})
+	return list, err
+}
+
+// Stations implements [leyden.Registry].
+func (db *DB) Stations(ctx context.Context, part leyden.Slice) (list []leyden.Station, total int, err error) {
+	const (
+		query = selectStation + `WHERE removed_at IS NULL ORDER BY id LIMIT ?1 OFFSET ?2`
+		all   = `SELECT count(*) FROM stations WHERE removed_at IS NULL`
+	)
+	err = db.readLong(ctx, "stations", func(c *sqlite.Conn) error {
+		n, err := number(c, all, nil)
+		if err != nil {
+			return err
+		}
+		total = int(n)
+		err = each(c, query, func(b *binder) { b.part(part) }, func(r *row) error {
+			list = append(list, r.station())
+			return nil
+		})
+		for i := 0; err == nil && i < len(list); i++ {
+			list[i].Connectors, err = connectors(c, list[i].ID)
+		}
+		return err
+	})
+	return list, total, err
+}

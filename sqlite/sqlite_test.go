@@ -1,0 +1,52 @@
+package sqlite_test
+
+import (
+	"testing"
+	"time"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/sqlite"
+	"leyden/storetest"
+)
+
+// open opens a serving database in folder; the test closes it.
+func open(t testing.TB, folder string, now func() time.Time) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: folder, Serve: true, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func closeAtEnd(t testing.TB, db *sqlite.DB) *sqlite.DB {
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return db
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) leyden.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
+func TestStoreClock(t *testing.T) {
+	storetest.RunClock(t, func(t *testing.T, now func() time.Time) leyden.Store {
+		return closeAtEnd(t, open(t, t.TempDir(), now))
+	})
+}
+
+func TestRegistry(t *testing.T) {
+	storetest.RunRegistry(t, func(t *testing.T) leyden.Registry { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
+func TestAuth(t *testing.T) {
+	storetest.RunAuth(t, func(t *testing.T) auth.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
+func TestReopen(t *testing.T) {
+	storetest.RunReopen(t, func(t *testing.T, folder string) storetest.Durable { return open(t, folder, nil) })
+}

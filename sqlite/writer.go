@@ -1,0 +1,248 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"leyden"
+)
+
+const (
+	// maxBatch is how many jobs share a commit at most.
+	maxBatch = 1024
+	// busyTimeout is how long we wait for another process that writes.
+	busyTimeout = 5 * time.Second
+)
+
+const (
+	beginImmediate = `BEGIN IMMEDIATE`
+	commit         = `COMMIT`
+	rollbackAll    = `ROLLBACK`
+)
+
+var errClosed = fmt.Errorf("the database is closed: %w", leyden.ErrUnavailable)
+
+// A writer owns the one connection that writes. Jobs that arrive while it
+// commits share the next commit (group commit): there is no timer, so a lone job
+// waits for nobody.
+type writer struct {
+	db   *DB
+	conn *sqlite.Conn // nil after an error of the disk, until the next batch
+	jobs chan *job
+	stop chan struct{}         // closed by Close: take no new work
+	gone chan struct{}         // closed when the writer has ended
+	err  atomic.Pointer[error] // why the last commit failed; nil after a good one
+}
+
+// A job is a change that shares a commit with others. Its run must not write
+// before it is sure not to refuse: a refusal is an error that is no failure of
+// the engine, and the rest of the batch goes on after it.
+type job struct {
+	run   func(*tx) error
+	state atomic.Int32
+	err   error
+	done  chan struct{}
+}
+
+const (
+	waiting int32 = iota
+	taken         // the writer runs it: the caller waits for the end
+	dropped       // the caller has left
+)
+
+// A tx is the database transaction of a batch.
+type tx struct {
+	c     *sqlite.Conn
+	now   int64 // our clock, in microseconds
+	stamp int64 // InsertedAt of what is stamped in this batch
+}
+
+// submit returns when run has been committed, or refused.
+func (w *writer) submit(ctx context.Context, run func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j := &job{run: run, done: make(chan struct{})}
+	select {
+	case w.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.stop:
+		return errClosed
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		return j.leave(ctx.Err())
+	case <-w.gone:
+		return j.leave(errClosed)
+	}
+}
+
+// leave takes the job back, or waits for its end if it has begun.
+func (j *job) leave(why error) error {
+	if j.state.CompareAndSwap(waiting, dropped) {
+		return why
+	}
+	<-j.done
+	return j.err
+}
+
+// loop commits batches until stop is closed and the queue is empty.
+func (w *writer) loop() {
+	defer close(w.gone)
+	batch := make([]*job, 0, maxBatch)
+	for {
+		batch = w.gather(batch[:0])
+		if len(batch) == 0 {
+			return
+		}
+		w.commit(batch)
+		for _, j := range batch {
+			close(j.done)
+		}
+		clear(batch)
+	}
+}
+
+// gather waits for a job and returns it with those that came meanwhile; none
+// when it is time to end.
+func (w *writer) gather(batch []*job) []*job {
+	select {
+	case j := <-w.jobs:
+		batch = w.take(batch, j)
+	case <-w.stop:
+	}
+	for len(batch) < maxBatch {
+		select {
+		case j := <-w.jobs:
+			batch = w.take(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *writer) take(batch []*job, j *job) []*job {
+	if j.state.CompareAndSwap(waiting, taken) {
+		return append(batch, j)
+	}
+	return batch
+}
+
+// commit makes a batch durable and gives every job its result.
+func (w *writer) commit(batch []*job) {
+	begun := time.Now()
+	err := w.attempt(batch)
+	if isConstraint(err) && len(batch) > 1 {
+		// One of them broke a rule of the schema after it had begun to write.
+		// Alone, it can harm nobody else.
+		for _, j := range batch {
+			w.commit([]*job{j})
+		}
+		return
+	}
+	if err != nil {
+		w.failed(err)
+		for _, j := range batch {
+			j.err = err
+		}
+		return
+	}
+	w.err.Store(nil)
+	w.db.stats.committed(len(batch), time.Since(begun))
+	w.db.checkpointer.notice(w.conn)
+}
+
+// failed remembers that storage refused a commit, until one succeeds.
+func (w *writer) failed(err error) {
+	if isConstraint(err) {
+		return // the storage is well
+	}
+	w.db.stats.failures.Add(1)
+	w.err.Store(&err)
+}
+
+// attempt runs a batch in one transaction. What it returns concerns all of it:
+// nothing was written then.
+func (w *writer) attempt(batch []*job) error {
+	if err := w.connect(); err != nil {
+		return err
+	}
+	if err := exec(w.conn, beginImmediate, nil); err != nil {
+		return w.abandon(err)
+	}
+	t := &tx{c: w.conn, now: w.db.now().UnixMicro()}
+	t.stamp = w.db.gate.enter(t.now)
+	defer w.db.gate.leave()
+	for _, j := range batch {
+		j.err = j.run(t)
+		if isFailure(j.err) {
+			return w.abandon(j.err)
+		}
+	}
+	if err := exec(w.conn, commit, nil); err != nil {
+		return w.abandon(err)
+	}
+	return nil
+}
+
+func (w *writer) connect() error {
+	if w.conn != nil {
+		return nil
+	}
+	c, err := w.db.openWriter()
+	if err != nil {
+		return err
+	}
+	w.conn = c
+	return nil
+}
+
+// abandon rolls back. After anything but a full disk or a broken rule the
+// connection itself is in doubt, and the next batch opens another.
+func (w *writer) abandon(err error) error {
+	err = rollback(w.conn, err)
+	code := sqlite.ErrCode(err).ToPrimary()
+	if isConstraint(err) || code == sqlite.ResultFull || code == sqlite.ResultBusy {
+		return err
+	}
+	if closeErr := w.conn.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	w.conn = nil
+	return err
+}
+
+// rollback ends a transaction that failed with err, and returns err. The engine
+// may have rolled back by itself.
+func rollback(c *sqlite.Conn, err error) error {
+	if c.AutocommitEnabled() {
+		return err
+	}
+	if backErr := exec(c, rollbackAll, nil); backErr != nil {
+		return errors.Join(err, backErr)
+	}
+	return err
+}
+
+// end ends the writer once everything in its queue is committed.
+func (w *writer) end() {
+	close(w.stop)
+	<-w.gone
+}
+
+// close closes the connection of a writer that has ended.
+func (w *writer) close() error {
+	if w.conn == nil {
+		return nil
+	}
+	return w.conn.Close()
+}
