@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"leyden"
+	"leyden/auth"
+	"leyden/ocpp"
+	"leyden/sim"
+)
+
+const (
+	maxDemo = 1000
+	// demoName marks the stations that a demo made.
+	demoName = "Simulated by --demo"
+)
+
+// A demo is the simulated stations of `serve --demo`.
+type demo struct {
+	fleet   *sim.Fleet
+	running sync.WaitGroup
+}
+
+// Wait returns when the demo has ended; its context must be done.
+func (d *demo) Wait() {
+	if d != nil {
+		d.running.Wait()
+	}
+}
+
+// prepareDemo registers the demo's stations and idTags. It refuses a folder
+// that holds other stations: nobody's ledger gets made-up charges.
+func (n *node) prepareDemo(ctx context.Context) error {
+	if n.settings.demo == 0 {
+		return nil
+	}
+	stations, _, err := n.db.Stations(ctx, leyden.Slice{})
+	if err != nil {
+		return err
+	}
+	for _, s := range stations {
+		if s.Name != demoName {
+			return fmt.Errorf("the data folder %s holds station %s, which no demo made; leave out --data or name an empty folder", n.settings.data, s.ID)
+		}
+	}
+	passwords := make(map[string]string)
+	options := sim.Demo(n.settings.demo, n.demoDialer())
+	options.Name = func(i int) string { return fmt.Sprintf("DEMO-%03d", i+1) }
+	options.Password = func(station string) string { return passwords[station] }
+	options.Seed = uint64(time.Now().UnixNano())
+	for _, id := range options.StationIDs() {
+		if passwords[id], err = admitStation(ctx, n.db, leyden.StationID(id), demoName); err != nil {
+			return err
+		}
+	}
+	if err := listTags(ctx, n.db, options.IDTags()); err != nil {
+		return err
+	}
+	fleet, err := sim.NewFleet(options)
+	if err != nil {
+		return err
+	}
+	n.demo = &demo{fleet: fleet}
+	return nil
+}
+
+// demoDialer connects to the node itself. It trusts the certificate: the
+// listener is our own.
+func (n *node) demoDialer() sim.Dialer {
+	var o ocpp.DialOptions
+	if n.settings.tlsCert != "" {
+		o.TLS = &tls.Config{InsecureSkipVerify: true}
+	}
+	return sim.WebSocket("ws"+strings.TrimPrefix(n.url, "http")+"/ocpp", o)
+}
+
+func (n *node) startDemo(ctx context.Context) {
+	if n.demo == nil {
+		return
+	}
+	n.demo.running.Go(func() {
+		if err := n.demo.fleet.Run(ctx).Err(); err != nil && ctx.Err() == nil {
+			n.log.Error("demo", "err", err)
+		}
+	})
+}
+
+// admitStation registers a station, or gives one that is registered a new
+// password, and returns the password.
+func admitStation(ctx context.Context, db *folder, id leyden.StationID, name string) (string, error) {
+	now := time.Now()
+	err := db.AddStation(ctx, leyden.Station{
+		ID: id, PublicID: leyden.NewPublicID("chg_", now), Name: name,
+		Registration: leyden.RegistrationAccepted, Listed: true, RegisteredAt: now,
+	})
+	if err != nil && !errors.Is(err, leyden.ErrExists) {
+		return "", err
+	}
+	password, err := db.registrar.SetStation(ctx, auth.StationSpec{Station: id, Profile: auth.ProfileBasic})
+	return string(password), err
+}
+
+// listTags admits idTags; those that are listed already stay as they are.
+func listTags(ctx context.Context, db *folder, tags []string) error {
+	for _, tag := range tags {
+		known, err := db.Token(ctx, tag)
+		if err == nil && known.Listed {
+			continue
+		}
+		if err != nil && !errors.Is(err, leyden.ErrNotFound) {
+			return err
+		}
+		if err := db.SaveToken(ctx, leyden.Token{Value: tag, Status: leyden.TokenAccepted, Listed: true, CreatedAt: time.Now()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

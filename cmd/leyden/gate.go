@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"leyden"
+	"leyden/auth"
+)
+
+// A gate speaks for auth's gate in the terms of package csms: a denial is a
+// denial, a throttled guess says how long to wait, and whatever else went wrong
+// means that nothing could be decided.
+type gate struct{ *auth.StationGate }
+
+// Admit implements csms.Gate.
+func (g gate) Admit(ctx context.Context, a leyden.Attempt) error {
+	err := g.StationGate.Admit(ctx, a)
+	var guess *auth.ThrottledError
+	switch {
+	case err == nil, errors.Is(err, auth.ErrDenied):
+		return err
+	case errors.As(err, &guess):
+		return throttled{guess}
+	}
+	return errors.Join(leyden.ErrUnavailable, err)
+}
+
+type throttled struct{ err *auth.ThrottledError }
+
+func (t throttled) Error() string { return t.err.Error() }
+
+// RetryAfter is how long a guesser shall wait.
+func (t throttled) RetryAfter() time.Duration { return t.err.RetryAfter }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"leyden"
+	"leyden/apiv1"
+	"leyden/apiv2"
+	"leyden/auth"
+	"leyden/csms"
+	"leyden/ocpp"
+	"leyden/rest"
+)
+
+// A node is one serving process, wired together.
+type node struct {
+	settings *serveSettings
+	log      *slog.Logger
+	db       *folder
+	ledger   *leyden.Ledger
+	csms     *csms.Server
+	http     *http.Server
+	listener net.Listener
+	url      string // where clients on this machine reach it
+
+	running sync.WaitGroup // ledger and listener
+	demo    *demo
+}
+
+// newNode wires the packages; nothing runs yet.
+func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logger) (*node, error) {
+	n := &node{settings: s, log: log, db: db, listener: listener}
+	db.config.Log = log
+	n.ledger = leyden.NewLedger(db, db, leyden.Options{
+		StartConflict: leyden.StartConflict(s.startConflict),
+		Tokens:        leyden.TokenPolicy(s.idTags),
+		StartTimeout:  s.remoteStartExpire,
+	})
+	authenticator, err := auth.NewAuthenticator(db.config)
+	if err != nil {
+		return nil, fmt.Errorf("access tokens: %w", err)
+	}
+	n.csms = csms.New(n.ledger, csms.Options{
+		Gate:             gate{auth.NewStationGate(db.config, auth.Admission(s.admission))},
+		Open:             s.admission == string(auth.AdmitOpen),
+		Log:              log,
+		Heartbeat:        s.heartbeat,
+		RequirePreparing: s.remoteStartRequirePreparing,
+		Strict:           s.strict,
+		Ready:            db.Ready,
+		Timeouts:         ocpp.Timeouts{Ping: s.ping},
+	})
+	addr, _ := listener.Addr().(*net.TCPAddr)
+	scheme := "http"
+	if s.tlsCert != "" {
+		scheme = "https"
+	}
+	n.url = scheme + "://" + reachable(addr)
+	api := rest.New(rest.Config{
+		Version: version, PublicURL: strings.TrimSuffix(s.publicURL, "/"), Auth: authenticator, Now: time.Now, Log: log,
+		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
+	})
+	apiv1.Register(api, apiv1.Config{
+		Ledger: n.ledger, Stations: n.csms, Registrar: db.registrar,
+		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
+	})
+	apiv2.Register(api, db, authenticator)
+	mux := http.NewServeMux()
+	mux.Handle("/ocpp/", n.csms)
+	mux.Handle("/", api)
+	n.http = &http.Server{
+		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return n, n.loadTLS()
+}
+
+// reachable returns how a program on this machine reaches a listening address.
+func reachable(addr *net.TCPAddr) string {
+	if addr == nil {
+		return ""
+	}
+	if addr.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", addr.Port)
+	}
+	return addr.String()
+}
+
+func (n *node) loadTLS() error {
+	if n.settings.tlsCert == "" {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(n.settings.tlsCert, n.settings.tlsKey)
+	if err != nil {
+		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w", n.settings.tlsCert, n.settings.tlsKey, err)
+	}
+	n.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	return nil
+}
+
+func (n *node) serveHTTP() error {
+	if n.http.TLSConfig != nil {
+		return n.http.ServeTLS(n.listener, "", "")
+	}
+	return n.http.Serve(n.listener)
+}
+
+// readiness says what keeps the node from its work.
+func (n *node) readiness(ctx context.Context) []string {
+	if err := n.db.Ready(ctx); err != nil {
+		n.log.Error("storage is not ready", "err", err)
+		return []string{"storage"}
+	}
+	return nil
+}
+
+// adminKey makes sure that somebody can administrate, and returns the text of a
+// key that was made just now.
+func (n *node) adminKey(ctx context.Context) (string, error) {
+	given := os.Getenv("LEYDEN_ADMIN_KEY")
+	text, created, err := n.db.registrar.EnsureAdmin(ctx, given)
+	if err != nil {
+		return "", fmt.Errorf("admin key: %w", err)
+	}
+	if !created || given != "" {
+		return "", nil
+	}
+	return text, nil
+}
+
+// dataFolder returns the folder to serve from and what to do with it at the
+// end: a demo without --data forgets everything.
+func dataFolder(s *serveSettings) (path string, forget func(), err error) {
+	if s.demo > 0 && !s.dataGiven {
+		path, err = os.MkdirTemp("", "leyden-demo-")
+		if err != nil {
+			return "", nil, fmt.Errorf("folder for the demo: %w", err)
+		}
+		return path, func() { removeAll(path) }, nil
+	}
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		var pathErr *os.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return "", nil, fmt.Errorf("data folder %s cannot be made: %w; name another with --data", s.data, err)
+	}
+	return s.data, func() {}, nil
+}
+
+func removeAll(path string) {
+	if err := os.RemoveAll(path); err != nil {
+		slog.Warn("the demo's folder stays behind", "path", path, "err", err)
+	}
+}

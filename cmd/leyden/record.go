@@ -1,0 +1,107 @@
+package main
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+
+	"leyden"
+)
+
+// A record is a transaction as the command line writes it: the columns of
+// CSV, the members of NDJSON. Unknown is empty or null. Energy is in Wh.
+type record struct {
+	TransactionID  int      `json:"transactionId"`
+	ID             string   `json:"id"`
+	Station        string   `json:"station"`
+	Connector      int      `json:"connector"`
+	IDTag          string   `json:"idTag"`
+	VehicleID      string   `json:"vehicleId"`
+	Status         string   `json:"status"`
+	StartedAt      string   `json:"startedAt"`
+	StoppedAt      string   `json:"stoppedAt"`
+	MeterStart     *int64   `json:"meterStartWh"`
+	MeterStop      *int64   `json:"meterStopWh"`
+	Energy         *int64   `json:"energyWh"`
+	EnergySource   string   `json:"energySource"`
+	InitialSoC     *float64 `json:"initialSoC"`
+	EndSoC         *float64 `json:"endSoC"`
+	EndResult      string   `json:"endResult"`
+	StopReasonText string   `json:"stopReasonText"`
+	CloseReason    string   `json:"closeReason"`
+	RemoteStarted  bool     `json:"remoteStarted"`
+	SessionStart   string   `json:"sessionStart"`
+	SessionEnd     string   `json:"sessionEnd"`
+	InsertedAt     string   `json:"insertedAt"`
+	Revision       int      `json:"revision"`
+	Flags          string   `json:"flags"`
+}
+
+func newRecord(t *leyden.Transaction) *record {
+	return &record{
+		TransactionID: int(t.ID), ID: t.PublicID, Station: string(t.Station), Connector: t.Connector,
+		IDTag: t.Token.Value, VehicleID: t.VehicleID, Status: t.Status.String(),
+		StartedAt: exact(t.StartedAt), StoppedAt: exact(t.StoppedAt),
+		MeterStart: (*int64)(t.MeterStart), MeterStop: (*int64)(t.MeterStop),
+		Energy: (*int64)(t.Energy), EnergySource: string(t.EnergySource),
+		InitialSoC: t.InitialSoC, EndSoC: t.EndSoC,
+		EndResult: t.EndResult(), StopReasonText: t.StopReasonText, CloseReason: t.CloseReason, RemoteStarted: t.Remote,
+		SessionStart: exact(t.SessionStart), SessionEnd: exact(t.SessionEnd), InsertedAt: exact(t.InsertedAt),
+		Revision: t.Revision, Flags: strings.Join(t.Flags.Names(), " "),
+	}
+}
+
+func recordNames() []string {
+	t := reflect.TypeFor[record]()
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i] = t.Field(i).Tag.Get("json")
+	}
+	return names
+}
+
+// cells returns the columns of CSV. A text that a spreadsheet would take for a
+// formula gets an apostrophe in front.
+func (r *record) cells() []string {
+	v := reflect.ValueOf(*r)
+	cells := make([]string, v.NumField())
+	for i := range cells {
+		cells[i] = cell(v.Field(i))
+	}
+	return cells
+}
+
+func cell(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return ""
+		}
+		return cell(v.Elem())
+	case reflect.Int, reflect.Int64:
+		return strconv.FormatInt(v.Int(), 10)
+	case reflect.Float64:
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+	case reflect.Bool:
+		return strconv.FormatBool(v.Bool())
+	}
+	s := v.String()
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// lines returns the record for a person to read.
+func (r *record) lines() []string {
+	names, cells := recordNames(), r.cells()
+	lines := make([]string, len(names))
+	for i, name := range names {
+		value := cells[i]
+		if value == "" {
+			value = "-"
+		}
+		lines[i] = name + strings.Repeat(" ", 16-len(name)) + value
+	}
+	return lines
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"leyden"
+	"leyden/auth"
+)
+
+// Limits of serving.
+const (
+	readHeaderTimeout = 10 * time.Second // also of a WebSocket handshake
+	writeTimeout      = 60 * time.Second
+	drainTimeout      = 8 * time.Second
+)
+
+// serveSettings are what `leyden serve` can be told.
+type serveSettings struct {
+	listen, data, config string
+	admission, idTags    string
+	tlsCert, tlsKey      string
+	publicURL            string
+	insecure             bool
+	demo                 int
+	startConflict        string
+	strict               bool
+	logLevel             string
+
+	remoteStartExpire           time.Duration
+	remoteStartRequirePreparing bool
+	remoteStartDefaultIDTag     string
+
+	heartbeat, ping time.Duration
+
+	dataGiven bool
+}
+
+func serveCommand() *cobra.Command {
+	var s serveSettings
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve stations and clients",
+		Long: `Serve stations over OCPP 1.6 at ws://HOST/ocpp/ID and clients over REST at
+/api/v1 and /v2, on one address; /docs describes the REST API.
+
+At the first start with an empty data folder an admin API key is made and shown
+once; LEYDEN_ADMIN_KEY sets it instead. Every flag is also an environment
+variable (LEYDEN_LISTEN) and a key of the config file (listen); a flag beats the
+environment, which beats the file. SIGTERM and Ctrl-C drain: open answers leave,
+sockets close, and the command ends with 0.`,
+		Example: `  leyden serve --demo 5                    five simulated stations that charge
+  leyden serve                             registered stations only, loopback only
+  leyden serve --listen :8443 --tls-cert cert.pem --tls-key key.pem --data /var/lib/leyden`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
+				return err
+			}
+			s.dataGiven = cmd.Flags().Changed("data")
+			if err := s.check(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+func (s *serveSettings) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address to serve on")
+	f.StringVar(&s.data, "data", "./data", "folder that keeps the ledger")
+	f.StringVar(&s.config, "config", "", "TOML file with more settings")
+	f.StringVar(&s.admission, "admission", "registered", "which stations may connect: registered, or open (any; on loopback only)")
+	f.StringVar(&s.idTags, "id-tags", "", "what an unlisted idTag is worth: listed (Invalid) or open (Accepted); default listed, open with --admission open")
+	f.StringVar(&s.tlsCert, "tls-cert", "", "PEM file with the certificate chain; serves TLS")
+	f.StringVar(&s.tlsKey, "tls-key", "", "PEM file with the certificate's key")
+	f.StringVar(&s.publicURL, "public-url", "", "where clients and stations reach this server, e.g. https://csms.example.com")
+	f.BoolVar(&s.insecure, "insecure", false, "allow --admission open on an address that others can reach")
+	f.IntVar(&s.demo, "demo", 0, "attach that many simulated stations that charge")
+	f.StringVar(&s.startConflict, "start-conflict", string(leyden.ConflictEvidence), "a start on a busy connector: evidence, accept or reject")
+	f.BoolVar(&s.strict, "strict", false, "refuse whatever the OCPP schemas forbid")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.DurationVar(&s.remoteStartExpire, "remote-start-expire", 120*time.Second, "how long a remote start waits where the station told no ConnectionTimeOut")
+	f.BoolVar(&s.remoteStartRequirePreparing, "remote-start-require-preparing", false, "refuse a remote start unless a vehicle is plugged in")
+	f.StringVar(&s.remoteStartDefaultIDTag, "remote-start-default-id-tag", "", "idTag of a start that names none")
+	f.DurationVar(&s.heartbeat, "heartbeat", 300*time.Second, "interval that stations are told")
+	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
+}
+
+// check finds what cannot be, before anything is opened.
+func (s *serveSettings) check() error {
+	host, _, err := net.SplitHostPort(s.listen)
+	if err != nil {
+		return usagef("--listen %q is no address; write host:port, e.g. 127.0.0.1:8080 or :8080", s.listen)
+	}
+	switch {
+	case s.admission != string(auth.AdmitRegistered) && s.admission != string(auth.AdmitOpen):
+		return usagef("--admission is registered or open, not %q", s.admission)
+	case s.idTags != "" && s.idTags != string(leyden.TokensListed) && s.idTags != string(leyden.TokensOpen):
+		return usagef("--id-tags is listed or open, not %q", s.idTags)
+	case (s.tlsCert == "") != (s.tlsKey == ""):
+		return usagef("--tls-cert and --tls-key go together")
+	case s.demo < 0 || s.demo > maxDemo:
+		return usagef("--demo takes 0 to %d stations", maxDemo)
+	case s.heartbeat < time.Second || s.ping < time.Second || s.remoteStartExpire < time.Second:
+		return usagef("--heartbeat, --ping and --remote-start-expire must be at least 1s")
+	case s.admission == string(auth.AdmitOpen) && !isLoopback(host) && !s.insecure:
+		return usagef("--admission open on %s lets anybody on the network pose as a station; listen on 127.0.0.1, "+
+			"register your stations (leyden station add), or give --insecure if you mean it", s.listen)
+	}
+	switch leyden.StartConflict(s.startConflict) {
+	case leyden.ConflictEvidence, leyden.ConflictAccept, leyden.ConflictReject:
+	default:
+		return usagef("--start-conflict is evidence, accept or reject, not %q", s.startConflict)
+	}
+	if s.idTags == "" {
+		s.idTags = string(leyden.TokensListed)
+		if s.admission == string(auth.AdmitOpen) {
+			s.idTags = string(leyden.TokensOpen)
+		}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return usagef("--log-level is debug, info, warn or error, not %q", s.logLevel)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// serve runs a server until ctx is done or it fails.
+func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err error) {
+	log := newLog(s, stderr)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	listener, err := listen(s)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	data, forget, err := dataFolder(s)
+	if err != nil {
+		return err
+	}
+	defer forget()
+	db, err := open(ctx, data, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, db) }()
+	n, err := newNode(s, db, listener, log)
+	if err != nil {
+		return err
+	}
+	key, err := n.adminKey(ctx)
+	if err != nil {
+		return err
+	}
+	if err := n.prepareDemo(ctx); err != nil {
+		return err
+	}
+	n.start(ctx, cancel)
+	n.greet(stdout, key)
+	n.startDemo(ctx)
+	<-ctx.Done()
+	err = n.drain()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+func newLog(s *serveSettings, stderr io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	return log
+}
+
+func listen(s *serveSettings) (net.Listener, error) {
+	l, err := net.Listen("tcp", s.listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is taken by another program; choose another address with --listen", s.listen)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("you may not listen on %s; choose a port above 1023 with --listen", s.listen)
+	case err != nil:
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	return l, nil
+}
+
+// start begins to serve. What fails later ends the server through cancel.
+func (n *node) start(ctx context.Context, cancel context.CancelCauseFunc) {
+	n.running.Go(func() {
+		n.ledger.Run(ctx, func(err error) { n.log.Error("ledger", "err", err) })
+	})
+	n.running.Go(func() {
+		err := n.serveHTTP()
+		if err != nil && !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve: %w", err))
+		}
+	})
+}
+
+// drain ends in order: sockets close with 1012, open requests are answered,
+// what is written behind is written.
+func (n *node) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	n.log.Info("draining")
+	n.demo.Wait()
+	err := errors.Join(n.csms.Drain(ctx), n.http.Shutdown(ctx))
+	if errors.Is(err, context.DeadlineExceeded) {
+		n.log.Warn("some connections did not end in time and were cut")
+		err = n.http.Close()
+	}
+	n.running.Wait()
+	return err
+}
+
+// greet tells a person what to do next.
+func (n *node) greet(out io.Writer, key string) {
+	fmt.Fprintf(out, "Leyden serves %s\n", n.url)
+	fmt.Fprintf(out, "  stations   %s/ocpp/{station}\n", "ws"+strings.TrimPrefix(n.url, "http"))
+	fmt.Fprintf(out, "  REST API   %s/docs\n", n.url)
+	if key == "" {
+		return
+	}
+	fmt.Fprintf(out, "  admin key  %s   (shown only now)\n", key)
+	fmt.Fprintf(out, "\nTry:\n")
+	fmt.Fprintf(out, "  curl -s -H 'X-API-Key: %s' '%s/api/v1/transactions?limit=5'\n", key, n.url)
+	fmt.Fprintf(out, "  curl -s -H 'X-API-Key: %s' '%s/v2/transactions?limit=5'\n", key, n.url)
+	fmt.Fprintf(out, "  curl -s -H 'X-API-Key: %s' '%s/api/v1/chargers'\n", key, n.url)
+}

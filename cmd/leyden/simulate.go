@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"leyden"
+	"leyden/ocpp"
+	"leyden/sim"
+)
+
+// goodEnd is how long simulated charges may take to end when the simulation is
+// interrupted.
+const goodEnd = 10 * time.Second
+
+type simulateSettings struct {
+	url, data, password, ca, ocppVersion string
+	sim.Options
+}
+
+func simulateCommand() *cobra.Command {
+	var s simulateSettings
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Drive simulated stations through charges against a server",
+		Long: `Simulated stations boot, report status, authorize drivers, charge with a power
+curve and a state of charge, and stop; they honour remote start and stop and the
+other commands, lose connections and queue what they could not send. The same
+seed is the same charges. The command ends with 1 if the server broke an
+expectation: a resent start with another number, a number used twice, an answer
+that the OCPP schemas refuse, an error that would lose a charge.
+
+A server admits registered stations only. With --data, beside a server of this
+machine, the stations and their idTags are registered in its data folder;
+without, the server must run with --admission open, or know the stations
+(SIM-0001, SIM-0002, …) with the one password that --password names.`,
+		Example: `  leyden simulate --stations 10 --sessions 3 --data ./data
+  leyden simulate --url ws://127.0.0.1:8080/ocpp --duration 5m --cut 0.05 --repeat 0.1 --seed 42`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
+				return err
+			}
+			return simulate(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+func (s *simulateSettings) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.url, "url", "ws://127.0.0.1:8080/ocpp", "where stations connect; their identity is appended")
+	f.StringVar(&s.ocppVersion, "version", "1.6", "OCPP version; 1.6 is what there is")
+	f.StringVar(&s.data, "data", "", "register the stations in this data folder of a server")
+	f.StringVar(&s.password, "password", "", "password of all stations")
+	f.StringVar(&s.ca, "ca", "", "PEM file with the certificates to trust for wss")
+	f.IntVar(&s.Stations, "stations", 1, "how many stations")
+	f.IntVar(&s.Connectors, "connectors", 1, "connectors of each station")
+	f.IntVar(&s.Sessions, "sessions", 0, "charges at each connector, then end (1 without --duration)")
+	f.DurationVar(&s.Duration, "duration", 0, "charge for so long, then end")
+	f.Uint64Var(&s.Seed, "seed", 1, "what is charged follows from it")
+	f.Float64Var(&s.Speed, "speed", 60, "how many times faster than life")
+	f.DurationVar(&s.RampUp, "ramp-up", 0, "time over which the stations are started")
+	f.DurationVar(&s.SampleInterval, "interval", time.Minute, "simulated time between meter values")
+	f.Float64Var(&s.Faults.Cut, "cut", 0, "share of transaction messages around which the connection is lost")
+	f.Float64Var(&s.Faults.Lose, "lose", 0, "share of transaction messages whose answer is lost")
+	f.Float64Var(&s.Faults.Repeat, "repeat", 0, "share of transaction messages that are sent once more")
+	f.Float64Var(&s.Faults.Offline, "offline", 0, "share of charges during which the station is offline for a while")
+}
+
+func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer) error {
+	if err := s.complete(); err != nil {
+		return err
+	}
+	if s.data != "" {
+		if err := s.register(ctx); err != nil {
+			return err
+		}
+	}
+	finish := s.showProgress(stderr)
+	fleet, err := sim.NewFleet(s.Options)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		fleet.Stop()
+		time.AfterFunc(goodEnd, cancel)
+	})
+	defer stop()
+	report := fleet.Run(hard)
+	finish()
+	fmt.Fprint(stdout, report)
+	if report.Started == 0 && report.Breaches == 0 {
+		return fmt.Errorf("no charge began; is a server at %s, and may these stations and idTags charge there? see leyden simulate --help", s.url)
+	}
+	return report.Err()
+}
+
+// complete checks the settings and fills in what follows from them.
+func (s *simulateSettings) complete() error {
+	u, err := url.Parse(s.url)
+	switch {
+	case err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "":
+		return usagef("--url %q is no WebSocket URL; write ws://HOST:PORT/ocpp or wss://…", s.url)
+	case s.ocppVersion != "1.6":
+		return usagef("--version %q is not there; 1.6 is", s.ocppVersion)
+	case s.Stations < 1 || s.Connectors < 1:
+		return usagef("--stations and --connectors must be at least 1")
+	case s.Sessions < 0 || s.Duration < 0:
+		return usagef("--sessions and --duration must not be negative")
+	}
+	if s.Sessions == 0 && s.Duration == 0 {
+		s.Sessions = 1
+	}
+	s.Password = func(string) string { return s.password }
+	var o ocpp.DialOptions
+	if s.ca != "" {
+		if o.TLS, err = trust(s.ca); err != nil {
+			return err
+		}
+	}
+	s.Dial = sim.WebSocket(strings.TrimSuffix(s.url, "/"), o)
+	return nil
+}
+
+func trust(file string) (*tls.Config, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usagef("--ca: %v", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, usagef("--ca %s holds no certificate in PEM form", file)
+	}
+	return &tls.Config{RootCAs: pool}, nil
+}
+
+// register makes the stations and their idTags known to the server that serves
+// the data folder.
+func (s *simulateSettings) register(ctx context.Context) (err error) {
+	db, err := openFolder(ctx, s.data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, db) }()
+	passwords := make(map[string]string)
+	for _, id := range s.StationIDs() {
+		if passwords[id], err = admitStation(ctx, db, leyden.StationID(id), "Simulated station"); err != nil {
+			return fmt.Errorf("register %s: %w", id, err)
+		}
+	}
+	s.Password = func(station string) string { return passwords[station] }
+	return listTags(ctx, db, s.IDTags())
+}
+
+// showProgress shows a bar on a terminal, and returns what ends it.
+func (s *simulateSettings) showProgress(stderr io.Writer) (finish func()) {
+	file, ok := stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return func() {}
+	}
+	total := -1
+	if s.Sessions > 0 {
+		total = s.Stations * s.Connectors * s.Sessions
+	}
+	bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(file), progressbar.OptionSetDescription("charges"),
+		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+	s.OnProgress = func(p sim.Progress) {
+		bar.Describe(fmt.Sprintf("%d online, %d charging, %d queued, %d reconnects; charges", p.Online, p.Charging, p.Queued, p.Reconnects))
+		if err := bar.Set(p.Completed); err != nil {
+			bar.Describe(err.Error())
+		}
+	}
+	return func() {
+		if err := bar.Finish(); err != nil {
+			fmt.Fprintln(stderr)
+		}
+	}
+}
