@@ -81,38 +81,57 @@ func (s *session) recordHeld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := range held {
-		if err := s.retry(ctx, &held[i], held[i].Frame); err != nil && !answerable(err) {
+	for _, id := range held {
+		q, err := s.srv.quarantined(ctx, id)
+		if err != nil {
 			return err
 		}
-		if err := s.srv.ledger.Release(ctx, s.station, held[i].Key); err != nil {
+		if err := s.retry(ctx, &q, q.Frame); err != nil && !answerable(err) {
+			return err
+		}
+		if err := s.srv.ledger.Release(ctx, s.station, q.Key); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// held returns the messages that wait for a station to be accepted, the oldest
-// first.
-func (srv *Server) held(ctx context.Context, id leyden.StationID) ([]leyden.Quarantined, error) {
-	var held []leyden.Quarantined
-	for offset := 0; ; offset += leyden.MaxWorking {
+// heldPage is how many quarantined messages are looked at once: each may have
+// the size of the largest frame.
+const heldPage = 32
+
+// held returns the ids of the messages that wait for a station to be accepted,
+// the oldest first.
+func (srv *Server) held(ctx context.Context, id leyden.StationID) ([]int64, error) {
+	var held []int64
+	for offset := 0; ; offset += heldPage {
 		page, err := srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{
-			Station: id, Waiting: true, Limit: leyden.MaxWorking, Offset: offset,
+			Station: id, Waiting: true, Limit: heldPage, Offset: offset,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("messages of %s in quarantine: %w", id, err)
 		}
-		for _, q := range page {
-			if q.Reason == notAcceptedReason {
-				held = append(held, q)
+		for i := range page {
+			if page[i].Reason == notAcceptedReason {
+				held = append(held, page[i].ID)
 			}
 		}
-		if len(page) < leyden.MaxWorking {
+		if len(page) < heldPage {
 			slices.Reverse(held)
 			return held, nil
 		}
 	}
+}
+
+func (srv *Server) quarantined(ctx context.Context, id int64) (leyden.Quarantined, error) {
+	list, err := srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{ID: id, Limit: 1})
+	if err == nil && len(list) == 0 {
+		err = leyden.ErrNotFound
+	}
+	if err != nil {
+		return leyden.Quarantined{}, fmt.Errorf("quarantined message %d: %w", id, err)
+	}
+	return list[0], nil
 }
 
 // retry handles a quarantined message with this payload as if it came now, and
@@ -136,14 +155,10 @@ func answerable(err error) bool {
 // does not wait any more or never told of a transaction; [leyden.ErrInvalid],
 // which says why, if it still cannot be recorded; or [leyden.ErrUnavailable].
 func (srv *Server) Replay(ctx context.Context, id int64, repaired string) error {
-	list, err := srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{ID: id, Limit: 1})
+	q, err := srv.quarantined(ctx, id)
 	if err != nil {
-		return fmt.Errorf("quarantined message %d: %w", id, err)
+		return err
 	}
-	if len(list) == 0 {
-		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrNotFound)
-	}
-	q := &list[0]
 	s := &session{srv: srv, station: q.Station, dialect: &dialect16}
 	if !q.ReleasedAt.IsZero() || !s.dialect.reports(q.Action) {
 		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrState)
@@ -152,7 +167,7 @@ func (srv *Server) Replay(ctx context.Context, id int64, repaired string) error 
 	if repaired != "" {
 		payload = repaired
 	}
-	switch err := s.retry(ctx, q, payload); {
+	switch err := s.retry(ctx, &q, payload); {
 	case err == nil:
 		return srv.ledger.Release(ctx, q.Station, q.Key)
 	case answerable(err):

@@ -127,7 +127,8 @@ func (srv *Server) Disconnect(id leyden.StationID, reason string) {
 
 // Drain lets nobody in any more, closes each connection with 1012 once the
 // message that is being handled is answered, and waits for all to end. When
-// ctx is done first they are closed at once, and its error is returned.
+// ctx is done first they are closed at once, whatever they are doing, and its
+// error is returned.
 func (srv *Server) Drain(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.draining = true
@@ -144,10 +145,13 @@ func (srv *Server) Drain(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		srv.eachSession(func(s *session) { s.cancel(restart) })
-		<-done
-		return fmt.Errorf("drain: %w", ctx.Err())
 	}
+	srv.eachSession(func(s *session) { s.cancel(restart) })
+	select {
+	case <-done:
+	case <-time.After(ocpp.CloseTimeout):
+	}
+	return fmt.Errorf("drain: %w", ctx.Err())
 }
 
 // eachSession calls f for all sessions at once: to close a dead one takes time.
@@ -170,6 +174,13 @@ func (srv *Server) begin() bool {
 	}
 	srv.running.Add(1)
 	return true
+}
+
+// isDraining reports whether nobody is let in any more.
+func (srv *Server) isDraining() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.draining
 }
 
 // background runs f on a goroutine of its own, for a limited time.

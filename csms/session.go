@@ -42,6 +42,9 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.replaceOlder()
 	defer s.leave()
+	if s.srv.isDraining() { // and may have looked for sessions before this one was there
+		return s.conn.Close(ocpp.CloseRestart, "server is restarting")
+	}
 	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
 		return s.turnAway(err)
 	}
@@ -105,7 +108,7 @@ func (s *session) replaceOlder() {
 		}
 	}
 	s.srv.count.Swaps.Add(1)
-	s.srv.background(func(context.Context) {
+	s.srv.running.Go(func() {
 		_ = old.(*session).conn.Close(ocpp.ClosePolicy, "replaced by a newer connection") // it ends in any case
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 
 	"leyden"
 	"leyden/ocpp"
@@ -159,6 +160,10 @@ func notification16(ctx context.Context, s *session, action, payload string) ocp
 	if err := s.read(payload, m, &v); err != nil {
 		return s.refuse(ctx, action, payload, err)
 	}
-	s.srv.log.InfoContext(ctx, "station notifies", "station", s.station, "action", action, "payload", clip(payload))
+	level := slog.LevelInfo
+	if action == "SecurityEventNotification" {
+		level = slog.LevelWarn
+	}
+	s.srv.log.Log(ctx, level, "station notifies", "station", s.station, "action", action, "payload", clip(payload))
 	return ocpp.Reply{Message: ocpp.Raw(nil)}
 }

@@ -1,0 +1,256 @@
+package csms_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"leyden"
+	"leyden/csms"
+	"leyden/memory"
+	"leyden/ocpp"
+)
+
+// A faulty store does to writes what its mode says: down, broken, panic, or
+// nothing.
+type faulty struct {
+	*memory.Store
+	mode atomic.Value // string
+}
+
+func newFaulty(now func() time.Time) *faulty {
+	f := &faulty{Store: memory.New(now)}
+	f.mode.Store("up")
+	return f
+}
+
+var errBroken = errors.New("a bug of ours")
+
+func (f *faulty) Append(ctx context.Context, e *leyden.Entry) error {
+	switch f.mode.Load() {
+	case "down":
+		return leyden.ErrUnavailable
+	case "broken":
+		return errBroken
+	case "panic":
+		panic("a bug of ours")
+	}
+	return f.Store.Append(ctx, e)
+}
+
+// A world is a server with its ledger. It begins when it is first used, so
+// that its options can be set before.
+type world struct {
+	t             *testing.T
+	store         *faulty
+	ledgerOptions leyden.Options
+	options       csms.Options
+
+	ledger *leyden.Ledger
+	server *csms.Server
+	web    http.Handler
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// newWorld returns one with open admission and one listed idTag.
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, store: newFaulty(time.Now), options: csms.Options{Open: true}}
+	w.ledgerOptions = leyden.Options{Tokens: leyden.TokensListed}
+	if err := w.store.SaveToken(t.Context(), leyden.Token{Value: "USER123", Status: leyden.TokenAccepted, Listed: true}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) begin() {
+	if w.server != nil {
+		return
+	}
+	w.ledger = leyden.NewLedger(w.store, w.store, w.ledgerOptions)
+	w.server = csms.New(w.ledger, w.options)
+	w.web = facade(w.server, w.store.Store)
+	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	w.wg.Go(func() { w.ledger.Run(ctx, func(error) {}) })
+}
+
+func (w *world) end() {
+	if w.server == nil {
+		return
+	}
+	if err := w.server.Drain(context.Background()); err != nil {
+		w.t.Errorf("drain: %v", err)
+	}
+	w.stop()
+	w.wg.Wait()
+	if n := w.server.OnlineCount(); n != 0 {
+		w.t.Errorf("%d stations online after the drain", n)
+	}
+}
+
+// connect connects a station.
+func (w *world) connect(id leyden.StationID) *station {
+	w.begin()
+	ours, theirs := ocpp.Pipe()
+	w.wg.Go(func() { _ = w.server.Serve(context.Background(), id, "ocpp1.6", ours) }) // the station sees why it ended
+	return newStation(w, id, theirs)
+}
+
+func (p *stage) get(url string) { p.request(http.MethodGet, url, "") }
+
+func (p *stage) post(text string) {
+	url, body, _ := strings.Cut(text, " ")
+	p.request(http.MethodPost, url, body)
+}
+
+func (p *stage) request(method, url, body string) {
+	p.begin()
+	if p.web == nil {
+		p.fatalf("there is no façade to %s", method)
+	}
+	r := httptest.NewRequest(method, url, strings.NewReader(body))
+	p.ask(func() reply {
+		rec := httptest.NewRecorder()
+		p.web.ServeHTTP(rec, r)
+		return reply{strconv.Itoa(rec.Code), json.RawMessage(rec.Body.Bytes())}
+	})
+}
+
+// A station is the far end of a connection. It keeps what it is sent.
+type station struct {
+	id       leyden.StationID
+	tr       ocpp.Transport
+	asked    map[string]string // the actions of its calls, by message id
+	lastCall string            // the id of the last CALL that it was sent
+
+	mu     sync.Mutex
+	frames []string
+	code   ocpp.CloseCode
+	came   chan struct{} // tells that frames or code changed
+}
+
+func newStation(w *world, id leyden.StationID, tr ocpp.Transport) *station {
+	s := &station{id: id, tr: tr, asked: make(map[string]string), came: make(chan struct{}, 1)}
+	w.wg.Go(s.listen)
+	return s
+}
+
+func (s *station) listen() {
+	for {
+		err := s.tr.Receive(func(msg []byte) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.frames = append(s.frames, string(msg))
+			return nil
+		})
+		if ce, ok := errors.AsType[*ocpp.CloseError](err); ok {
+			s.mu.Lock()
+			s.code = ce.Code
+			s.mu.Unlock()
+		}
+		select {
+		case s.came <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *station) send(frame string) {
+	if f, err := ocpp.ParseFrame([]byte(frame)); err == nil && f.Type == ocpp.Call {
+		s.asked[f.ID] = f.Action
+	}
+	_ = s.tr.Send([]byte(frame)) // when it is closed, "closed" tells
+}
+
+func (s *station) close() { _ = s.tr.Close(ocpp.CloseNormal, "") }
+
+// take returns the oldest frame that nobody has looked at.
+func (s *station) take() (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.frames) == 0 {
+		return "", false
+	}
+	f := s.frames[0]
+	s.frames = s.frames[1:]
+	return f, true
+}
+
+func (s *station) inbox() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frames
+}
+
+func (s *station) ending() ocpp.CloseCode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code
+}
+
+// next waits for the next frame, or for the end: then it is "".
+func (s *station) next() string {
+	for {
+		if f, ok := s.take(); ok {
+			return f
+		}
+		if s.ending() != 0 {
+			return ""
+		}
+		<-s.came
+	}
+}
+
+// outcome returns what an operator is told about a remote start or stop.
+func outcome(t leyden.Transaction, err error) reply { return reply{word(err), view(&t)} }
+
+// word names an error that callers act on.
+func word(err error) string {
+	if e, ok := errors.AsType[*csms.StationError](err); ok {
+		return "station:" + e.Code
+	}
+	if err == nil {
+		return "ok"
+	}
+	for w, e := range map[string]error{
+		"notfound": leyden.ErrNotFound, "invalid": leyden.ErrInvalid, "pending": leyden.ErrPending, "active": leyden.ErrActive,
+		"state": leyden.ErrState, "connector": leyden.ErrConnector, "token": leyden.ErrToken, "offline": leyden.ErrOffline,
+		"refused": leyden.ErrRefused, "silent": leyden.ErrSilent, "busy": leyden.ErrBusy, "unavailable": leyden.ErrUnavailable,
+	} {
+		if errors.Is(err, e) {
+			return w
+		}
+	}
+	return err.Error()
+}
+
+// view shows a transaction as transcripts look at it.
+func view(t *leyden.Transaction) map[string]any {
+	clock := func(at time.Time) any {
+		if at.IsZero() {
+			return nil
+		}
+		return at.Format(time.RFC3339)
+	}
+	return map[string]any{
+		"id": t.ID, "station": t.Station, "connector": t.Connector, "idTag": t.Token.Value, "vehicle": t.VehicleID,
+		"status": t.Status.String(), "remote": t.Remote, "reservation": t.Reservation,
+		"start": clock(t.StartedAt), "stop": clock(t.StoppedAt), "meterStart": t.MeterStart, "meterStop": t.MeterStop,
+		"energy": t.Energy, "source": t.EnergySource, "power": t.Power, "soc": []any{t.InitialSoC, t.EndSoC},
+		"stopTag": t.StopToken.Value, "reason": t.StopReason, "reasonText": t.StopReasonText, "closed": t.CloseReason,
+		"result": t.EndResult(), "plugged": clock(t.SessionStart), "unplugged": clock(t.SessionEnd),
+		"flags": t.Flags.Names(), "revision": t.Revision, "final": !t.InsertedAt.IsZero(),
+	}
+}
