@@ -182,10 +182,19 @@ func (s *station) hangUp(code ocpp.CloseCode) {
 	s.wg.Go(func() { _ = conn.Close(code, "") }) // Serve ends, whatever becomes of the farewell
 }
 
+// lose ends a connection without a farewell, unless it has ended already.
+func (s *station) lose(conn *ocpp.Conn) {
+	if s.conn == conn {
+		s.hangUp(ocpp.CloseAbnormal)
+	}
+}
+
 // leave takes the station off the network until a moment.
 func (s *station) leave(until time.Time) {
 	s.hangUp(ocpp.CloseAbnormal)
-	s.absent = until
+	if until.After(s.absent) {
+		s.absent = until
+	}
 	if until.After(s.dialAt) {
 		s.dialAt = until
 	}

@@ -133,6 +133,7 @@ func heartbeat() *message {
 
 // An outcome is what came of an attempt.
 type outcome struct {
+	conn   *ocpp.Conn
 	fate   fate
 	answer []byte
 	lost   []byte // an answer that the network kept
@@ -164,7 +165,7 @@ func (s *station) send(ctx context.Context, now time.Time) {
 		callCtx, cancel := context.WithTimeout(ctx, s.opt.CallTimeout)
 		defer cancel()
 		answer, err := conn.CallRaw(callCtx, m.action, payload)
-		o := outcome{f, answer, line.overheard(), err, time.Since(began)}
+		o := outcome{conn, f, answer, line.overheard(), err, time.Since(began)}
 		s.post(ctx, func() { s.settle(m, o) })
 	})
 }
@@ -200,6 +201,7 @@ func (s *station) settle(m *message, o outcome) {
 		s.book.breach(s.id, "an answer to its "+m.action, "CALLERROR %v", o.err)
 		s.fail(m, now, false)
 	case errors.Is(o.err, ocpp.ErrClosed):
+		s.lose(o.conn)
 		m.drop(now, true)
 	case o.fate == unheard:
 		s.book.timeouts.Add(1) // of the network's making: no attempt is burnt
@@ -260,7 +262,7 @@ func (s *station) accept(m *message, o outcome, now time.Time) {
 	}
 	s.acceptTransaction(m, res, o, now)
 	if o.fate == cutAnswered {
-		s.hangUp(ocpp.CloseAbnormal)
+		s.lose(o.conn)
 	}
 }
 

@@ -172,8 +172,11 @@ func (s *station) outOfPatience(now time.Time, waits bool) bool {
 		s.waiting = time.Time{}
 		return false
 	}
-	if s.waiting.IsZero() || now.Before(s.absent) {
+	if s.waiting.IsZero() {
 		s.waiting = now
+	}
+	if s.waiting.Before(s.absent) {
+		s.waiting = s.absent
 	}
 	if now.Sub(s.waiting) < s.opt.Patience {
 		return false
