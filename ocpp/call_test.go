@@ -210,8 +210,9 @@ func TestCallThousandAtOnce(t *testing.T) {
 				t.Errorf("id %s was used twice", id)
 			}
 			seen[id] = true
-			f.send(`[3,"`+id+`",{"status":"Accepted"}]`, `[2,"x","X",{}]`)
+			f.send(`[2,"x","X",{}]`)
 			f.want(`[3,"x",{"action":"X","had":{}}]`)
+			f.send(`[3,"` + id + `",{"status":"Accepted"}]`)
 			if err := <-results; err != nil {
 				t.Error(err)
 			}

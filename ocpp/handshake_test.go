@@ -32,6 +32,7 @@ func TestUpgradeChoosesProtocol(t *testing.T) {
 		{[]string{"ocpp1.6"}, 101, "ocpp1.6"},
 		{[]string{"ocpp1.6, ocpp2.0.1"}, 101, "ocpp2.0.1"}, // the server's preference
 		{[]string{"ocpp1.5", "ocpp1.6"}, 101, "ocpp1.6"},   // on two lines
+		{[]string{"ocpp1.6,"}, 101, "ocpp1.6"},
 		{[]string{"ocpp1.5"}, 400, ""},
 		{[]string{"OCPP1.6"}, 400, ""},
 		{nil, 400, ""},
@@ -114,6 +115,8 @@ func TestUpgradeNegotiatesCompression(t *testing.T) {
 		{"permessage-deflate; future=1, permessage-deflate", none},
 		{"permessage-deflate; server_max_window_bits=99", ""},
 		{"x-webkit-deflate-frame", ""},
+		{"", ""},
+		{"permessage-deflate;;=", ""},
 	} {
 		l := listen(t, ocpp.UpgradeOptions{Compression: true}, "ws")
 		h := handshake("ocpp1.6")

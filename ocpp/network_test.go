@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +119,36 @@ func TestNetworkByteByByte(t *testing.T) {
 	})
 }
 
+// Any number of goroutines may send; their messages stay whole.
+func TestNetworkConcurrentSends(t *testing.T) {
+	overNetwork(t, ocpp.UpgradeOptions{}, func(t *testing.T, tr ocpp.Transport, s *station) {
+		ended := deliver(tr)
+		var wg sync.WaitGroup
+		for i := range 10 {
+			wg.Go(func() {
+				for range 20 {
+					if err := tr.Send(bytes.Repeat([]byte{'a' + byte(i)}, 100*(i+1))); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range 200 {
+			first, payload, err := s.frame()
+			if err != nil || first != fin|textOp || len(payload) == 0 || len(payload) != 100*int(payload[0]-'a'+1) || !bytes.Equal(payload, bytes.Repeat(payload[:1], len(payload))) {
+				t.Fatalf("frame %#x %q (%v)", first, payload, err)
+			}
+		}
+		wg.Wait()
+		if err := tr.Close(ocpp.CloseNormal, ""); err != nil {
+			t.Error(err)
+		}
+		s.wantClosing(ocpp.CloseNormal)
+		s.finish(ocpp.CloseNormal)
+		wantClose(t, <-ended, ocpp.CloseNormal, "")
+	})
+}
+
 func TestNetworkHalfSentFrameTimesOut(t *testing.T) {
 	o := ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Frame: 20 * time.Millisecond}}
 	overNetwork(t, o, func(t *testing.T, tr ocpp.Transport, s *station) {
@@ -178,7 +209,7 @@ func TestNetworkRefusalArrives(t *testing.T) {
 		in   string
 		code ocpp.CloseCode
 	}{
-		"bomb":      {masked(fin|deflated|textOp, bomb(t)), ocpp.CloseTooBig},
+		"bomb":      {masked(fin|deflated|textOp, bomb()), ocpp.CloseTooBig},
 		"too big":   {string(header(fin|textOp, 4<<20, true)) + strings.Repeat("x", 4<<20), ocpp.CloseTooBig},
 		"binary":    {masked(fin|binaryOp, strings.Repeat("x", 100_000)), ocpp.CloseUnsupported},
 		"not UTF-8": {masked(fin|textOp, "\xff"), ocpp.CloseInvalidText},

@@ -39,11 +39,15 @@ func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // attach opens a WebSocket without a network, so that a synctest bubble can
 // hold it, and returns both ends.
 func attach(t testing.TB, o ocpp.UpgradeOptions) (ocpp.Transport, *station) {
+	return attachWith(t, o, "permessage-deflate")
+}
+
+func attachWith(t testing.TB, o ocpp.UpgradeOptions, extensions string) (ocpp.Transport, *station) {
 	near, far := net.Pipe()
 	s := &station{t, far, bufio.NewReader(far)}
 	r := httptest.NewRequest(http.MethodGet, "/ocpp/CHARGER-001", nil)
 	r.Header = handshake("ocpp1.6")
-	r.Header.Set("Sec-Websocket-Extensions", "permessage-deflate")
+	r.Header.Set("Sec-Websocket-Extensions", extensions)
 	o.Protocols = []string{"ocpp1.6"}
 	done := make(chan error, 1)
 	go func() {
@@ -111,10 +115,18 @@ func (s *station) frame() (first byte, payload []byte, err error) {
 	if _, err := io.ReadFull(s.in, h); err != nil {
 		return 0, nil, err
 	}
-	if h[1] >= 126 {
-		s.t.Fatalf("a frame of the server is masked or long: %x", h)
+	n := int(h[1])
+	if n == 126 {
+		long := make([]byte, 2)
+		if _, err := io.ReadFull(s.in, long); err != nil {
+			return 0, nil, err
+		}
+		n = int(binary.BigEndian.Uint16(long))
 	}
-	payload = make([]byte, h[1])
+	if h[1] > 126 {
+		s.t.Fatalf("a frame of the server is masked or too long: %x", h)
+	}
+	payload = make([]byte, n)
 	_, err = io.ReadFull(s.in, payload)
 	return h[0], payload, err
 }
@@ -155,7 +167,7 @@ func (s *station) finish(code ocpp.CloseCode) {
 func pass(d time.Duration) { <-time.After(d) }
 
 // compressed returns text as permessage-deflate sends it.
-func compressed(t testing.TB, text string) string {
+func compressed(text string) string {
 	var b bytes.Buffer
 	z, err := flate.NewWriter(&b, flate.BestCompression)
 	if err == nil {
@@ -165,7 +177,7 @@ func compressed(t testing.TB, text string) string {
 		err = z.Flush()
 	}
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // a buffer takes everything
 	}
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
@@ -183,10 +195,10 @@ func TestSocketAccepts(t *testing.T) {
 		{"an empty message", masked(fin|textOp, ""), ""},
 		{"fragments", masked(textOp, "ab") + masked(0, "c") + masked(0, "") + masked(fin, "d"), "abcd"},
 		{"a character in two fragments", masked(textOp, "\xc3") + masked(fin, "\xa9"), "é"},
-		{"a compressed message", masked(fin|deflated|textOp, compressed(t, "hello hello hello")), "hello hello hello"},
+		{"a compressed message", masked(fin|deflated|textOp, compressed("hello hello hello")), "hello hello hello"},
 		{"a compressed empty message", masked(fin|deflated|textOp, "\x00"), ""},
 		{"an uncompressed one beside", masked(fin|textOp, "plain"), "plain"},
-		{"compressed fragments", masked(deflated|textOp, compressed(t, "hello hello")[:3]) + masked(fin, compressed(t, "hello hello")[3:]), "hello hello"},
+		{"compressed fragments", masked(deflated|textOp, compressed("hello hello")[:3]) + masked(fin, compressed("hello hello")[3:]), "hello hello"},
 		{"a length in more bytes than it needs", string([]byte{fin | textOp, 0x80 | 126, 0, 1, 0, 0, 0, 0}) + "x", "x"},
 		{"an answer to a ping that was never sent", masked(fin|pongOp, "?") + masked(fin|textOp, "x"), "x"},
 	} {
@@ -248,14 +260,14 @@ func TestSocketRefuses(t *testing.T) {
 		{"cut UTF-8", masked(fin|textOp, "a\xc3"), ocpp.CloseInvalidText},
 		{"surrogate", masked(fin|textOp, "\xed\xa0\x80"), ocpp.CloseInvalidText},
 		{"not UTF-8, in fragments", masked(textOp, "\xc3") + masked(fin, "\xc3"), ocpp.CloseInvalidText},
-		{"not UTF-8, compressed", masked(fin|deflated|textOp, compressed(t, "a\xffb")), ocpp.CloseInvalidText},
+		{"not UTF-8, compressed", masked(fin|deflated|textOp, compressed("a\xffb")), ocpp.CloseInvalidText},
 		{"not deflate", masked(fin|deflated|textOp, "\xff\xff\xff"), ocpp.CloseInvalidText},
 		{"a byte over 1 MiB", huge(fin|textOp, ocpp.MaxMessage+1), ocpp.CloseTooBig},
 		{"an exabyte", huge(fin|textOp, 1<<60), ocpp.CloseTooBig},
 		{"an exabyte compressed", huge(fin|deflated|textOp, 1<<60), ocpp.CloseTooBig},
 		{"over 1 MiB in fragments", masked(textOp, string(text(ocpp.MaxMessage/2))) + masked(0, string(text(ocpp.MaxMessage/2))) + huge(fin, 1), ocpp.CloseTooBig},
-		{"a byte over 1 MiB once inflated", masked(fin|deflated|textOp, compressed(t, strings.Repeat("a", ocpp.MaxMessage+1))), ocpp.CloseTooBig},
-		{"bomb in fragments", masked(deflated|textOp, bomb(t)[:9999]) + masked(fin, bomb(t)[9999:]), ocpp.CloseTooBig},
+		{"a byte over 1 MiB once inflated", masked(fin|deflated|textOp, compressed(strings.Repeat("a", ocpp.MaxMessage+1))), ocpp.CloseTooBig},
+		{"bomb in fragments", masked(deflated|textOp, bomb()[:9999]) + masked(fin, bomb()[9999:]), ocpp.CloseTooBig},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -275,7 +287,7 @@ func TestSocketRefusesUnnegotiatedCompression(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, s := attach(t, ocpp.UpgradeOptions{})
 		ended := deliver(tr)
-		s.send(masked(fin|deflated|textOp, compressed(t, "abc")))
+		s.send(masked(fin|deflated|textOp, compressed("abc")))
 		s.wantClosing(ocpp.CloseProtocol)
 		s.finish(ocpp.CloseProtocol)
 		wantClose(t, <-ended, ocpp.CloseProtocol, "")
@@ -283,10 +295,10 @@ func TestSocketRefusesUnnegotiatedCompression(t *testing.T) {
 }
 
 // bomb returns about 63 KiB that inflate to 64 MiB.
-func bomb(t testing.TB) string { return compressed(t, strings.Repeat("a", 64<<20)) }
+var bomb = sync.OnceValue(func() string { return compressed(strings.Repeat("a", 64<<20)) })
 
 func TestSocketMemoryIsBounded(t *testing.T) {
-	b := bomb(t)
+	b := bomb()
 	t.Logf("the bomb has %d bytes", len(b))
 	for name, in := range map[string]string{
 		"a bomb":                            masked(fin|deflated|textOp, b),
@@ -521,9 +533,61 @@ func TestNothingIsDeliveredAfterClose(t *testing.T) {
 	})
 }
 
+// Long messages are compressed where that helps and the peer has the window.
+func TestSocketCompresses(t *testing.T) {
+	noise := string(text(1 << 12))
+	for _, c := range []struct {
+		name, offer, msg string
+		compressed       bool
+	}{
+		{"long", "permessage-deflate", strings.Repeat("a", 5000), true},
+		{"short", "permessage-deflate", strings.Repeat("a", 500), false},
+		{"not negotiated", "", strings.Repeat("a", 5000), false},
+		{"fits the window", "permessage-deflate; server_max_window_bits=12", strings.Repeat("a", 4096), true},
+		{"beyond the window", "permessage-deflate; server_max_window_bits=12", strings.Repeat("a", 4097), false},
+		{"another after it", "permessage-deflate", noise[:2000] + noise, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr, s := attachWith(t, ocpp.UpgradeOptions{Compression: true}, c.offer)
+				ended := deliver(tr)
+				s.send(masked(fin|textOp, c.msg))
+				first, payload, err := s.frame()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := first == fin|deflated|textOp; got != c.compressed {
+					t.Errorf("first byte %#x, compressed %v; want %v", first, got, c.compressed)
+				}
+				if c.compressed {
+					payload = inflated(t, payload)
+				}
+				if string(payload) != c.msg {
+					t.Errorf("%d bytes came back as %d others", len(c.msg), len(payload))
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				wantClose(t, <-ended, ocpp.CloseAbnormal, "EOF")
+			})
+		})
+	}
+}
+
+// inflated is the reverse of compressed.
+func inflated(t *testing.T, p []byte) []byte {
+	t.Helper()
+	in := io.MultiReader(bytes.NewReader(p), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))
+	out, err := io.ReadAll(flate.NewReader(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func FuzzSocket(f *testing.F) {
 	f.Add([]byte(masked(textOp, "ab") + masked(fin|pingOp, "x") + masked(fin, "c")))
-	f.Add([]byte(masked(fin|deflated|textOp, compressed(f, "hello hello hello"))))
+	f.Add([]byte(masked(fin|deflated|textOp, compressed("hello hello hello"))))
 	f.Add([]byte(masked(fin|closeOp, "\x03\xe8bye")))
 	f.Add(header(fin|textOp, 1<<60, true))
 	f.Add([]byte(masked(fin|binaryOp, "abc") + masked(fin|textOp, "\xff")))

@@ -44,17 +44,15 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Transpor
 		http.Error(w, text, http.StatusBadRequest)
 		return nil, "", ErrNoProtocol
 	}
-	// The upgrader reads only the first line of a header.
-	r.Header.Set("Connection", "Upgrade")
 	var n negotiation
 	u := ws.HTTPUpgrader{
 		Timeout:  handshakeTimeout,
-		Protocol: func(p string) bool { return p == protocol },
+		Protocol: func(string) bool { return true },
 	}
 	if o.Compression {
 		u.Negotiate = n.negotiate
 	}
-	conn, rw, _, err := u.Upgrade(r, w)
+	conn, rw, _, err := u.Upgrade(tidied(r, protocol), w)
 	if err != nil {
 		if conn != nil {
 			_ = conn.Close() // the upgrade failed; nothing is left to lose
@@ -69,6 +67,21 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Transpor
 	s := newSocket(conn, early, false, o.Timeouts)
 	s.deflate, s.window = n.accepted, n.window
 	return s, protocol, nil
+}
+
+// tidied returns r as the upgrader wants it, which reads only the first line of
+// some headers and refuses a station for a stray comma in others.
+func tidied(r *http.Request, protocol string) *http.Request {
+	t := r.WithContext(r.Context())
+	t.Header = r.Header.Clone()
+	t.Header.Set("Connection", "Upgrade")
+	t.Header.Set("Sec-Websocket-Protocol", protocol)
+	for _, line := range r.Header.Values("Sec-Websocket-Extensions") {
+		if _, ok := httphead.ParseOptions([]byte(line), nil); !ok {
+			t.Header.Del("Sec-Websocket-Extensions")
+		}
+	}
+	return t
 }
 
 // chooseProtocol returns the first of ours that the client offers.
