@@ -37,6 +37,7 @@ type central struct {
 	rows   map[string]*row     // by start
 	ids    map[int]*row
 	frames []string // ids and actions of calls
+	closed []ocpp.CloseCode
 }
 
 // A row is what the central system knows of one transaction.
@@ -75,6 +76,11 @@ func (c *central) Dial(_ context.Context, who sim.Login) (ocpp.Transport, error)
 		err := conn.Serve(context.Background(), func(_ context.Context, f ocpp.Frame) ocpp.Reply { return c.answer(who.Station, f) })
 		if !errors.Is(err, ocpp.ErrClosed) {
 			c.t.Errorf("serve %s: %v", who.Station, err)
+		}
+		if ce, ok := errors.AsType[*ocpp.CloseError](err); ok {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.closed = append(c.closed, ce.Code)
 		}
 	})
 	return near, nil

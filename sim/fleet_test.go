@@ -225,6 +225,9 @@ func TestStopEndsInGoodOrder(t *testing.T) {
 	if r.Elapsed != 30*time.Minute || r.Completed != r.Started || r.Started < 3 || r.Queued != 0 {
 		t.Errorf("after %v: %+v", r.Elapsed, r.Progress)
 	}
+	if !slices.Equal(c.closed, []ocpp.CloseCode{ocpp.CloseNormal, ocpp.CloseNormal, ocpp.CloseNormal}) {
+		t.Errorf("the stations closed with %d, want 1000", c.closed)
+	}
 	if last := seen[len(seen)-1]; len(seen) < 30 || last != r.Progress {
 		t.Errorf("progress was shown %d times, at last %+v; want %+v", len(seen), last, r.Progress)
 	}

@@ -84,6 +84,7 @@ func (s *station) putStop(c *connector, ch *charge) {
 	if end := s.sample(ch, ch.StoppedAt, v16.ReadingContextTransactionEnd, keyStopSampled); len(end.SampledValue) > 0 {
 		req.TransactionData = append(ch.kept, end)
 	}
+	ch.kept = nil
 	s.put(&message{
 		action: req.Action(), charge: ch,
 		answer: Answer{Action: req.Action(), At: ch.StoppedAt, Wh: ch.MeterStop},

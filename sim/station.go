@@ -73,7 +73,7 @@ func (s *station) run(ctx context.Context) {
 		s.connect(ctx, now)
 		s.send(ctx, now)
 		if s.done(now) {
-			s.hangUp(ocpp.CloseNormal)
+			s.goodbye()
 			return
 		}
 		timer.Reset(s.wake(now).Sub(now))
@@ -183,6 +183,14 @@ func (s *station) outOfPatience(now time.Time, waits bool) bool {
 	}
 	s.book.breach(s.id, "an answer within "+s.opt.Patience.String(), "none; %d transaction messages wait", len(s.durable))
 	return true
+}
+
+// goodbye ends the connection in good order, if there is one.
+func (s *station) goodbye() {
+	if conn := s.conn; conn != nil {
+		s.offline()
+		_ = conn.Close(ocpp.CloseNormal, "") // nothing is left to be lost
+	}
 }
 
 // keep hands in what happened here.
