@@ -185,5 +185,8 @@ func basic(header string) (user, password string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	return strings.Cut(string(pair), ":")
+	if user, password, ok = strings.Cut(string(pair), ":"); !ok {
+		return "", "", false
+	}
+	return user, password, true
 }

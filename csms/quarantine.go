@@ -23,7 +23,7 @@ func (s *session) refuse(ctx context.Context, action, payload string, err error)
 		return ocpp.Reply{Err: err}
 	}
 	if kerr := s.keep(ctx, leyden.Quarantined{Action: action, Frame: payload, Reason: err.Error()}); kerr != nil {
-		return ocpp.Reply{Err: s.fault(action, kerr)}
+		return ocpp.Reply{Err: s.fault(ctx, action, kerr)}
 	}
 	return ocpp.Reply{Err: err}
 }
@@ -53,11 +53,13 @@ func (s *session) broken(f ocpp.Frame, data []byte, err error) {
 	if f.Type != ocpp.Call || !s.dialect.reports(f.Action) {
 		return
 	}
+	shed := func() { _ = s.conn.Close(ocpp.CloseTryLater, tryLater) } // no answer leaves any more
+	defer s.srv.rescue("broken "+f.Action, shed)
 	ctx, cancel := context.WithTimeout(context.Background(), backgroundLimit)
 	defer cancel()
 	if err := s.keep(ctx, leyden.Quarantined{Action: f.Action, Frame: string(data), Reason: err.Error()}); err != nil {
-		ce, _ := errors.AsType[*ocpp.CloseError](s.fault(f.Action, err))
-		_ = s.conn.Close(ce.Code, ce.Reason) // no answer can leave any more
+		_ = s.fault(ctx, f.Action, err)
+		shed()
 	}
 }
 
@@ -69,7 +71,7 @@ func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 		return ocpp.Reply{Err: err}
 	}
 	if kerr := s.keep(ctx, leyden.Quarantined{Action: f.Action, Frame: string(f.Payload), Reason: notAcceptedReason}); kerr != nil {
-		return ocpp.Reply{Err: s.fault(f.Action, kerr)}
+		return ocpp.Reply{Err: s.fault(ctx, f.Action, kerr)}
 	}
 	return ocpp.Reply{Err: err}
 }

@@ -34,7 +34,8 @@ func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Trans
 }
 
 // run registers the session, serves it until it ends and takes it away.
-func (s *session) run(ctx context.Context) error {
+func (s *session) run(ctx context.Context) (err error) {
+	defer s.srv.rescue("session", func() { err = s.turnAway(errPanic) })
 	ctx, s.cancel = context.WithCancelCause(ctx)
 	defer s.cancel(nil)
 	if err := s.enrol(ctx); err != nil {
@@ -49,7 +50,7 @@ func (s *session) run(ctx context.Context) error {
 		return s.turnAway(err)
 	}
 	s.srv.log.InfoContext(ctx, "station connected", "station", s.station, "protocol", s.dialect.protocol)
-	err := s.conn.Serve(ctx, s.handle)
+	err = s.conn.Serve(ctx, s.handle)
 	s.srv.log.InfoContext(ctx, "station disconnected", "station", s.station, "cause", err)
 	return err
 }
@@ -84,7 +85,7 @@ func (srv *Server) registration(ctx context.Context, id leyden.StationID) (leyde
 
 // turnAway closes a connection that cannot be served.
 func (s *session) turnAway(err error) error {
-	code, reason := ocpp.CloseTryLater, "storage is unavailable"
+	code, reason := ocpp.CloseTryLater, tryLater
 	if errors.Is(err, leyden.ErrNotFound) {
 		code, reason = ocpp.ClosePolicy, "station is not registered"
 	}
@@ -132,7 +133,7 @@ func (s *session) leave() {
 // handle answers one CALL of the station.
 func (s *session) handle(ctx context.Context, f ocpp.Frame) (r ocpp.Reply) {
 	defer s.srv.rescue(f.Action, func() {
-		r = ocpp.Reply{Err: s.fault(f.Action, errPanic)}
+		r = ocpp.Reply{Err: s.fault(ctx, f.Action, errPanic)}
 	})
 	s.srv.ledger.Seen(s.station, f.Action == heartbeat)
 	if !s.accepted.Load() && f.Action != bootNotification {
@@ -142,6 +143,9 @@ func (s *session) handle(ctx context.Context, f ocpp.Frame) (r ocpp.Reply) {
 }
 
 var errPanic = errors.New("panic")
+
+// tryLater is the reason of a connection that is shed.
+const tryLater = "try again later"
 
 // rescue logs a panic, which is a bug of ours and no reason to stop serving
 // others, and calls then.
@@ -160,14 +164,17 @@ func (srv *Server) rescue(what string, then func()) {
 // fault turns an error of our own into how a message is answered: not at all,
 // when the station would take an error for the end of the matter or storage is
 // in trouble.
-func (s *session) fault(action string, err error) error {
+func (s *session) fault(ctx context.Context, action string, err error) error {
+	if ended, ok := errors.AsType[*ocpp.CloseError](context.Cause(ctx)); ok {
+		return ended // the connection was given up meanwhile
+	}
 	if !s.dialect.reports(action) && !errors.Is(err, leyden.ErrUnavailable) {
 		s.srv.log.Error("message not handled", "station", s.station, "action", action, "error", err)
 		return err
 	}
 	s.srv.count.Shed.Add(1)
 	s.srv.log.Error("connection shed", "station", s.station, "action", action, "error", err)
-	return &ocpp.CloseError{Code: ocpp.CloseTryLater, Reason: "try again later"}
+	return &ocpp.CloseError{Code: ocpp.CloseTryLater, Reason: tryLater}
 }
 
 // call sends req and reads the answer into res, within the time of a call.

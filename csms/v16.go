@@ -47,7 +47,7 @@ func startTransaction16(ctx context.Context, s *session, payload string) ocpp.Re
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}
 	}
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
 	}
 	return ocpp.Reply{
 		Message: &v16.StartTransactionResponse{
@@ -84,7 +84,7 @@ func stopTransaction16(ctx context.Context, s *session, payload string) ocpp.Rep
 	r.note(&v, "transactionData")
 	out, err := s.srv.ledger.Record(ctx, e, payload)
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
 	}
 	var res v16.StopTransactionResponse
 	if e.Token.Value != "" && out.Event.Auth.Status != "" {
@@ -131,7 +131,7 @@ func meterValues16(ctx context.Context, s *session, payload string) ocpp.Reply {
 	r := report{event: &e, payload: payload}
 	r.note(&v, "meterValue")
 	if _, err := s.srv.ledger.Record(ctx, e, payload); err != nil {
-		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
 	}
 	return ocpp.Reply{Message: &v16.MeterValuesResponse{}}
 }

@@ -53,7 +53,7 @@ func authorize16(ctx context.Context, s *session, payload string) ocpp.Reply {
 	}
 	info, err := s.srv.ledger.Authorize(ctx, leyden.IDToken{Value: clip(m.IDTag)})
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
 	}
 	return ocpp.Reply{Message: &v16.AuthorizeResponse{IDTagInfo: idTagInfo16(info)}}
 }
@@ -83,7 +83,7 @@ func bootNotification16(ctx context.Context, s *session, payload string) ocpp.Re
 		err = s.recordHeld(ctx)
 	}
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
 	}
 	s.accepted.Store(may)
 	r := ocpp.Reply{Message: &v16.BootNotificationResponse{
@@ -128,7 +128,7 @@ func statusNotification16(ctx context.Context, s *session, payload string) ocpp.
 		Info: clip(m.Info.Or("")), At: m.Timestamp.Value,
 	})
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
 	}
 	return ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
 }

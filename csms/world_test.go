@@ -24,6 +24,16 @@ import (
 type faulty struct {
 	*memory.Store
 	mode atomic.Value // string
+	held atomic.Pointer[hold]
+}
+
+// A hold keeps the next write waiting until it is released or given up.
+type hold struct{ reached, release chan struct{} }
+
+func (f *faulty) hold() *hold {
+	h := &hold{make(chan struct{}), make(chan struct{})}
+	f.held.Store(h)
+	return h
 }
 
 func newFaulty(now func() time.Time) *faulty {
@@ -35,6 +45,14 @@ func newFaulty(now func() time.Time) *faulty {
 var errBroken = errors.New("a bug of ours")
 
 func (f *faulty) Append(ctx context.Context, e *leyden.Entry) error {
+	if h := f.held.Swap(nil); h != nil {
+		close(h.reached)
+		select {
+		case <-h.release:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	switch f.mode.Load() {
 	case "down":
 		return leyden.ErrUnavailable
@@ -130,6 +148,7 @@ type station struct {
 	id       leyden.StationID
 	tr       ocpp.Transport
 	asked    map[string]string // the actions of its calls, by message id
+	uses     map[string]int    // how often it used a message id
 	lastCall string            // the id of the last CALL that it was sent
 
 	mu     sync.Mutex
@@ -139,7 +158,7 @@ type station struct {
 }
 
 func newStation(w *world, id leyden.StationID, tr ocpp.Transport) *station {
-	s := &station{id: id, tr: tr, asked: make(map[string]string), came: make(chan struct{}, 1)}
+	s := &station{id: id, tr: tr, asked: make(map[string]string), uses: make(map[string]int), came: make(chan struct{}, 1)}
 	w.wg.Go(s.listen)
 	return s
 }
@@ -170,9 +189,14 @@ func (s *station) listen() {
 func (s *station) send(frame string) {
 	if f, err := ocpp.ParseFrame([]byte(frame)); err == nil && f.Type == ocpp.Call {
 		s.asked[f.ID] = f.Action
+		s.uses[f.ID]++
 	}
 	_ = s.tr.Send([]byte(frame)) // when it is closed, "closed" tells
 }
+
+// once reports whether the station used a message id for one call only, so
+// that an answer is known to be to that.
+func (s *station) once(id string) bool { return s.uses[id] == 1 }
 
 func (s *station) close() { _ = s.tr.Close(ocpp.CloseNormal, "") }
 
