@@ -2,6 +2,7 @@ package apiv1
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -156,6 +157,15 @@ func (a *api) stationOf(ctx context.Context, ref string) (leyden.StationID, erro
 		return "", fmt.Errorf("charger %s: %w", ref, err)
 	}
 	return s.ID, nil
+}
+
+// stationFilter is stationOf for a filter: what names nobody selects nothing.
+func (a *api) stationFilter(ctx context.Context, ref string) (leyden.StationID, error) {
+	id, err := a.stationOf(ctx, ref)
+	if errors.Is(err, leyden.ErrNotFound) {
+		return leyden.StationID(ref), nil
+	}
+	return id, err
 }
 
 type listChargersInput struct {

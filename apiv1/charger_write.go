@@ -154,6 +154,9 @@ func (p *chargerPatch) UnmarshalJSON(data []byte) error {
 }
 
 func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodied[chargerDetails], error) {
+	if err := in.Body.given.keep("registration", "securityProfile", "password", "rotatePassword"); err != nil {
+		return nil, err
+	}
 	s, err := a.charger(ctx, in.Ref)
 	if err != nil {
 		return nil, err
@@ -163,10 +166,10 @@ func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodie
 		return nil, err
 	}
 	before := s.Registration
-	if in.Body.given["name"] {
+	if in.Body.given.has("name") {
 		s.Name = valueOr(in.Body.Name, "")
 	}
-	if in.Body.given["location"] {
+	if in.Body.given.has("location") {
 		s.Location = valueOr(in.Body.Location, "")
 	}
 	s.Registration = leyden.Registration(valueOr(in.Body.Registration, string(before)))

@@ -146,7 +146,11 @@ func (a *api) getClient(ctx context.Context, in *ClientPath) (*bodied[client], e
 }
 
 func (a *api) changeClient(ctx context.Context, in *changeClientInput) (*bodied[client], error) {
-	c, err := a.Registrar.UpdateClient(ctx, in.ID, in.Body.edit())
+	edit, err := in.Body.edit()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.Registrar.UpdateClient(ctx, in.ID, edit)
 	return &bodied[client]{presentClient(&c)}, err
 }
 

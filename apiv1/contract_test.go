@@ -2,47 +2,53 @@ package apiv1_test
 
 import (
 	"bytes"
+	"errors"
 	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"leyden/apiv1"
 	"leyden/rest"
 )
 
 // A contract is the OpenAPI document as a client reads it.
 type contract struct {
+	mu       sync.Mutex // the compiler is not for several goroutines
 	doc      any
 	paths    map[string]any
 	compiler *jsonschema.Compiler
 }
 
-func newContract(t testing.TB, api *rest.API) *contract {
-	t.Helper()
+// theContract is the same in all tests: it depends on nothing but code.
+var theContract = sync.OnceValues(func() (*contract, error) {
+	api := rest.New(rest.Config{Version: "test"})
+	apiv1.Register(api, apiv1.Config{})
 	data, err := api.Document()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	if err := c.AddResource("openapi.json", doc); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	paths, ok := at(doc, "paths").(map[string]any)
 	if !ok {
-		t.Fatal("the document has no paths")
+		return nil, errors.New("the document has no paths")
 	}
-	return &contract{doc, paths, c}
-}
+	return &contract{doc: doc, paths: paths, compiler: c}, nil
+})
 
 // at returns what lies at a path of object keys, or nil.
 func at(v any, keys ...string) any {
@@ -59,6 +65,8 @@ func at(v any, keys ...string) any {
 // check holds a reply against what the document says about it.
 func (c *contract) check(t testing.TB, r *http.Request, w *httptest.ResponseRecorder) {
 	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	path, ok := c.pathOf(r.URL.EscapedPath())
 	if !ok || w.Code == http.StatusMethodNotAllowed {
 		return // unknown paths and methods are in no document

@@ -95,7 +95,7 @@ func (p *idTagPatch) apply(t *leyden.Token) {
 		"vehicleId":             func() { t.VehicleID = valueOr(p.VehicleID, "") },
 		"note":                  func() { t.Note = valueOr(p.Note, "") },
 	} {
-		if p.given[name] {
+		if p.given.has(name) {
 			set()
 		}
 	}
@@ -202,6 +202,9 @@ func (a *api) getIDTag(ctx context.Context, in *idTagPath) (*bodied[idTag], erro
 }
 
 func (a *api) changeIDTag(ctx context.Context, in *changeIDTagInput) (*bodied[idTag], error) {
+	if err := in.Body.given.keep("status"); err != nil {
+		return nil, err
+	}
 	t, err := a.tag(ctx, in.IDTag)
 	if err != nil {
 		return nil, err

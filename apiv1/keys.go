@@ -56,9 +56,19 @@ func (s *credentialSpec) spec() auth.Spec { return auth.Spec{Name: s.Name, Scope
 type credentialPatch struct {
 	Name   *string  `json:"name,omitempty" minLength:"1" maxLength:"100" doc:"What it is for." example:"Billing"`
 	Scopes []string `json:"scopes,omitempty" minItems:"1" maxItems:"20" enum:"transactions:read,transactions:control,chargers:read,chargers:control,tags:write,webhooks:write,admin" doc:"What it may do." example:"transactions:read"`
+
+	given given
 }
 
-func (p *credentialPatch) edit() auth.Edit { return auth.Edit{Name: p.Name, Scopes: p.Scopes} }
+// UnmarshalJSON tells null from absent.
+func (p *credentialPatch) UnmarshalJSON(data []byte) error {
+	type plain credentialPatch
+	return p.given.decode(data, (*plain)(p))
+}
+
+func (p *credentialPatch) edit() (auth.Edit, error) {
+	return auth.Edit{Name: p.Name, Scopes: p.Scopes}, p.given.keep("name", "scopes")
+}
 
 type addKeyInput struct{ Body credentialSpec }
 
@@ -129,7 +139,11 @@ func (a *api) getKey(ctx context.Context, in *keyPath) (*bodied[apiKey], error) 
 }
 
 func (a *api) changeKey(ctx context.Context, in *changeKeyInput) (*bodied[apiKey], error) {
-	k, err := a.Registrar.UpdateKey(ctx, in.ID, in.Body.edit())
+	edit, err := in.Body.edit()
+	if err != nil {
+		return nil, err
+	}
+	k, err := a.Registrar.UpdateKey(ctx, in.ID, edit)
 	return &bodied[apiKey]{presentKey(&k)}, err
 }
 

@@ -76,7 +76,7 @@ func (a *api) serveQuarantine() {
 }
 
 func (a *api) listQuarantine(ctx context.Context, in *listQuarantineInput) (*bodied[quarantineList], error) {
-	station, err := a.stationOf(ctx, in.ChargeBoxID)
+	station, err := a.stationFilter(ctx, in.ChargeBoxID)
 	if err != nil {
 		return nil, err
 	}

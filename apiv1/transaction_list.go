@@ -72,7 +72,7 @@ func (a *api) listTransactions(ctx context.Context, in *listTransactionsInput) (
 
 // query returns what selects and sorts the transactions that were asked for.
 func (a *api) query(ctx context.Context, in *listTransactionsInput) (leyden.Query, error) {
-	station, err := a.stationOf(ctx, in.ChargeBoxID)
+	station, err := a.stationFilter(ctx, in.ChargeBoxID)
 	if err != nil {
 		return leyden.Query{}, err
 	}

@@ -151,14 +151,17 @@ func (a *api) getVehicle(ctx context.Context, in *vehiclePath) (*bodied[vehicle]
 }
 
 func (a *api) changeVehicle(ctx context.Context, in *changeVehicleInput) (*bodied[vehicle], error) {
+	if err := in.Body.given.keep("idTags"); err != nil {
+		return nil, err
+	}
 	v, err := a.vehicle(ctx, in.VehicleID)
 	if err != nil {
 		return nil, err
 	}
-	if in.Body.given["name"] {
+	if in.Body.given.has("name") {
 		v.Name = valueOr(in.Body.Name, "")
 	}
-	if in.Body.given["idTags"] {
+	if in.Body.given.has("idTags") {
 		v.Tokens = in.Body.IDTags
 	}
 	if v, err = a.saveVehicle(ctx, v); err != nil {

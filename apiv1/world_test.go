@@ -72,7 +72,8 @@ func newWorld(t testing.TB, change ...func(*apiv1.Config)) *world {
 	}
 	w.api = rest.New(rest.Config{Version: "test", Auth: callers, Now: w.now, Log: log})
 	apiv1.Register(w.api, config)
-	w.contract = newContract(t, w.api)
+	w.contract, err = theContract()
+	w.must(err)
 	w.key = w.keyWith("admin")
 	w.must(w.store.SaveToken(t.Context(), leyden.Token{Value: "USER123", Status: leyden.TokenAccepted, Listed: true, CreatedAt: noon}))
 	return w
@@ -185,14 +186,20 @@ func (w *world) golden(name, body string) {
 		w.t.Fatalf("%s: %v in %s", name, err, body)
 	}
 	got.WriteByte('\n')
-	file := filepath.Join("testdata", name+".json")
+	w.compare(name+".json", got.String())
+}
+
+// compare compares a text to the letter with a file in testdata.
+func (w *world) compare(name, got string) {
+	w.t.Helper()
+	file := filepath.Join("testdata", name)
 	if *update {
-		w.must(os.WriteFile(file, got.Bytes(), 0o644))
+		w.must(os.WriteFile(file, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(file)
 	w.must(err)
-	if got.String() != string(want) {
-		w.t.Errorf("%s: got\n%s\nwant\n%s\n(go test ./apiv1 -update writes it anew)", file, got.String(), want)
+	if got != string(want) {
+		w.t.Errorf("%s: got\n%s\nwant\n%s\n(go test ./apiv1 -update writes it anew)", file, got, want)
 	}
 }
 

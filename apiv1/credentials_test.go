@@ -1,0 +1,198 @@
+package apiv1_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leyden/auth"
+)
+
+// withKey asks with another key and returns the status.
+func (w *world) withKey(key, line string) int {
+	w.t.Helper()
+	return w.do(line, "", "X-API-Key: "+key).Code
+}
+
+func TestAPIKeys(t *testing.T) {
+	inWorld(t, func(w *world) {
+		time.Sleep(time.Minute) // lists are sorted by time
+		out := w.do("POST /auth/api-keys", `{"name":"Billing","scopes":["chargers:read","transactions:read","chargers:read"]}`)
+		w.golden("api_key_made", out.Body.String())
+		id, key := field(t, out.Body.String(), "id"), field(t, out.Body.String(), "key")
+		wantHeader(t, out, "Location", "/api/v1/auth/api-keys/"+id)
+		line := "/auth/api-keys/" + id
+		if got := w.withKey(key, "GET /transactions"); got != http.StatusOK {
+			t.Errorf("the new key: got %d", got)
+		}
+		shown := w.want(http.StatusOK, "GET "+line, "")
+		w.golden("api_key", shown)
+		if prefix := field(t, shown, "prefix"); !strings.HasPrefix(key, prefix) || strings.Contains(shown, key) {
+			t.Errorf("prefix %q of %q in %s", prefix, key, shown)
+		}
+		if got := w.want(http.StatusOK, "PATCH "+line, `{"name":"Accounts","scopes":["chargers:read"]}`); !strings.Contains(got, `"name":"Accounts"`) || !strings.Contains(got, `"scopes":["chargers:read"]`) {
+			t.Errorf("changed: got %s", got)
+		}
+		if got := w.withKey(key, "GET /transactions"); got != http.StatusForbidden {
+			t.Errorf("without the scope: got %d", got)
+		}
+		w.golden("api_key_list", w.want(http.StatusOK, "GET /auth/api-keys?limit=1&offset=1", ""))
+		w.golden("api_key_revoked", w.want(http.StatusOK, "DELETE "+line, ""))
+		w.want(http.StatusOK, "DELETE "+line, "")
+		if got := w.withKey(key, "GET /chargers"); got != http.StatusUnauthorized {
+			t.Errorf("revoked: got %d", got)
+		}
+		w.wantError("PATCH "+line, `{"name":"x"}`, 409, "CONFLICT", "key "+id+": credential is revoked")
+	})
+}
+
+func TestClients(t *testing.T) {
+	inWorld(t, func(w *world) {
+		logsIn := func(id, secret string) bool {
+			a, err := auth.NewAuthenticator(w.registrar.Config)
+			w.must(err)
+			_, err = a.AuthenticateClient(w.t.Context(), auth.ClientLogin{ID: id, Secret: auth.Secret(secret)})
+			return err == nil
+		}
+		out := w.do("POST /auth/clients", `{"name":"Depot","scopes":["transactions:read"]}`)
+		w.golden("client_made", out.Body.String())
+		id, first := field(t, out.Body.String(), "clientId"), field(t, out.Body.String(), "clientSecret")
+		line := "/auth/clients/" + id
+		wantHeader(t, out, "Location", "/api/v1"+line)
+		w.golden("client", w.want(http.StatusOK, "GET "+line, ""))
+
+		firstID := field(t, out.Body.String(), "secretId")
+		w.wantError("DELETE "+line+"/secrets/"+firstID, "", 409, "CONFLICT", "client "+id+": a client keeps at least one secret")
+		added := w.want(http.StatusCreated, "POST "+line+"/secrets", "")
+		second := field(t, added, "clientSecret")
+		if second == first || !logsIn(id, first) || !logsIn(id, second) {
+			t.Error("two secrets do not live at once")
+		}
+		w.wantError("POST "+line+"/secrets", "", 409, "CONFLICT", "client "+id+": limit reached: 2 secrets")
+		w.wantError("DELETE "+line+"/secrets/sec_x", "", 404, "NOT_FOUND", "client "+id+": secret: not found")
+		left := w.want(http.StatusOK, "DELETE "+line+"/secrets/"+firstID, "")
+		if logsIn(id, first) || !logsIn(id, second) || strings.Contains(left, firstID) {
+			t.Errorf("the old secret lives: %s", left)
+		}
+		if got := w.want(http.StatusOK, "PATCH "+line, `{"scopes":["admin"]}`); !strings.Contains(got, `"name":"Depot","scopes":["admin"]`) {
+			t.Errorf("changed: got %s", got)
+		}
+		w.golden("client_list", w.want(http.StatusOK, "GET /auth/clients", ""))
+		w.want(http.StatusOK, "DELETE "+line, "")
+		if logsIn(id, second) {
+			t.Error("a revoked client logs in")
+		}
+		w.wantError("POST "+line+"/secrets", "", 409, "CONFLICT", "client "+id+": credential is revoked")
+	})
+}
+
+func TestCredentialInput(t *testing.T) {
+	const scopes = `"transactions:read, transactions:control, chargers:read, chargers:control, tags:write, webhooks:write, admin"`
+	inWorld(t, func(w *world) {
+		for _, path := range []string{"/auth/api-keys", "/auth/clients"} {
+			for _, c := range []struct{ body, message string }{
+				{`{"scopes":["admin"]}`, "name: is required"},
+				{`{"name":"","scopes":["admin"]}`, "name: expected length >= 1"},
+				{`{"name":"  ","scopes":["admin"]}`, "name: must have 1 to 100 characters"},
+				{`{"name":"a\u0007","scopes":["admin"]}`, "name: must be readable text"},
+				{`{"name":"x"}`, "scopes: is required"},
+				{`{"name":"x","scopes":[]}`, "scopes: expected array length >= 1"},
+				{`{"name":"x","scopes":["root"]}`, "scopes[0]: expected value to be one of " + scopes},
+			} {
+				w.wantError("POST "+path, c.body, 400, "VALIDATION_ERROR", c.message)
+			}
+		}
+		w.wantError("PATCH /auth/api-keys/key_x", `{"name":null}`, 400, "VALIDATION_ERROR", "name: must not be null")
+		w.wantError("PATCH /auth/clients/cli_x", `{"scopes":null}`, 400, "VALIDATION_ERROR", "scopes: must not be null")
+		w.wantError("GET /auth/api-keys/key_x", "", 404, "NOT_FOUND", "API key key_x: not found")
+		w.wantError("PATCH /auth/api-keys/key_x", "{}", 404, "NOT_FOUND", "key key_x: not found")
+		w.wantError("DELETE /auth/api-keys/key_x", "", 404, "NOT_FOUND", "key key_x: not found")
+		w.wantError("GET /auth/clients/cli_x", "", 404, "NOT_FOUND", "client cli_x: not found")
+		w.wantError("DELETE /auth/clients/cli_x", "", 404, "NOT_FOUND", "client cli_x: not found")
+	})
+}
+
+// scopeOf is which scope every operation needs.
+func scopeOf() map[string]string {
+	scopes := map[string]string{}
+	for scope, operations := range map[string]string{
+		"transactions:read":    "v1ListTransactions v1GetTransaction v1ListMeterValues v1ListTransactionEvents v1ListQuarantine v1GetQuarantined",
+		"transactions:control": "v1RemoteStart v1StartTransaction v1RemoteStop",
+		"chargers:read":        "v1ListChargers v1GetCharger v1ListIDTags v1GetIDTag v1ListVehicles v1GetVehicle",
+		"chargers:control": "v1RegisterCharger v1ChangeCharger v1RemoveCharger v1Reset v1Unlock v1ChangeAvailability v1ClearCache " +
+			"v1TriggerMessage v1DataTransfer v1GetConfiguration v1ChangeConfiguration",
+		"tags:write": "v1AddIDTag v1ChangeIDTag v1RemoveIDTag v1AddVehicle v1ChangeVehicle v1RemoveVehicle",
+		"admin": "v1AddAPIKey v1ListAPIKeys v1GetAPIKey v1ChangeAPIKey v1RevokeAPIKey v1AddClient v1ListClients v1GetClient " +
+			"v1ChangeClient v1RevokeClient v1AddClientSecret v1RemoveClientSecret",
+	} {
+		for operation := range strings.FieldsSeq(operations) {
+			scopes[operation] = scope
+		}
+	}
+	return scopes
+}
+
+// Every operation refuses who does not say who it is, and a key that has all
+// scopes but its own; its own scope suffices.
+func TestScopes(t *testing.T) {
+	fill := strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
+		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9")
+	inWorld(t, func(w *world) {
+		keys, others := map[string]string{}, map[string]string{}
+		for _, scope := range auth.KnownScopes() {
+			keys[string(scope)] = w.keyWith(string(scope))
+			var rest []string
+			for _, other := range auth.KnownScopes() {
+				if other != scope && other != auth.Admin {
+					rest = append(rest, string(other))
+				}
+			}
+			others[string(scope)] = w.keyWith(rest...)
+		}
+		operations, scopes := w.operations(), scopeOf()
+		if len(operations) != len(scopes) {
+			t.Errorf("there are %d operations, the test knows %d", len(operations), len(scopes))
+		}
+		for id, line := range operations {
+			line = fill.Replace(line)
+			scope := scopes[id]
+			if got := w.withKey("", line); got != http.StatusUnauthorized {
+				t.Errorf("%s without a key: got %d", line, got)
+			}
+			if got := w.withKey(others[scope], line); got != http.StatusForbidden {
+				t.Errorf("%s without the scope %s: got %d", line, scope, got)
+			}
+			for _, key := range []string{keys[scope], keys["admin"]} {
+				if got := w.withKey(key, line); got == http.StatusUnauthorized || got == http.StatusForbidden || got >= 500 {
+					t.Errorf("%s with the scope %s: got %d", line, scope, got)
+				}
+			}
+		}
+	})
+}
+
+// operations returns "METHOD path" of all operations of the façade, below its
+// prefix, by operationId.
+func (w *world) operations() map[string]string {
+	w.t.Helper()
+	operations := map[string]string{}
+	for path := range w.contract.paths {
+		below, ours := strings.CutPrefix(path, "/api/v1")
+		if !ours {
+			continue
+		}
+		methods, ok := at(w.contract.doc, "paths", path).(map[string]any)
+		if !ok {
+			w.t.Fatalf("%s has no methods", path)
+		}
+		for method, op := range methods {
+			id, ok := at(op, "operationId").(string)
+			if !ok {
+				w.t.Fatalf("%s %s has no operationId", method, path)
+			}
+			operations[id] = strings.ToUpper(method) + " " + below
+		}
+	}
+	return operations
+}
