@@ -109,7 +109,7 @@ type Quarantined struct {
 	Station    StationID
 	Key        string // business key of the message; "" when it has none
 	Action     string
-	Frame      string // the payload, or the whole frame when it could not be split
+	Frame      string // the whole message as sent
 	Reason     string
 	ReceivedAt time.Time
 	ReleasedAt time.Time // when it was made good; zero while it waits

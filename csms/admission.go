@@ -33,8 +33,8 @@ const retryUnready = 10
 // ServeHTTP admits a station at GET /ocpp/{station} and makes its request a
 // WebSocket. Whatever cannot be decided about it is decided before the upgrade.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !srv.begin() {
-		unready(w, "server is restarting")
+	if !srv.begin(&srv.running) {
+		unready(w, restarting)
 		return
 	}
 	tr, id, protocol, ok := srv.open(w, r)
@@ -72,17 +72,13 @@ func (srv *Server) open(w http.ResponseWriter, r *http.Request) (tr ocpp.Transpo
 	return tr, id, protocol, true
 }
 
-// stationOf returns the identity at the end of the URL's path.
+// stationOf returns the identity in the URL's path, with which some stations send
+// a last slash.
 func stationOf(r *http.Request) (leyden.StationID, bool) {
-	id := r.PathValue("station")
-	if id == "" {
-		escaped := r.URL.EscapedPath()
-		var err error
-		if id, err = url.PathUnescape(escaped[strings.LastIndexByte(escaped, '/')+1:]); err != nil {
-			return "", false
-		}
-	}
-	return leyden.StationID(strings.Clone(id)), id != ""
+	_, rest, _ := strings.Cut(r.URL.EscapedPath(), "/ocpp/")
+	rest = strings.TrimSuffix(rest, "/")
+	id, err := url.PathUnescape(rest)
+	return leyden.StationID(strings.Clone(id)), err == nil && id != "" && !strings.Contains(rest, "/")
 }
 
 // errUnregistered denies a station that passed the gate and is not registered.

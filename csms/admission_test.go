@@ -44,7 +44,7 @@ func (w *world) listen() (url string) {
 	w.t.Helper()
 	w.begin()
 	mux := http.NewServeMux()
-	mux.Handle("GET /ocpp/{station}", w.server)
+	mux.Handle("/ocpp/", w.server)
 	web := httptest.NewServer(mux)
 	w.t.Cleanup(func() {
 		w.end()
@@ -84,6 +84,7 @@ func TestRefusals(t *testing.T) {
 		text       string
 	}{
 		"no identity":         {path: "", status: 404},
+		"a deeper path":       {path: "CP-1/CP-2", status: 404},
 		"not an identity":     {path: "a%2Fb", status: 400, text: "identity"},
 		"one of our ids":      {path: "chg_abc", status: 400, text: "identity"},
 		"too long":            {path: strings.Repeat("x", 49), status: 400, text: "identity"},
@@ -153,6 +154,7 @@ func TestAttempt(t *testing.T) {
 		want                leyden.Attempt
 	}{
 		"nothing":        {"CP-1", "", leyden.Attempt{Station: "CP-1"}},
+		"a last slash":   {"CP-1/", "", leyden.Attempt{Station: "CP-1"}},
 		"escaped":        {"CP%7C1%3A%40", "", leyden.Attempt{Station: "CP|1:@"}},
 		"basic":          {"CP-1", "Basic " + b64([]byte("CP-1:secret")), leyden.Attempt{Station: "CP-1", HasBasic: true, User: "CP-1", Password: "secret"}},
 		"odd case":       {"CP-1", " bASIC   " + b64([]byte("CP-1:a:b")) + " ", leyden.Attempt{Station: "CP-1", HasBasic: true, User: "CP-1", Password: "a:b"}},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"leyden"
@@ -259,6 +260,41 @@ func TestDrain(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Error(err)
 	}
+}
+
+// A drain lets stations answer what they were asked, begins no more, and does not
+// wait for ever.
+func TestDrainOfCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.end()
+		quick, mute := w.connectReady("QUICK"), w.connectReady("MUTE")
+		words := make(chan string, 2)
+		for _, s := range []*station{quick, mute} {
+			w.wg.Go(func() {
+				_, err := w.server.ClearCache(t.Context(), s.id)
+				words <- word(err)
+			})
+		}
+		mute.expect(t, `[2,`)
+		synctest.Wait()
+		drained := make(chan error)
+		w.wg.Go(func() { drained <- w.server.Drain(context.Background()) })
+		synctest.Wait()
+		if _, err := w.server.Reset(t.Context(), "QUICK", "Soft"); !errors.Is(err, leyden.ErrUnavailable) {
+			t.Errorf("a command during the drain: %v; want %v", err, leyden.ErrUnavailable)
+		}
+		quick.accept(t, "ClearCache")
+		if got := <-words; got != "ok" {
+			t.Errorf("answered %s; want ok", got)
+		}
+		if got := <-words; got != "silent" {
+			t.Errorf("answered %s; want silent", got)
+		}
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A drain that takes too long gives up on what is being handled.

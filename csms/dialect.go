@@ -39,6 +39,16 @@ type dialect struct {
 	dataTransfer  func(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error)
 }
 
+// A call is a CALL of a station. Unlike a frame it may be kept.
+type call struct{ id, action, payload string }
+
+func callOf(f ocpp.Frame) call { return call{f.ID, f.Action, string(f.Payload)} }
+
+// frame returns the message as it was sent, but for space outside of the payload.
+func (c call) frame() string {
+	return string(ocpp.AppendCall(nil, c.id, c.action, ocpp.Raw(c.payload)))
+}
+
 // protocols returns the subprotocols that the server speaks, the best first.
 func protocols() []string { return []string{dialect16.protocol} }
 

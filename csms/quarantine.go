@@ -18,20 +18,24 @@ const notAcceptedReason = "station is not accepted"
 
 // refuse answers a message that cannot be recorded with err, and keeps it if it
 // tells of a transaction.
-func (s *session) refuse(ctx context.Context, action, payload string, err error) ocpp.Reply {
-	if !s.dialect.reports(action) {
+func (s *session) refuse(ctx context.Context, c call, err error) ocpp.Reply {
+	if !s.dialect.reports(c.action) {
 		return ocpp.Reply{Err: err}
 	}
-	if kerr := s.keep(ctx, leyden.Quarantined{Action: action, Frame: payload, Reason: err.Error()}); kerr != nil {
-		return ocpp.Reply{Err: s.fault(ctx, action, kerr)}
+	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: err.Error()}
+	if kerr := s.keep(ctx, q, c.payload); kerr != nil {
+		return ocpp.Reply{Err: s.fault(ctx, c.action, kerr)}
 	}
 	return ocpp.Reply{Err: err}
 }
 
-// keep puts a message into quarantine, unless the same one waits there: a
-// station may send it again for as long as it lives.
-func (s *session) keep(ctx context.Context, q leyden.Quarantined) error {
-	q.Station, q.Key = s.station, "Q|"+digest(q.Action+"\n"+q.Reason+"\n"+q.Frame)
+// keep puts a message into quarantine, unless one with the same content waits
+// there: a station may send it again for as long as it lives.
+func (s *session) keep(ctx context.Context, q leyden.Quarantined, content string) error {
+	if s.conn == nil {
+		return nil // an operator replays it: it is there
+	}
+	q.Station, q.Key = s.station, "Q|"+digest(q.Action+"\n"+q.Reason+"\n"+content)
 	same, err := s.srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{Station: q.Station, Key: q.Key, Waiting: true, Limit: 1})
 	if err != nil || len(same) > 0 {
 		return err
@@ -57,7 +61,8 @@ func (s *session) broken(f ocpp.Frame, data []byte, err error) {
 	defer s.srv.rescue("broken "+f.Action, shed)
 	ctx, cancel := context.WithTimeout(context.Background(), backgroundLimit)
 	defer cancel()
-	if err := s.keep(ctx, leyden.Quarantined{Action: f.Action, Frame: string(data), Reason: err.Error()}); err != nil {
+	q := leyden.Quarantined{Action: f.Action, Frame: string(data), Reason: err.Error()}
+	if err := s.keep(ctx, q, q.Frame); err != nil {
 		_ = s.fault(ctx, f.Action, err)
 		shed()
 	}
@@ -66,14 +71,15 @@ func (s *session) broken(f ocpp.Frame, data []byte, err error) {
 // notAccepted answers a station that may not work here (OCPP 1.6 §4.2). What it
 // tells of transactions is recorded when it is accepted.
 func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
-	err := ocpp.Errorf(ocpp.SecurityError, "%s", notAcceptedReason)
-	if !s.dialect.reports(f.Action) {
-		return ocpp.Reply{Err: err}
+	c, refusal := callOf(f), ocpp.Errorf(ocpp.SecurityError, "%s", notAcceptedReason)
+	if !s.dialect.reports(c.action) {
+		return ocpp.Reply{Err: refusal}
 	}
-	if kerr := s.keep(ctx, leyden.Quarantined{Action: f.Action, Frame: string(f.Payload), Reason: notAcceptedReason}); kerr != nil {
-		return ocpp.Reply{Err: s.fault(ctx, f.Action, kerr)}
+	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: notAcceptedReason}
+	if err := s.keep(ctx, q, c.payload); err != nil {
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
-	return ocpp.Reply{Err: err}
+	return ocpp.Reply{Err: refusal}
 }
 
 // recordHeld records, in their order, what a station told of transactions
@@ -88,7 +94,7 @@ func (s *session) recordHeld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.retry(ctx, &q, q.Frame); err != nil && !answerable(err) {
+		if err := s.retry(ctx, &q, ""); err != nil && !answerable(err) {
 			return err
 		}
 		if err := s.srv.ledger.Release(ctx, s.station, q.Key); err != nil {
@@ -136,10 +142,18 @@ func (srv *Server) quarantined(ctx context.Context, id int64) (leyden.Quarantine
 	return list[0], nil
 }
 
-// retry handles a quarantined message with this payload as if it came now, and
-// returns the error that a station would have been answered with.
-func (s *session) retry(ctx context.Context, q *leyden.Quarantined, payload string) error {
-	r := s.dialect.answer(ctx, s, ocpp.Frame{Type: ocpp.Call, Action: q.Action, Payload: []byte(payload)})
+// retry handles a quarantined message as if it came now, with a repaired
+// payload unless that is "", and returns the error that a station would have been
+// answered with.
+func (s *session) retry(ctx context.Context, q *leyden.Quarantined, repaired string) error {
+	f, err := ocpp.ParseFrame([]byte(q.Frame))
+	if repaired != "" {
+		f, err = ocpp.Frame{Type: ocpp.Call, ID: f.ID, Action: q.Action, Payload: []byte(repaired)}, nil
+	}
+	if err != nil {
+		return err
+	}
+	r := s.dialect.answer(ctx, s, f)
 	if r.Err == nil && r.Then != nil {
 		r.Then()
 	}
@@ -165,11 +179,7 @@ func (srv *Server) Replay(ctx context.Context, id int64, repaired string) error 
 	if !q.ReleasedAt.IsZero() || !s.dialect.reports(q.Action) {
 		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrState)
 	}
-	payload := q.Frame
-	if repaired != "" {
-		payload = repaired
-	}
-	switch err := s.retry(ctx, &q, payload); {
+	switch err := s.retry(ctx, &q, repaired); {
 	case err == nil:
 		return srv.ledger.Release(ctx, q.Station, q.Key)
 	case answerable(err):

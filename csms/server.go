@@ -40,6 +40,8 @@ const (
 	askDelay = 30 * time.Second
 	// askTimeout is how long it may hold up other calls with its answer.
 	askTimeout = 10 * time.Second
+	// callGrace is how long a drain leaves stations for answers to open calls.
+	callGrace = 3 * time.Second
 	// backgroundLimit bounds what the server does of its own accord.
 	backgroundLimit = 2 * time.Minute
 )
@@ -70,6 +72,7 @@ type Server struct {
 	mu       sync.Mutex // guards draining, and running against it
 	draining bool
 	running  sync.WaitGroup // sessions and work in the background
+	calls    sync.WaitGroup // calls to stations
 }
 
 // New returns a server that records into l.
@@ -110,8 +113,8 @@ func (srv *Server) Serve(ctx context.Context, station leyden.StationID, protocol
 	if d == nil {
 		return errors.Join(fmt.Errorf("no protocol %q: %w", protocol, leyden.ErrInvalid), tr.Close(ocpp.CloseProtocol, "no such protocol"))
 	}
-	if !srv.begin() {
-		return tr.Close(ocpp.CloseRestart, "server is restarting")
+	if !srv.begin(&srv.running) {
+		return tr.Close(ocpp.CloseRestart, restarting)
 	}
 	defer srv.running.Done()
 	return newSession(srv, station, d, tr).run(ctx)
@@ -125,33 +128,46 @@ func (srv *Server) Disconnect(id leyden.StationID, reason string) {
 	}
 }
 
-// Drain lets nobody in any more, closes each connection with 1012 once the
-// message that is being handled is answered, and waits for all to end. When
+// Drain lets nobody in any more, begins no more calls, and waits a while for the
+// answers to those that are open. Then it closes each connection with 1012 once
+// the message that is being handled is answered, and waits for all to end. When
 // ctx is done first they are closed at once, whatever they are doing, and its
 // error is returned.
 func (srv *Server) Drain(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.draining = true
 	srv.mu.Unlock()
-	restart := &ocpp.CloseError{Code: ocpp.CloseRestart, Reason: "server is restarting"}
-	srv.eachSession(func(s *session) { _ = s.conn.Drain(restart.Code, restart.Reason) }) // it ends in any case
+	grace, cancel := context.WithTimeout(ctx, callGrace)
+	defer cancel()
+	_ = waitFor(grace, &srv.calls) // those that are still open fail
 
+	restart := &ocpp.CloseError{Code: ocpp.CloseRestart, Reason: restarting}
+	srv.eachSession(func(s *session) { _ = s.conn.Drain(restart.Code, restart.Reason) }) // it ends in any case
+	if err := waitFor(ctx, &srv.running); err != nil {
+		srv.eachSession(func(s *session) { s.cancel(restart) })
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), ocpp.CloseTimeout)
+		defer cancel()
+		return fmt.Errorf("drain: %w", errors.Join(err, waitFor(last, &srv.running)))
+	}
+	return nil
+}
+
+// restarting is the reason for which a server that drains turns away.
+const restarting = "server is restarting"
+
+// waitFor waits until wg is done, or returns the error of ctx.
+func waitFor(ctx context.Context, wg *sync.WaitGroup) error {
 	done := make(chan struct{})
 	go func() {
-		srv.running.Wait()
+		wg.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
-	srv.eachSession(func(s *session) { s.cancel(restart) })
-	select {
-	case <-done:
-	case <-time.After(ocpp.CloseTimeout):
-	}
-	return fmt.Errorf("drain: %w", ctx.Err())
 }
 
 // eachSession calls f for all sessions at once: to close a dead one takes time.
@@ -165,14 +181,14 @@ func (srv *Server) eachSession(f func(*session)) {
 }
 
 // begin takes up work that Drain waits for, or returns false. Whoever got true
-// calls running.Done.
-func (srv *Server) begin() bool {
+// calls Done on wg.
+func (srv *Server) begin(wg *sync.WaitGroup) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.draining {
 		return false
 	}
-	srv.running.Add(1)
+	wg.Add(1)
 	return true
 }
 
@@ -185,7 +201,7 @@ func (srv *Server) isDraining() bool {
 
 // background runs f on a goroutine of its own, for a limited time.
 func (srv *Server) background(f func(context.Context)) {
-	if !srv.begin() {
+	if !srv.begin(&srv.running) {
 		return
 	}
 	go func() {
@@ -199,6 +215,9 @@ func (srv *Server) background(f func(context.Context)) {
 
 // session returns the session of a station, or why there is none.
 func (srv *Server) session(ctx context.Context, id leyden.StationID) (*session, error) {
+	if srv.isDraining() {
+		return nil, fmt.Errorf("%s: %w", restarting, leyden.ErrUnavailable)
+	}
 	if s, ok := srv.sessions.Load(id); ok {
 		return s.(*session), nil
 	}

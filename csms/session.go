@@ -44,7 +44,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	s.replaceOlder()
 	defer s.leave()
 	if s.srv.isDraining() { // and may have looked for sessions before this one was there
-		return s.conn.Close(ocpp.CloseRestart, "server is restarting")
+		return s.conn.Close(ocpp.CloseRestart, restarting)
 	}
 	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
 		return s.turnAway(err)
@@ -182,6 +182,10 @@ func (s *session) call(ctx context.Context, req ocpp.Request, res ocpp.Response)
 	if err := valid(req); err != nil {
 		return err
 	}
+	if !s.srv.begin(&s.srv.calls) {
+		return fmt.Errorf("%s: %w: %w", restarting, leyden.ErrUnavailable, errNotSent)
+	}
+	defer s.srv.calls.Done()
 	limited, cancel := context.WithTimeout(ctx, s.srv.opt.CallTimeout)
 	defer cancel()
 	return callError(ctx, s.conn.Call(limited, req, res))

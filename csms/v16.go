@@ -24,30 +24,30 @@ func reports16(action string) bool {
 // startTransaction16 records a start whatever its idTag is worth: the vehicle
 // may be charging already, and the answer tells the station what to do (OCPP 1.6
 // §4.8). What the schema forbids is told, since the station can still let go.
-func startTransaction16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.StartTransaction
 	var v ocpp.Violations
-	err := s.read(payload, &m, &v)
+	err := s.read(c.payload, &m, &v)
 	if err == nil {
 		err = v.Err()
 	}
 	if err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+		return s.refuse(ctx, c, err)
 	}
 	e := leyden.Event{
 		Kind: leyden.Started, Station: s.station, At: m.Timestamp, Connector: m.ConnectorID,
 		Token:       leyden.IDToken{Value: strings.Clone(m.IDTag)},
 		Reservation: pointer(m.ReservationID),
-		Digest:      digest(payload),
+		Digest:      digest(c.payload),
 	}
-	r := report{event: &e, payload: payload}
+	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStart)
-	out, err := s.srv.ledger.Record(ctx, e, payload)
+	out, err := s.srv.ledger.Record(ctx, e, c.frame())
 	if errors.Is(err, leyden.ErrActive) {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}
 	}
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{
 		Message: &v16.StartTransactionResponse{
@@ -60,31 +60,31 @@ func startTransaction16(ctx context.Context, s *session, payload string) ocpp.Re
 // stopTransaction16 records a stop, read as tolerantly as can be: a station
 // sends a refused one again for weeks, or never. Only one that names neither a
 // transaction nor a register is of no use.
-func stopTransaction16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.StopTransaction
 	var v ocpp.Violations
-	err := s.read(payload, &m, &v)
+	err := s.read(c.payload, &m, &v)
 	if err == nil {
-		err = cmp.Or(mend(&v, payload, "transactionId", &m.TransactionID), mend(&v, payload, "meterStop", &m.MeterStop))
+		err = cmp.Or(mend(&v, c.payload, "transactionId", &m.TransactionID), mend(&v, c.payload, "meterStop", &m.MeterStop))
 	}
 	if err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+		return s.refuse(ctx, c, err)
 	}
 	e := leyden.Event{
 		Kind: leyden.Ended, Station: s.station, At: m.Timestamp,
 		Number:  new(int64(m.TransactionID)),
 		Samples: samples16(m.TransactionData),
-		Digest:  digest(payload),
+		Digest:  digest(c.payload),
 	}
-	r := report{event: &e, payload: payload}
+	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStop)
 	e.Token.Value = r.short(m.IDTag.Or(""))
 	e.Reason, e.ReasonText = reason16(m.Reason.Or(""))
 	e.ReasonText = r.short(e.ReasonText)
 	r.note(&v, "transactionData")
-	out, err := s.srv.ledger.Record(ctx, e, payload)
+	out, err := s.srv.ledger.Record(ctx, e, c.payload)
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	var res v16.StopTransactionResponse
 	if e.Token.Value != "" && out.Event.Auth.Status != "" {
@@ -104,34 +104,34 @@ func reason16(sent v16.Reason) (reason, text string) {
 
 // meterValues16 records readings. Only without a usable connectorId there is no
 // place for them.
-func meterValues16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.MeterValues
 	var v ocpp.Violations
-	err := s.read(payload, &m, &v)
+	err := s.read(c.payload, &m, &v)
 	if err == nil {
-		err = mend(&v, payload, "connectorId", &m.ConnectorID)
+		err = mend(&v, c.payload, "connectorId", &m.ConnectorID)
 	}
 	if err == nil && m.ConnectorID < 0 {
 		err = v.Err()
 	}
 	if err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+		return s.refuse(ctx, c, err)
 	}
 	e := leyden.Event{
 		Kind: leyden.Updated, Station: s.station, Connector: m.ConnectorID,
-		Number:  number16(&m, &v, payload),
+		Number:  number16(&m, &v, c.payload),
 		Samples: samples16(m.MeterValue),
-		Digest:  digest(payload),
+		Digest:  digest(c.payload),
 	}
 	for i := range e.Samples {
 		if at := e.Samples[i].At; at.After(e.At) {
 			e.At = at
 		}
 	}
-	r := report{event: &e, payload: payload}
+	r := report{event: &e, payload: c.payload}
 	r.note(&v, "meterValue")
-	if _, err := s.srv.ledger.Record(ctx, e, payload); err != nil {
-		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
+	if _, err := s.srv.ledger.Record(ctx, e, c.payload); err != nil {
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{Message: &v16.MeterValuesResponse{}}
 }

@@ -13,47 +13,47 @@ import (
 
 // answer16 handles a CALL of an OCPP 1.6 station.
 func answer16(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply {
-	payload := string(f.Payload)
-	switch f.Action {
+	c := callOf(f)
+	switch c.action {
 	case "StartTransaction":
-		return startTransaction16(ctx, s, payload)
+		return startTransaction16(ctx, s, c)
 	case "MeterValues":
-		return meterValues16(ctx, s, payload)
+		return meterValues16(ctx, s, c)
 	case "StopTransaction":
-		return stopTransaction16(ctx, s, payload)
+		return stopTransaction16(ctx, s, c)
 	case "Authorize":
-		return authorize16(ctx, s, payload)
+		return authorize16(ctx, s, c)
 	case bootNotification:
-		return bootNotification16(ctx, s, payload)
+		return bootNotification16(ctx, s, c)
 	case heartbeat:
-		return heartbeat16(ctx, s, payload)
+		return heartbeat16(ctx, s, c)
 	case "StatusNotification":
-		return statusNotification16(ctx, s, payload)
+		return statusNotification16(ctx, s, c)
 	case "DataTransfer":
-		return dataTransferFrom16(ctx, s, payload)
+		return dataTransferFrom16(ctx, s, c)
 	case "DiagnosticsStatusNotification", "FirmwareStatusNotification", "LogStatusNotification",
 		"SignedFirmwareStatusNotification", "SecurityEventNotification":
-		return notification16(ctx, s, f.Action, payload)
+		return notification16(ctx, s, c)
 	}
-	if v16.DirectionOf(f.Action) == ocpp.None {
-		return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotImplemented, "OCPP 1.6 has no action %s", f.Action)}
+	if v16.DirectionOf(c.action) == ocpp.None {
+		return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotImplemented, "OCPP 1.6 has no action %s", c.action)}
 	}
-	return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotSupported, "stations do not send %s here", f.Action)}
+	return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotSupported, "stations do not send %s here", c.action)}
 }
 
-func authorize16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func authorize16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.Authorize
 	var v ocpp.Violations
-	err := s.read(payload, &m, &v)
+	err := s.read(c.payload, &m, &v)
 	if err == nil {
 		err = v.Err()
 	}
 	if err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+		return s.refuse(ctx, c, err)
 	}
 	info, err := s.srv.ledger.Authorize(ctx, leyden.IDToken{Value: clip(m.IDTag)})
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{Message: &v16.AuthorizeResponse{IDTagInfo: idTagInfo16(info)}}
 }
@@ -61,11 +61,11 @@ func authorize16(ctx context.Context, s *session, payload string) ocpp.Reply {
 // bootNotification16 notes what a station says of itself, and tells it whether
 // it may work here (OCPP 1.6 §4.2). What it told of transactions before is
 // recorded before the answer, so that it comes before what it tells next.
-func bootNotification16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func bootNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.BootNotification
 	var v ocpp.Violations
-	if err := s.read(payload, &m, &v); err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+	if err := s.read(c.payload, &m, &v); err != nil {
+		return s.refuse(ctx, c, err)
 	}
 	registration, err := s.srv.registration(ctx, s.station)
 	if errors.Is(err, leyden.ErrNotFound) {
@@ -83,7 +83,7 @@ func bootNotification16(ctx context.Context, s *session, payload string) ocpp.Re
 		err = s.recordHeld(ctx)
 	}
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	s.accepted.Store(may)
 	r := ocpp.Reply{Message: &v16.BootNotificationResponse{
@@ -95,21 +95,21 @@ func bootNotification16(ctx context.Context, s *session, payload string) ocpp.Re
 	return r
 }
 
-func heartbeat16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func heartbeat16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.Heartbeat
 	var v ocpp.Violations
-	if err := s.read(payload, &m, &v); err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+	if err := s.read(c.payload, &m, &v); err != nil {
+		return s.refuse(ctx, c, err)
 	}
 	return ocpp.Reply{Message: &v16.HeartbeatResponse{CurrentTime: s.srv.ledger.Now()}}
 }
 
 // statusNotification16 notes the state of a connector. Without a connector and a
 // state it says nothing.
-func statusNotification16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func statusNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.StatusNotification
 	var v ocpp.Violations
-	err := s.read(payload, &m, &v)
+	err := s.read(c.payload, &m, &v)
 	if err == nil {
 		err = cmp.Or(needed(&v, "connectorId"), needed(&v, "status"))
 	}
@@ -117,7 +117,7 @@ func statusNotification16(ctx context.Context, s *session, payload string) ocpp.
 		err = v.Err()
 	}
 	if err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+		return s.refuse(ctx, c, err)
 	}
 	if m.ConnectorID > maxConnector {
 		s.srv.log.Warn("status of an impossible connector", "station", s.station, "connector", m.ConnectorID)
@@ -128,7 +128,7 @@ func statusNotification16(ctx context.Context, s *session, payload string) ocpp.
 		Info: clip(m.Info.Or("")), At: m.Timestamp.Value,
 	})
 	if err != nil {
-		return ocpp.Reply{Err: s.fault(ctx, m.Action(), err)}
+		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
 }
@@ -143,27 +143,27 @@ func needed(v *ocpp.Violations, name string) error {
 
 // dataTransferFrom16 answers what no vendor has told us the meaning of (OCPP 1.6
 // §4.3).
-func dataTransferFrom16(ctx context.Context, s *session, payload string) ocpp.Reply {
+func dataTransferFrom16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.DataTransfer
 	var v ocpp.Violations
-	if err := s.read(payload, &m, &v); err != nil {
-		return s.refuse(ctx, m.Action(), payload, err)
+	if err := s.read(c.payload, &m, &v); err != nil {
+		return s.refuse(ctx, c, err)
 	}
 	return ocpp.Reply{Message: &v16.DataTransferResponse{Status: v16.DataTransferStatusUnknownVendorId}}
 }
 
 // notification16 acknowledges what a station merely wants known. All of these
 // have an empty answer.
-func notification16(ctx context.Context, s *session, action, payload string) ocpp.Reply {
-	m := v16.NewRequest(action)
+func notification16(ctx context.Context, s *session, c call) ocpp.Reply {
+	m := v16.NewRequest(c.action)
 	var v ocpp.Violations
-	if err := s.read(payload, m, &v); err != nil {
-		return s.refuse(ctx, action, payload, err)
+	if err := s.read(c.payload, m, &v); err != nil {
+		return s.refuse(ctx, c, err)
 	}
 	level := slog.LevelInfo
-	if action == "SecurityEventNotification" {
+	if c.action == "SecurityEventNotification" {
 		level = slog.LevelWarn
 	}
-	s.srv.log.Log(ctx, level, "station notifies", "station", s.station, "action", action, "payload", clip(payload))
+	s.srv.log.Log(ctx, level, "station notifies", "station", s.station, "action", c.action, "payload", clip(c.payload))
 	return ocpp.Reply{Message: ocpp.Raw(nil)}
 }
