@@ -17,7 +17,7 @@ import (
 // The tests below bring many stations at once, or one many times.
 
 // expect waits for the next frame, which must begin so.
-func (s *station) expect(t *testing.T, prefix string) string {
+func (s *station) expect(t testing.TB, prefix string) string {
 	t.Helper()
 	got := s.next()
 	if !strings.HasPrefix(got, prefix) {

@@ -1,12 +1,40 @@
 package csms_test
 
 import (
+	"io"
+	"log/slog"
 	"net/http"
+	"testing"
+	"time"
 
+	"leyden/apiv1"
+	"leyden/apiv2"
+	"leyden/auth"
 	"leyden/csms"
 	"leyden/memory"
+	"leyden/rest"
 )
 
-// facade returns what answers the GET and POST lines of transcripts, or nil
-// while there is nothing.
-func facade(*csms.Server, *memory.Store) http.Handler { return nil }
+// facade returns what answers the GET and POST lines of transcripts: both REST
+// façades, asked by somebody who may do anything.
+func facade(t testing.TB, srv *csms.Server, store *memory.Store) http.Handler {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	credentials := auth.Config{Store: store, Secrets: auth.NewSecrets(), Issuer: "leyden", Now: time.Now, Log: log}
+	registrar := auth.NewRegistrar(credentials)
+	callers, err := auth.NewAuthenticator(credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := registrar.CreateKey(t.Context(), auth.Spec{Name: "transcript", Scopes: []string{"admin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := rest.New(rest.Config{Version: "test", Auth: callers, Now: time.Now, Log: log})
+	apiv1.Register(api, apiv1.Config{Ledger: srv.Ledger(), Stations: srv, Registrar: registrar})
+	apiv2.Register(api, store, callers)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("X-API-Key", string(key))
+		api.ServeHTTP(w, r)
+	})
+}

@@ -45,7 +45,7 @@ import (
 //	start ID CONNECTOR TAG     asks for a remote start
 //	stop NUMBER                asks for a remote stop
 //	replay NUMBER [PAYLOAD]    replays what is in quarantine
-//	GET URL, POST URL BODY     a request to the façade
+//	GET URL, POST URL BODY     a request to a REST façade
 //	= WORD [JSON]              the oldest of these is answered so: ok, an error's word or an HTTP status
 //
 // And what is found:
@@ -134,7 +134,7 @@ func (p *stage) verbs() map[string]func(string) {
 		"tx": p.transaction, "list": p.list, "events": p.events, "samples": p.samples, "quarantine": p.quarantine, "count": p.counter,
 		"storage": func(mode string) { p.store.mode.Store(mode) },
 		"wait":    p.wait,
-		"restart": func(string) { p.end(); p.server = nil; clear(p.stations); p.begin() },
+		"restart": func(string) { p.end(); p.server, p.web = nil, nil; clear(p.stations); p.begin() },
 	}
 }
 

@@ -67,7 +67,7 @@ func (f *faulty) Append(ctx context.Context, e *leyden.Entry) error {
 // A world is a server with its ledger. It begins when it is first used, so
 // that its options can be set before.
 type world struct {
-	t             *testing.T
+	t             testing.TB
 	store         *faulty
 	ledgerOptions leyden.Options
 	options       csms.Options
@@ -80,7 +80,7 @@ type world struct {
 }
 
 // newWorld returns one with open admission and one listed idTag.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: newFaulty(time.Now), options: csms.Options{Open: true}}
 	w.ledgerOptions = leyden.Options{Tokens: leyden.TokensListed}
 	if err := w.store.SaveToken(t.Context(), leyden.Token{Value: "USER123", Status: leyden.TokenAccepted, Listed: true}); err != nil {
@@ -95,7 +95,6 @@ func (w *world) begin() {
 	}
 	w.ledger = leyden.NewLedger(w.store, w.store, w.ledgerOptions)
 	w.server = csms.New(w.ledger, w.options)
-	w.web = facade(w.server, w.store.Store)
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.wg.Go(func() { w.ledger.Run(ctx, func(error) {}) })
@@ -133,7 +132,7 @@ func (p *stage) post(text string) {
 func (p *stage) request(method, url, body string) {
 	p.begin()
 	if p.web == nil {
-		p.fatalf("there is no façade to %s", method)
+		p.web = facade(p.t, p.server, p.store.Store)
 	}
 	r := httptest.NewRequest(method, url, strings.NewReader(body))
 	p.ask(func() reply {
