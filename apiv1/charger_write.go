@@ -53,7 +53,9 @@ func (a *api) registerCharger(ctx context.Context, in *registerChargerInput) (*c
 	}
 	password, err := a.Registrar.SetStation(ctx, spec)
 	if err != nil {
-		return nil, errors.Join(err, a.hide(ctx, s))
+		// Nobody knows its password, so it must not be there; not even when the
+		// client has left.
+		return nil, errors.Join(err, a.hide(context.WithoutCancel(ctx), s))
 	}
 	c := a.presentCharger(&s)
 	return &created[registered]{

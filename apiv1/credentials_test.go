@@ -136,8 +136,6 @@ func scopeOf() map[string]string {
 // Every operation refuses who does not say who it is, and a key that has all
 // scopes but its own; its own scope suffices.
 func TestScopes(t *testing.T) {
-	fill := strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
-		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9")
 	inWorld(t, func(w *world) {
 		keys, others := map[string]string{}, map[string]string{}
 		for _, scope := range auth.KnownScopes() {
@@ -155,7 +153,7 @@ func TestScopes(t *testing.T) {
 			t.Errorf("there are %d operations, the test knows %d", len(operations), len(scopes))
 		}
 		for id, line := range operations {
-			line = fill.Replace(line)
+			line = filled(line)
 			scope := scopes[id]
 			if got := w.withKey("", line); got != http.StatusUnauthorized {
 				t.Errorf("%s without a key: got %d", line, got)

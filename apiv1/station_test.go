@@ -36,7 +36,7 @@ func (w *world) reconnect(id leyden.StationID) *station {
 	w.t.Helper()
 	ours, theirs := ocpp.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &station{w: w, id: id, conn: ocpp.NewConn(theirs, ocpp.Options{}), answers: map[string]ocpp.Reply{}, silent: map[string]bool{}}
+	s := &station{w: w, id: id, conn: ocpp.NewConn(theirs, ocpp.Options{IDPrefix: "m"}), answers: map[string]ocpp.Reply{}, silent: map[string]bool{}}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -1,18 +1,14 @@
 package apiv1_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"leyden"
-	"leyden/apiv1"
-	"leyden/memory"
 )
 
 // put writes a transaction as it stands, with number and public id.
@@ -283,41 +279,5 @@ func TestProblem(t *testing.T) {
 		w.golden("problem", out.Body.String())
 		wantHeader(t, out, "Content-Type", "application/problem+json")
 		w.golden("error", w.want(http.StatusNotFound, "GET /transactions/1", ""))
-	})
-}
-
-// A faultyStore cannot be read.
-type faultyStore struct{ *memory.Store }
-
-var errDisk = fmt.Errorf("disk is full: %w", leyden.ErrUnavailable)
-
-func (faultyStore) Transactions(context.Context, leyden.Query) (leyden.Page, error) {
-	return leyden.Page{}, errDisk
-}
-
-func (faultyStore) Transaction(context.Context, leyden.TransactionID) (leyden.Transaction, error) {
-	return leyden.Transaction{}, errDisk
-}
-
-func (faultyStore) Quarantined(context.Context, leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
-	return nil, errDisk
-}
-
-func (s faultyStore) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transaction, error] {
-	return func(yield func(leyden.Transaction, error) bool) { yield(leyden.Transaction{}, errDisk) }
-}
-
-func TestUnavailableStorage(t *testing.T) {
-	inWorld(t, func(w *world) {
-		for _, line := range []string{
-			"GET /transactions", "GET /transactions?format=csv", "GET /transactions?format=ndjson", "GET /transactions?format=json",
-			"GET /transactions/1", "GET /transactions/1/events", "GET /quarantine", "GET /quarantine/1",
-		} {
-			w.wantError(line, "", 503, "SERVICE_UNAVAILABLE", "storage is unavailable; try again later")
-			wantHeader(t, w.do(line, ""), "Retry-After", "5")
-		}
-	}, func(c *apiv1.Config) {
-		store := memory.New(time.Now)
-		c.Ledger = leyden.NewLedger(faultyStore{store}, store, leyden.Options{})
 	})
 }

@@ -1,0 +1,183 @@
+package apiv1_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leyden"
+	"leyden/apiv1"
+	"leyden/auth"
+	"leyden/memory"
+)
+
+// A brokenStore fails whatever an operation reads or writes first.
+type brokenStore struct {
+	*memory.Store
+	err error
+}
+
+func (s brokenStore) Transaction(context.Context, leyden.TransactionID) (leyden.Transaction, error) {
+	return leyden.Transaction{}, s.err
+}
+
+func (s brokenStore) Transactions(context.Context, leyden.Query) (leyden.Page, error) {
+	return leyden.Page{}, s.err
+}
+
+func (s brokenStore) Scan(context.Context, leyden.Query) iter.Seq2[leyden.Transaction, error] {
+	return func(yield func(leyden.Transaction, error) bool) { yield(leyden.Transaction{}, s.err) }
+}
+
+func (s brokenStore) Quarantined(context.Context, leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
+	return nil, s.err
+}
+
+func (s brokenStore) AddStation(context.Context, leyden.Station) error { return s.err }
+
+func (s brokenStore) Station(context.Context, leyden.StationID) (leyden.Station, error) {
+	return leyden.Station{}, s.err
+}
+
+func (s brokenStore) Stations(context.Context, leyden.Slice) ([]leyden.Station, int, error) {
+	return nil, 0, s.err
+}
+
+func (s brokenStore) Token(context.Context, string) (leyden.Token, error) {
+	return leyden.Token{}, s.err
+}
+
+func (s brokenStore) Tokens(context.Context, leyden.Slice) ([]leyden.Token, int, error) {
+	return nil, 0, s.err
+}
+
+func (s brokenStore) Vehicle(context.Context, string) (leyden.Vehicle, error) {
+	return leyden.Vehicle{}, s.err
+}
+
+func (s brokenStore) Vehicles(context.Context, leyden.Slice) ([]leyden.Vehicle, int, error) {
+	return nil, 0, s.err
+}
+
+func (s brokenStore) Key(context.Context, string) (auth.KeyRecord, error) {
+	return auth.KeyRecord{}, s.err
+}
+
+func (s brokenStore) Keys(context.Context) ([]auth.KeyRecord, error) { return nil, s.err }
+
+func (s brokenStore) Client(context.Context, string) (auth.ClientRecord, error) {
+	return auth.ClientRecord{}, s.err
+}
+
+func (s brokenStore) Clients(context.Context) ([]auth.ClientRecord, error) { return nil, s.err }
+
+func (s brokenStore) StationCredential(context.Context, leyden.StationID) (auth.StationCredential, error) {
+	return auth.StationCredential{}, s.err
+}
+
+// broken makes the façade work on a store that fails with err; who asks is
+// recognised all the same.
+func broken(err error) func(*apiv1.Config) {
+	return func(c *apiv1.Config) {
+		store := brokenStore{memory.New(time.Now), err}
+		c.Ledger = leyden.NewLedger(store, store, leyden.Options{})
+		c.Registrar = auth.NewRegistrar(auth.Config{
+			Store: store, Secrets: auth.NewSecrets(), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+	}
+}
+
+// bodyOf returns a body that an operation takes.
+func bodyOf(operation string) string {
+	return map[string]string{
+		"v1RemoteStart":         remoteStart,
+		"v1StartTransaction":    `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
+		"v1RegisterCharger":     newCharger,
+		"v1ChangeCharger":       `{"name":"x"}`,
+		"v1Reset":               `{"type":"Soft"}`,
+		"v1Unlock":              `{"connectorId":1}`,
+		"v1ChangeAvailability":  `{"connectorId":1,"type":"Operative"}`,
+		"v1TriggerMessage":      `{"requestedMessage":"Heartbeat"}`,
+		"v1DataTransfer":        `{"vendorId":"v"}`,
+		"v1ChangeConfiguration": `{"key":"k","value":"v"}`,
+		"v1AddIDTag":            `{"idTag":"T"}`,
+		"v1ChangeIDTag":         `{"note":"x"}`,
+		"v1AddVehicle":          `{"vehicleId":"V"}`,
+		"v1ChangeVehicle":       `{"name":"x"}`,
+		"v1AddAPIKey":           `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeAPIKey":        `{"name":"x"}`,
+		"v1AddClient":           `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeClient":        `{"name":"x"}`,
+	}[operation]
+}
+
+// Every operation says when storage is in trouble, and when we are.
+func TestBrokenStorage(t *testing.T) {
+	cases := []struct {
+		err     error
+		status  int
+		code    string
+		message string
+		retry   string
+	}{
+		{fmt.Errorf("disk is full: %w", leyden.ErrUnavailable), 503, "SERVICE_UNAVAILABLE", "storage is unavailable; try again later", "5"},
+		{errors.New("secret of the house"), 500, "INTERNAL_ERROR", "internal error", ""},
+	}
+	for _, c := range cases {
+		inWorld(t, func(w *world) {
+			lines := map[string]string{"csv": "GET /transactions?format=csv", "ndjson": "GET /transactions?format=ndjson", "json": "GET /transactions?format=json"}
+			for id, line := range w.operations() {
+				lines[id] = filled(line)
+			}
+			for id, line := range lines {
+				w.wantError(line, bodyOf(id), c.status, c.code, c.message)
+				wantHeader(t, w.do(line, bodyOf(id)), "Retry-After", c.retry)
+			}
+		}, broken(c.err))
+	}
+}
+
+// filled puts something into the parameters of a path.
+func filled(line string) string {
+	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
+		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9").Replace(line)
+}
+
+// A vault keeps no password of a charger while it is full.
+type vault struct {
+	*memory.Store
+	full bool
+}
+
+func (v *vault) SaveStationCredential(ctx context.Context, c auth.StationCredential) error {
+	if v.full {
+		return leyden.ErrUnavailable
+	}
+	return v.Store.SaveStationCredential(ctx, c)
+}
+
+// A charger whose password could not be kept is not registered, and can be
+// once that works.
+func TestRegistrationIsWholeOrNot(t *testing.T) {
+	v := &vault{full: true}
+	inWorld(t, func(w *world) {
+		v.Store = w.store
+		w.wantError("POST /chargers", newCharger, 503, "SERVICE_UNAVAILABLE", "storage is unavailable; try again later")
+		w.want(http.StatusNotFound, "GET /chargers/CHARGER-001", "")
+		v.full = false
+		w.want(http.StatusCreated, "POST /chargers", newCharger)
+		v.full = true
+		w.wantError("PATCH /chargers/CHARGER-001", `{"rotatePassword":true}`, 503, "SERVICE_UNAVAILABLE", "storage is unavailable; try again later")
+	}, func(c *apiv1.Config) {
+		config := c.Registrar.Config
+		config.Store = v
+		c.Registrar = auth.NewRegistrar(config)
+	})
+}
