@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,13 +27,15 @@ import (
 	"leyden/sqlite"
 )
 
-// Options say what to measure. All fields but Log must be set.
+// Options say what to measure. Binary, Stations and Duration are needed.
 type Options struct {
 	Binary   string        // the leyden to start
 	Stations int           // each has one connection
 	Duration time.Duration // that is measured, after Warmup
 	Warmup   time.Duration
 	Log      io.Writer // what the server says of errors; nil for nowhere
+	// OnMeasure, if not nil, is called when the measuring begins.
+	OnMeasure func()
 }
 
 // A Result is what was measured.
@@ -49,7 +52,7 @@ type Result struct {
 	Errors            int     `json:"errors"`
 	FirstError        string  `json:"firstError,omitempty"`
 
-	ServerCPU        float64 `json:"serverCpuSeconds"` // while it was measured
+	ServerCPU        float64 `json:"serverCpuSeconds"` // while it was measured; 0 where it cannot be known
 	CPUPerMessage    float64 `json:"serverCpuPerMessageUs"`
 	ServerRSS        float64 `json:"serverRssMiB"` // at the end
 	LedgerCompleted  int     `json:"ledgerCompleted"`
@@ -69,12 +72,13 @@ func Sessions(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
+	sample := sampler{server: s, span: o.Duration, also: o.OnMeasure}
 	load := sim.Load{
 		Dial: sim.WebSocket(s.url, ocpp.DialOptions{}), Stations: o.Stations, Duration: o.Duration, Warmup: o.Warmup,
+		OnMeasure: sample.begin,
 	}
-	used := s.sampleCPU(ctx, o)
 	measured, err := load.Run(ctx)
-	r := &Result{Stations: o.Stations, ServerCPU: used(), ServerRSS: s.rss()}
+	r := &Result{Stations: o.Stations, ServerCPU: sample.used(), ServerRSS: s.rss()}
 	if err := errors.Join(err, s.stop()); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
@@ -134,6 +138,7 @@ type server struct {
 func start(ctx context.Context, o Options, data string) (*server, error) {
 	cmd := exec.CommandContext(ctx, o.Binary, "serve", "--listen", "127.0.0.1:0", "--data", data,
 		"--admission", "open", "--log-level", "error")
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LEYDEN_") })
 	cmd.Stderr = o.Log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

@@ -1,11 +1,11 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -13,22 +13,42 @@ import (
 // second on every Linux that Go runs on.
 const clockTick = 0.01
 
-// sampleCPU returns a function that tells how many seconds of processor time
-// the server used since the warm-up was over. It is 0 where there is no /proc.
-func (s *server) sampleCPU(ctx context.Context, o Options) func() float64 {
-	begin := make(chan float64, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-ctx.Done():
-		case <-time.After(o.Warmup):
-		}
-		begin <- s.cpu()
-	}()
-	return func() float64 {
-		cancel()
-		return s.cpu() - <-begin
+// A sampler tells how much processor time the server used while it was
+// measured.
+type sampler struct {
+	server *server
+	span   time.Duration
+	also   func() // to call when the measuring begins; may be nil
+
+	mu   sync.Mutex
+	from float64
+	end  *time.Timer // nil before begin
+	to   chan float64
+}
+
+// begin is called when the measuring begins.
+func (s *sampler) begin() {
+	if s.also != nil {
+		s.also()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.from, s.to = s.server.cpu(), make(chan float64, 1)
+	s.end = time.AfterFunc(s.span, func() { s.to <- s.server.cpu() })
+}
+
+// used returns how many seconds of processor time the server used since begin,
+// until span was over.
+func (s *sampler) used() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end == nil {
+		return 0
+	}
+	if s.end.Stop() { // all was over before
+		return s.server.cpu() - s.from
+	}
+	return <-s.to - s.from
 }
 
 // cpu returns the processor time that the server has used, in s.
@@ -37,7 +57,7 @@ func (s *server) cpu() float64 {
 	if err != nil {
 		return 0
 	}
-	// The name of the program, in parentheses, may hold spaces.
+	// The name of the program, in parentheses, may hold spaces (proc_pid_stat(5)).
 	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
 	if len(fields) < 13 {
 		return 0

@@ -29,6 +29,8 @@ type Load struct {
 	// Duration is how long is measured, after Warmup, in which nothing is
 	// counted.
 	Duration, Warmup time.Duration
+	// OnMeasure, if not nil, is called when the measuring begins.
+	OnMeasure func()
 }
 
 // A LoadResult is what was measured, from when all stations were connected.
@@ -173,7 +175,13 @@ func (m *meeting) measure(ctx context.Context, workers []*worker) time.Duration 
 	})
 	defer stop()
 	began := make(chan time.Time, 1)
-	begin := func() { began <- time.Now(); m.counting.Store(true) }
+	begin := func() {
+		if m.OnMeasure != nil {
+			m.OnMeasure()
+		}
+		began <- time.Now()
+		m.counting.Store(true)
+	}
 	if m.Duration == 0 || m.Warmup == 0 {
 		begin()
 	} else {

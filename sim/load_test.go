@@ -57,11 +57,19 @@ func TestLoadMeasuresForAWhile(t *testing.T) {
 			}
 			return ocpp.Reply{}, false
 		}
-		r, err := sim.Load{Dial: c.Dial, Stations: 4, Duration: 10 * time.Second, Warmup: 5 * time.Second}.Run(t.Context())
+		began := time.Now()
+		var measured []time.Duration
+		r, err := sim.Load{
+			Dial: c.Dial, Stations: 4, Duration: 10 * time.Second, Warmup: 5 * time.Second,
+			OnMeasure: func() { measured = append(measured, time.Since(began)) },
+		}.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.wg.Wait()
+		if len(measured) != 1 || measured[0] != 5*time.Second {
+			t.Errorf("measuring began after %v, want once after 5s", measured)
+		}
 		if r.Elapsed != 10*time.Second || r.Sessions < 3990 || r.Sessions > 4010 || r.SessionsPerSecond() < 399 || r.MessagesPerSecond() < 3190 {
 			t.Errorf("got %+v", r)
 		}

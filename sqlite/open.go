@@ -95,11 +95,20 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 		return nil, err
 	}
 	if err := db.connect(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", db.file, err), db.unlock())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", db.file, unreadable(err)), db.unlock())
 	}
 	go db.writer.loop()
 	go db.checkpointer.loop()
 	return db, nil
+}
+
+// unreadable says what to do with a file that the engine cannot read.
+func unreadable(err error) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultNotADB, sqlite.ResultCorrupt:
+		return fmt.Errorf("it is damaged or no ledger; restore a backup, or name another data folder: %w", err)
+	}
+	return err
 }
 
 func checkEngine(number int, version string) error {

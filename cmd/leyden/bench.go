@@ -1,20 +1,26 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"leyden/bench"
 )
 
+type benchSettings struct {
+	stations         int
+	duration, warmup time.Duration
+	json             bool
+}
+
 func benchCommand() *cobra.Command {
-	var stations int
-	var duration, warmup time.Duration
-	var asJSON bool
+	var s benchSettings
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure sessions per second on this machine",
@@ -26,34 +32,83 @@ on disk before their answer. The load runs on the same machine.`,
 		Example: "  leyden bench --stations 1000 --duration 20s",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if stations < 1 || duration <= 0 || warmup < 0 {
-				return usagef("--stations and --duration must be above 0, --warmup not below")
-			}
-			binary, err := os.Executable()
-			if err != nil {
-				return fmt.Errorf("this program's own file: %w", err)
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d stations, %v of warm-up, then %v\n", stations, warmup, duration)
-			r, err := bench.Sessions(cmd.Context(), bench.Options{
-				Binary: binary, Stations: stations, Duration: duration, Warmup: warmup, Log: cmd.ErrOrStderr(),
-			})
-			if err != nil {
+			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 				return err
 			}
-			if err := showBench(cmd.OutOrStdout(), r, asJSON); err != nil {
-				return err
-			}
-			if r.Errors > 0 || !r.LedgerTotalCheck {
-				return fmt.Errorf("%d errors (%s); the ledger holds %d of %d answered sessions", r.Errors, r.FirstError, r.LedgerCompleted, r.Sessions)
-			}
-			return nil
+			return runBench(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().IntVar(&stations, "stations", 1000, "how many stations, each with a connection")
-	cmd.Flags().DurationVar(&duration, "duration", 20*time.Second, "how long to measure")
-	cmd.Flags().DurationVar(&warmup, "warmup", 3*time.Second, "how long to warm up before")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().IntVar(&s.stations, "stations", 1000, "how many stations, each with a connection")
+	cmd.Flags().DurationVar(&s.duration, "duration", 20*time.Second, "how long to measure")
+	cmd.Flags().DurationVar(&s.warmup, "warmup", 3*time.Second, "how long to warm up before")
+	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
+}
+
+func runBench(ctx context.Context, s *benchSettings, stdout, stderr io.Writer) error {
+	if s.stations < 1 || s.duration <= 0 || s.warmup < 0 {
+		return usagef("--stations and --duration must be above 0, --warmup not below")
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("this program's own file: %w", err)
+	}
+	o := bench.Options{Binary: binary, Stations: s.stations, Duration: s.duration, Warmup: s.warmup, Log: stderr}
+	finish := s.showProgress(&o, stderr)
+	r, err := bench.Sessions(ctx, o)
+	finish()
+	if err != nil {
+		return err
+	}
+	if err := showBench(stdout, r, s.json); err != nil {
+		return err
+	}
+	if r.Errors > 0 {
+		return fmt.Errorf("%d errors, the first: %s", r.Errors, r.FirstError)
+	}
+	if !r.LedgerTotalCheck {
+		return fmt.Errorf("the ledger holds %d of %d answered sessions", r.LedgerCompleted, r.Sessions)
+	}
+	return nil
+}
+
+// showProgress says what happens: on a terminal with a bar that fills while it
+// is measured. It returns what ends that.
+func (s *benchSettings) showProgress(o *bench.Options, stderr io.Writer) (finish func()) {
+	text := fmt.Sprintf("%d stations, %v of warm-up, then %v", s.stations, s.warmup, s.duration)
+	bar := newBar(stderr, 100, text)
+	if bar == nil {
+		fmt.Fprintln(stderr, text)
+		return func() {}
+	}
+	began := make(chan time.Time, 1)
+	o.OnMeasure = func() { began <- time.Now() }
+	ctx, cancel := context.WithCancel(context.Background())
+	var filling sync.WaitGroup
+	filling.Go(func() { s.fill(ctx, bar, began) })
+	return func() {
+		cancel()
+		filling.Wait()
+		bar.finish()
+	}
+}
+
+// fill fills a bar for as long as it is measured.
+func (s *benchSettings) fill(ctx context.Context, bar *bar, began <-chan time.Time) {
+	tick := time.NewTicker(max(s.duration/100, 50*time.Millisecond))
+	defer tick.Stop()
+	var from time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case from = <-began:
+		case now := <-tick.C:
+			if !from.IsZero() {
+				bar.set(int(100*now.Sub(from)/s.duration), "measuring")
+			}
+		}
+	}
 }
 
 func showBench(out io.Writer, r *bench.Result, asJSON bool) error {

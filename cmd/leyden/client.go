@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"leyden"
 	"leyden/auth"
 )
 
@@ -43,9 +45,10 @@ func clientCreateCommand(data *string) *cobra.Command {
 
 func clientListCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the clients",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "List the clients",
+		Example: "  leyden client list --data ./data",
+		Args:    noArgs,
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
 			clients, err := db.registrar.Clients(cmd.Context())
 			if err != nil {
@@ -60,11 +63,15 @@ func clientListCommand(data *string) *cobra.Command {
 
 func clientRevokeCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "revoke CLIENT-ID",
-		Short: "End a client and its access tokens for good",
-		Args:  oneArg("the clientId, as `leyden client list` shows it"),
+		Use:     "revoke CLIENT-ID",
+		Short:   "End a client and its access tokens for good",
+		Example: "  leyden client revoke cli_2akzuhfmghx3p3dpxhkbpmo5dw",
+		Args:    oneArg("the clientId, as `leyden client list` shows it"),
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
 			client, err := db.registrar.RevokeClient(cmd.Context(), args[0])
+			if errors.Is(err, leyden.ErrNotFound) {
+				return fmt.Errorf("there is no client %s; `leyden client list` shows those that there are", args[0])
+			}
 			if err != nil {
 				return fmt.Errorf("client %s: %w", args[0], err)
 			}

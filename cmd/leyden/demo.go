@@ -40,13 +40,13 @@ func (n *node) prepareDemo(ctx context.Context) error {
 	if n.settings.demo == 0 {
 		return nil
 	}
-	stations, _, err := n.db.Stations(ctx, leyden.Slice{})
+	stations, err := allStations(ctx, n.db)
 	if err != nil {
 		return err
 	}
 	for _, s := range stations {
 		if s.Name != demoName {
-			return fmt.Errorf("the data folder %s holds station %s, which no demo made; leave out --data or name an empty folder", n.settings.data, s.ID)
+			return fmt.Errorf("the data folder %s holds station %s, which no demo made; name an empty folder with --data, or leave it out", n.settings.data, s.ID)
 		}
 	}
 	passwords := make(map[string]string)
@@ -94,15 +94,11 @@ func (n *node) startDemo(ctx context.Context) {
 // admitStation registers a station, or gives one that is registered a new
 // password, and returns the password.
 func admitStation(ctx context.Context, db *folder, id leyden.StationID, name string) (string, error) {
-	now := time.Now()
-	err := db.AddStation(ctx, leyden.Station{
-		ID: id, PublicID: leyden.NewPublicID("chg_", now), Name: name,
-		Registration: leyden.RegistrationAccepted, Listed: true, RegisteredAt: now,
-	})
-	if err != nil && !errors.Is(err, leyden.ErrExists) {
-		return "", err
+	spec := auth.StationSpec{Station: id, Profile: auth.ProfileBasic}
+	password, err := registerStation(ctx, db, leyden.Station{ID: id, Name: name}, spec)
+	if errors.Is(err, leyden.ErrExists) {
+		password, err = db.registrar.SetStation(ctx, spec)
 	}
-	password, err := db.registrar.SetStation(ctx, auth.StationSpec{Station: id, Profile: auth.ProfileBasic})
 	return string(password), err
 }
 
@@ -110,11 +106,11 @@ func admitStation(ctx context.Context, db *folder, id leyden.StationID, name str
 func listTags(ctx context.Context, db *folder, tags []string) error {
 	for _, tag := range tags {
 		known, err := db.Token(ctx, tag)
-		if err == nil && known.Listed {
-			continue
-		}
 		if err != nil && !errors.Is(err, leyden.ErrNotFound) {
 			return err
+		}
+		if known.Listed {
+			continue
 		}
 		if err := db.SaveToken(ctx, leyden.Token{Value: tag, Status: leyden.TokenAccepted, Listed: true, CreatedAt: time.Now()}); err != nil {
 			return err

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+	"leyden"
 	"leyden/auth"
 	"leyden/sqlite"
 )
@@ -22,30 +24,69 @@ type folder struct {
 	config    auth.Config
 }
 
-// openFolder opens the data folder of a command that works beside a server.
-// The folder must be there.
+// openFolder opens the data folder of a command that works beside a server. It
+// must hold a ledger: to make one by a mistyped name would be worse than to fail.
 func openFolder(ctx context.Context, path string) (*folder, error) {
-	if _, err := os.Stat(path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no data folder %s; `leyden serve --data %s` makes one, or name another with --data", path, path)
-		}
-		return nil, fmt.Errorf("data folder: %w", err)
+	info, err := os.Stat(filepath.Join(path, sqlite.FileName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("data folder: %w; name another with --data", err)
+	}
+	if err != nil || info.Size() == 0 {
+		return nil, fmt.Errorf("there is no ledger in %s; `leyden serve --data %s` makes one, or name another folder with --data", path, path)
 	}
 	return open(ctx, path, false)
 }
 
 // open opens a data folder, for serving or beside a server.
 func open(ctx context.Context, path string, serve bool) (*folder, error) {
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, Now: time.Now, Serve: serve})
+	f, err := openParts(ctx, path, serve)
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("data folder %s cannot be used: %w; name another with --data", path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: %w", path, err)
 	}
+	return f, nil
+}
+
+// openParts opens the ledger and the key material. In a new folder the key
+// material is made first, so that a ledger without it has lost it: to make
+// another would void all credentials without a word.
+func openParts(ctx context.Context, path string, serve bool) (*folder, error) {
+	old, err := exists(filepath.Join(path, sqlite.FileName))
+	if err != nil {
+		return nil, err
+	}
+	if !old {
+		if _, err := auth.LoadSecrets(path); err != nil {
+			return nil, err
+		}
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, Now: time.Now, Serve: serve})
+	if err != nil {
+		return nil, err
+	}
+	there, err := exists(filepath.Join(path, auth.SecretsFile))
+	if err == nil && !there {
+		err = fmt.Errorf("%s is missing, without which no key and no password is recognised; restore it from a backup", auth.SecretsFile)
+	}
+	if err != nil {
+		return nil, closing(err, db)
+	}
 	secrets, err := auth.LoadSecrets(path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("data folder %s: %w", path, err), db.Close())
+		return nil, closing(err, db)
 	}
 	config := auth.Config{Store: db, Secrets: secrets, Issuer: "leyden", Now: time.Now, Log: slog.Default()}
 	return &folder{DB: db, registrar: auth.NewRegistrar(config), config: config}, nil
+}
+
+func exists(file string) (bool, error) {
+	_, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // dataFlag adds --data to a command that opens a data folder directly.
@@ -74,4 +115,16 @@ func closing(err error, c io.Closer) error {
 		return errors.Join(err, cerr)
 	}
 	return err
+}
+
+// allStations returns the stations of a registry, however many there are.
+func allStations(ctx context.Context, r leyden.Registry) ([]leyden.Station, error) {
+	var all []leyden.Station
+	for {
+		page, total, err := r.Stations(ctx, leyden.Slice{Offset: len(all)})
+		all = append(all, page...)
+		if err != nil || len(page) == 0 || len(all) >= total {
+			return all, err
+		}
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"leyden"
@@ -17,14 +18,13 @@ type gate struct{ *auth.StationGate }
 // Admit implements csms.Gate.
 func (g gate) Admit(ctx context.Context, a leyden.Attempt) error {
 	err := g.StationGate.Admit(ctx, a)
-	var guess *auth.ThrottledError
-	switch {
-	case err == nil, errors.Is(err, auth.ErrDenied):
+	if err == nil || errors.Is(err, auth.ErrDenied) {
 		return err
-	case errors.As(err, &guess):
+	}
+	if guess, ok := errors.AsType[*auth.ThrottledError](err); ok {
 		return throttled{guess}
 	}
-	return errors.Join(leyden.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", leyden.ErrUnavailable, err)
 }
 
 type throttled struct{ err *auth.ThrottledError }

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+	"leyden"
 	"leyden/auth"
 )
 
@@ -58,9 +57,10 @@ func scopeFlag(cmd *cobra.Command, scopes *[]string) {
 
 func keyListCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the keys",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "List the keys",
+		Example: "  leyden key list --data ./data",
+		Args:    noArgs,
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
 			keys, err := db.registrar.Keys(cmd.Context())
 			if err != nil {
@@ -75,11 +75,15 @@ func keyListCommand(data *string) *cobra.Command {
 
 func keyRevokeCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "revoke ID",
-		Short: "End a key for good",
-		Args:  oneArg("the key's id, as `leyden key list` shows it"),
+		Use:     "revoke ID",
+		Short:   "End a key for good",
+		Example: "  leyden key revoke key_2akzuhfmghx3p3dpxhkbpmo5dw",
+		Args:    oneArg("the key's id, as `leyden key list` shows it"),
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
 			key, err := db.registrar.RevokeKey(cmd.Context(), args[0])
+			if errors.Is(err, leyden.ErrNotFound) {
+				return fmt.Errorf("there is no key %s; `leyden key list` shows those that there are", args[0])
+			}
 			if err != nil {
 				return fmt.Errorf("key %s: %w", args[0], err)
 			}
@@ -87,38 +91,4 @@ func keyRevokeCommand(data *string) *cobra.Command {
 			return nil
 		}),
 	}
-}
-
-// table writes rows under a header, in columns.
-func table[T any](w io.Writer, header string, rows []T, row func(T) string) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, header)
-	for _, r := range rows {
-		fmt.Fprintln(t, row(r))
-	}
-	return t.Flush()
-}
-
-// join makes a row of cells; empty ones show as a dash.
-func join(cells ...string) string {
-	for i, c := range cells {
-		if c == "" {
-			cells[i] = "-"
-		}
-	}
-	return strings.Join(cells, "\t")
-}
-
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateOnly)
-}
-
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02T15:04:05Z")
 }

@@ -15,9 +15,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"leyden/auth"
 )
 
 // version is set by the release build.
@@ -25,9 +28,8 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // errUsage marks what the caller asked wrongly.
@@ -44,15 +46,38 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "leyden: %v\n", err)
+	}
+	fmt.Fprintf(stderr, "leyden: %s\n", explain(ctx, err))
+	if _, invalid := errors.AsType[*auth.InvalidError](err); invalid || errors.Is(err, errUsage) {
 		return 2
 	}
-	fmt.Fprintf(stderr, "leyden: %v\n", err)
 	return 1
+}
+
+// explain says in one line what went wrong.
+func explain(ctx context.Context, err error) string {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	if e, ok := errors.AsType[*auth.InvalidError](err); ok {
+		return fmt.Sprintf("%s: %s; see --help", spelling(e.Field), e.Reason)
+	}
+	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+}
+
+// spelling returns how the command line calls a field of the REST API.
+func spelling(field string) string {
+	switch field {
+	case "securityProfile":
+		return "--security-profile"
+	case "scopes":
+		return "--scope"
+	case "password":
+		return "--password"
+	}
+	return field
 }
 
 func rootCommand() *cobra.Command {
@@ -78,6 +103,9 @@ Begin with a server and five simulated stations that charge:
 		Args: cobra.ArbitraryArgs,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+			return usagef("--%s: %q is not %s", e.GetFlag().Name, e.GetValue(), wanted(e.GetFlag()))
+		}
 		return usagef("%v; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(

@@ -79,10 +79,12 @@ func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logg
 	mux.Handle("/ocpp/", n.csms)
 	mux.Handle("/", api)
 	n.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout,
+		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Protocols: new(http.Protocols),
 	}
-	return n, n.loadTLS()
+	n.http.Protocols.SetHTTP1(true) // HTTP/2 has no connections to turn into WebSockets
+	return n, nil
 }
 
 // reachable returns how a program on this machine reaches a listening address.
@@ -96,16 +98,16 @@ func reachable(addr *net.TCPAddr) string {
 	return addr.String()
 }
 
-func (n *node) loadTLS() error {
-	if n.settings.tlsCert == "" {
-		return nil
+// tls returns what the listener speaks TLS with, or nil.
+func (s *serveSettings) tls() (*tls.Config, error) {
+	if s.tlsCert == "" {
+		return nil, nil
 	}
-	cert, err := tls.LoadX509KeyPair(n.settings.tlsCert, n.settings.tlsKey)
+	cert, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
 	if err != nil {
-		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w", n.settings.tlsCert, n.settings.tlsKey, err)
+		return nil, fmt.Errorf("--tls-cert %s with --tls-key %s: %w", s.tlsCert, s.tlsKey, err)
 	}
-	n.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	return nil
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func (n *node) serveHTTP() error {
@@ -129,8 +131,11 @@ func (n *node) readiness(ctx context.Context) []string {
 func (n *node) adminKey(ctx context.Context) (string, error) {
 	given := os.Getenv("LEYDEN_ADMIN_KEY")
 	text, created, err := n.db.registrar.EnsureAdmin(ctx, given)
+	if err != nil && given != "" {
+		return "", fmt.Errorf("environment variable LEYDEN_ADMIN_KEY: %w", err)
+	}
 	if err != nil {
-		return "", fmt.Errorf("admin key: %w", err)
+		return "", fmt.Errorf("first key: %w", err)
 	}
 	if !created || given != "" {
 		return "", nil
@@ -138,10 +143,13 @@ func (n *node) adminKey(ctx context.Context) (string, error) {
 	return text, nil
 }
 
-// dataFolder returns the folder to serve from and what to do with it at the
-// end: a demo without --data forgets everything.
+// temporary reports whether the ledger is gone at the end: that of a demo for
+// which nobody named a folder.
+func (s *serveSettings) temporary() bool { return s.demo > 0 && !s.dataGiven }
+
+// dataFolder returns the folder to serve from and what to do with it at the end.
 func dataFolder(s *serveSettings) (path string, forget func(), err error) {
-	if s.demo > 0 && !s.dataGiven {
+	if s.temporary() {
 		path, err = os.MkdirTemp("", "leyden-demo-")
 		if err != nil {
 			return "", nil, fmt.Errorf("folder for the demo: %w", err)
@@ -149,9 +157,8 @@ func dataFolder(s *serveSettings) (path string, forget func(), err error) {
 		return path, func() { removeAll(path) }, nil
 	}
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
-		var pathErr *os.PathError
-		if errors.As(err, &pathErr) {
-			err = pathErr.Err
+		if p, ok := errors.AsType[*os.PathError](err); ok {
+			err = p.Err // the path is in the message already
 		}
 		return "", nil, fmt.Errorf("data folder %s cannot be made: %w; name another with --data", s.data, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -64,20 +65,40 @@ func recordNames() []string {
 // formula gets an apostrophe in front.
 func (r *record) cells() []string {
 	v := reflect.ValueOf(*r)
-	cells := make([]string, v.NumField())
+	cells := r.texts()
 	for i := range cells {
-		cells[i] = cell(v.Field(i))
+		if v.Field(i).Kind() == reflect.String {
+			cells[i] = harmless(cells[i])
+		}
 	}
 	return cells
 }
 
-func cell(v reflect.Value) string {
+func harmless(s string) string {
+	start := strings.TrimLeft(s, " ")
+	if start != "" && strings.ContainsRune("=+-@\t\r\n", rune(start[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// texts returns the fields as they are, "" for what is unknown.
+func (r *record) texts() []string {
+	v := reflect.ValueOf(*r)
+	texts := make([]string, v.NumField())
+	for i := range texts {
+		texts[i] = text(v.Field(i))
+	}
+	return texts
+}
+
+func text(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			return ""
 		}
-		return cell(v.Elem())
+		return text(v.Elem())
 	case reflect.Int, reflect.Int64:
 		return strconv.FormatInt(v.Int(), 10)
 	case reflect.Float64:
@@ -85,23 +106,15 @@ func cell(v reflect.Value) string {
 	case reflect.Bool:
 		return strconv.FormatBool(v.Bool())
 	}
-	s := v.String()
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	return v.String()
 }
 
 // lines returns the record for a person to read.
 func (r *record) lines() []string {
-	names, cells := recordNames(), r.cells()
+	names, texts := recordNames(), r.texts()
 	lines := make([]string, len(names))
 	for i, name := range names {
-		value := cells[i]
-		if value == "" {
-			value = "-"
-		}
-		lines[i] = name + strings.Repeat(" ", 16-len(name)) + value
+		lines[i] = fmt.Sprintf("%-16s%s", name, shown(texts[i]))
 	}
 	return lines
 }

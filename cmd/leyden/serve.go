@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -22,7 +23,8 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second // also of a WebSocket handshake
 	writeTimeout      = 60 * time.Second
-	drainTimeout      = 8 * time.Second
+	idleTimeout       = 2 * time.Minute
+	drainTimeout      = 5 * time.Second // the ledger then has another 5 s: ten in all
 )
 
 // serveSettings are what `leyden serve` can be told.
@@ -58,7 +60,8 @@ At the first start with an empty data folder an admin API key is made and shown
 once; LEYDEN_ADMIN_KEY sets it instead. Every flag is also an environment
 variable (LEYDEN_LISTEN) and a key of the config file (listen); a flag beats the
 environment, which beats the file. SIGTERM and Ctrl-C drain: open answers leave,
-sockets close, and the command ends with 0.`,
+sockets close, and the command ends with 0. A second one ends it at once, which
+loses nothing that was answered.`,
 		Example: `  leyden serve --demo 5                    five simulated stations that charge
   leyden serve                             registered stations only, loopback only
   leyden serve --listen :8443 --tls-cert cert.pem --tls-key key.pem --data /var/lib/leyden`,
@@ -106,6 +109,10 @@ func (s *serveSettings) check() error {
 	if err != nil {
 		return usagef("--listen %q is no address; write host:port, e.g. 127.0.0.1:8080 or :8080", s.listen)
 	}
+	public, err := url.Parse(s.publicURL)
+	if err != nil || s.publicURL != "" && (public.Scheme != "http" && public.Scheme != "https" || public.Host == "") {
+		return usagef("--public-url %q is no URL; write https://HOST", s.publicURL)
+	}
 	switch {
 	case s.admission != string(auth.AdmitRegistered) && s.admission != string(auth.AdmitOpen):
 		return usagef("--admission is registered or open, not %q", s.admission)
@@ -150,9 +157,10 @@ func isLoopback(host string) bool {
 // serve runs a server until ctx is done or it fails.
 func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err error) {
 	log := newLog(s, stderr)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-
+	tlsConfig, err := s.tls()
+	if err != nil {
+		return err
+	}
 	listener, err := listen(s)
 	if err != nil {
 		return err
@@ -172,18 +180,39 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
+	n.http.TLSConfig = tlsConfig
+	if err := n.prepareDemo(ctx); err != nil {
+		return err
+	}
+	// The last that can fail: a key that was made is shown.
 	key, err := n.adminKey(ctx)
 	if err != nil {
 		return err
 	}
-	if err := n.prepareDemo(ctx); err != nil {
-		return err
-	}
-	n.start(ctx, cancel)
-	n.greet(stdout, key)
+	return n.run(ctx, func() { n.greet(stdout, data, key) })
+}
+
+// run serves, calls greet, and drains when ctx is done or serving fails.
+func (n *node) run(ctx context.Context, greet func()) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// The ledger outlives ctx: sessions that end still tell it things.
+	ledger, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	n.running.Go(func() {
+		n.ledger.Run(ledger, func(err error) { n.log.Error("ledger", "err", err) })
+	})
+	n.running.Go(func() {
+		if err := n.serveHTTP(); !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve: %w", err))
+		}
+	})
+	greet()
 	n.startDemo(ctx)
 	<-ctx.Done()
-	err = n.drain()
+	err := n.drain()
+	end()
+	n.running.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}
@@ -213,46 +242,44 @@ func listen(s *serveSettings) (net.Listener, error) {
 	return l, nil
 }
 
-// start begins to serve. What fails later ends the server through cancel.
-func (n *node) start(ctx context.Context, cancel context.CancelCauseFunc) {
-	n.running.Go(func() {
-		n.ledger.Run(ctx, func(err error) { n.log.Error("ledger", "err", err) })
-	})
-	n.running.Go(func() {
-		err := n.serveHTTP()
-		if err != nil && !errors.Is(err, http.ErrServerClosed) {
-			cancel(fmt.Errorf("serve: %w", err))
-		}
-	})
-}
-
-// drain ends in order: sockets close with 1012, open requests are answered,
-// what is written behind is written.
+// drain lets nobody in any more, closes sockets with 1012 and waits until open
+// requests are answered. What does not end in time is cut: no reason to fail.
 func (n *node) drain() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
 	n.log.Info("draining")
 	n.demo.Wait()
-	err := errors.Join(n.csms.Drain(ctx), n.http.Shutdown(ctx))
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	requests := make(chan error, 1)
+	go func() { requests <- n.http.Shutdown(ctx) }()
+	err := errors.Join(n.csms.Drain(ctx), <-requests)
 	if errors.Is(err, context.DeadlineExceeded) {
 		n.log.Warn("some connections did not end in time and were cut")
 		err = n.http.Close()
 	}
-	n.running.Wait()
 	return err
 }
 
-// greet tells a person what to do next.
-func (n *node) greet(out io.Writer, key string) {
-	fmt.Fprintf(out, "Leyden serves %s\n", n.url)
-	fmt.Fprintf(out, "  stations   %s/ocpp/{station}\n", "ws"+strings.TrimPrefix(n.url, "http"))
-	fmt.Fprintf(out, "  REST API   %s/docs\n", n.url)
-	if key == "" {
-		return
+// greet tells a person what to do next. It writes all at once, so that nobody
+// reads half of it.
+func (n *node) greet(out io.Writer, data, key string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Leyden serves %s\n", n.url)
+	fmt.Fprintf(&b, "  stations   %s/ocpp/{station}\n", "ws"+strings.TrimPrefix(n.url, "http"))
+	fmt.Fprintf(&b, "  REST API   %s/docs\n", n.url)
+	if n.settings.temporary() {
+		fmt.Fprintf(&b, "  ledger     %s   (removed at the end)\n", data)
 	}
-	fmt.Fprintf(out, "  admin key  %s   (shown only now)\n", key)
-	fmt.Fprintf(out, "\nTry:\n")
-	fmt.Fprintf(out, "  curl -s -H 'X-API-Key: %s' '%s/api/v1/transactions?limit=5'\n", key, n.url)
-	fmt.Fprintf(out, "  curl -s -H 'X-API-Key: %s' '%s/v2/transactions?limit=5'\n", key, n.url)
-	fmt.Fprintf(out, "  curl -s -H 'X-API-Key: %s' '%s/api/v1/chargers'\n", key, n.url)
+	if key != "" {
+		fmt.Fprintf(&b, "  admin key  %s   (shown only now)\n", key)
+	}
+	if key == "" && n.settings.demo > 0 {
+		key = "$KEY" // the caller's own
+	}
+	if key != "" {
+		fmt.Fprintf(&b, "\nTry:\n")
+		for _, path := range []string{"/api/v1/transactions?limit=5", "/v2/transactions?limit=5", "/api/v1/chargers"} {
+			fmt.Fprintf(&b, "  curl -s -H \"X-API-Key: %s\" '%s%s'\n", key, n.url, path)
+		}
+	}
+	fmt.Fprint(out, b.String())
 }

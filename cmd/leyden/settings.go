@@ -4,17 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/pflag"
 )
 
-// Every flag of a command is also an environment variable and a key of the
-// config file: --remote-start-expire is LEYDEN_REMOTE_START_EXPIRE and
+// Every flag of a command is also an environment variable, and every flag of
+// serve a key of the config file: --remote-start-expire is
+// LEYDEN_REMOTE_START_EXPIRE and
 //
 //	[remote_start]
 //	expire = "120s"
@@ -23,6 +24,12 @@ import (
 
 // notSettings are flags that make no sense elsewhere.
 var notSettings = []string{"help", "config"}
+
+// An entry is what the config file says about one flag.
+type entry struct {
+	key   string // as it is written there, remote_start.expire
+	value string
+}
 
 // loadSettings sets the flags that were not given from the environment and from
 // the config file.
@@ -35,28 +42,41 @@ func loadSettings(flags *pflag.FlagSet, getenv func(string) (string, bool)) erro
 	if err != nil {
 		return err
 	}
-	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || slices.Contains(notSettings, f.Name) {
+		if err != nil || f.Changed || slices.Contains(notSettings, f.Name) {
 			return
 		}
 		name := envName(f.Name)
 		if v, ok := getenv(name); ok {
-			if err := flags.Set(f.Name, v); err != nil {
-				errs = append(errs, usagef("environment variable %s: %v", name, err))
-			}
-			return
-		}
-		if v, ok := fromFile[f.Name]; ok {
-			if err := flags.Set(f.Name, v); err != nil {
-				errs = append(errs, usagef("config file %s: key %s: %v", path, f.Name, err))
-			}
+			err = set(flags, f, v, "environment variable "+name)
+		} else if e, ok := fromFile[f.Name]; ok {
+			err = set(flags, f, e.value, fmt.Sprintf("config file %s: key %s", path, e.key))
 		}
 	})
-	if len(errs) > 0 {
-		return errs[0]
+	return err
+}
+
+// set sets a flag to a text that does not come from the command line.
+func set(flags *pflag.FlagSet, f *pflag.Flag, text, where string) error {
+	if flags.Set(f.Name, text) == nil {
+		return nil
 	}
-	return nil
+	return usagef("%s: %q is not %s", where, text, wanted(f))
+}
+
+// wanted says what a flag takes.
+func wanted(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "int", "uint64":
+		return "a whole number"
+	case "float64":
+		return "a number"
+	case "duration":
+		return "a time with its unit, such as 90s or 5m"
+	}
+	return "what it takes"
 }
 
 func envName(flag string) string {
@@ -76,8 +96,8 @@ func configPath(flags *pflag.FlagSet, getenv func(string) (string, bool)) (strin
 	return f.Value.String(), nil
 }
 
-// readConfig returns the values of a TOML file by the flags they stand for.
-func readConfig(path string, flags *pflag.FlagSet) (map[string]string, error) {
+// readConfig returns the entries of a TOML file by the flags they stand for.
+func readConfig(path string, flags *pflag.FlagSet) (map[string]entry, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -86,49 +106,49 @@ func readConfig(path string, flags *pflag.FlagSet) (map[string]string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, usagef("config file %s is not there; leave out --config or name another", path)
 		}
-		return nil, usagef("config file %s: %v", path, strings.TrimPrefix(err.Error(), "toml: "))
+		return nil, usagef("config file %s: %s", path, strings.TrimPrefix(err.Error(), "toml: "))
 	}
-	values := make(map[string]string)
-	if err := flatten(tree, "", values); err != nil {
+	entries := make(map[string]entry)
+	if err := flatten(tree, "", entries); err != nil {
 		return nil, usagef("config file %s: %v", path, err)
 	}
-	for key := range values {
-		if flags.Lookup(key) == nil || slices.Contains(notSettings, key) {
-			return nil, usagef("config file %s: there is no key %s; the keys are %s", path, key, strings.Join(keys(flags), ", "))
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if flags.Lookup(name) == nil || slices.Contains(notSettings, name) {
+			return nil, usagef("config file %s: there is no key %s; the keys are %s", path, entries[name].key, strings.Join(keys(flags), ", "))
 		}
 	}
-	return values, nil
+	return entries, nil
 }
 
-// flatten writes the leaves of a TOML tree under the names of flags.
-func flatten(tree map[string]any, prefix string, into map[string]string) error {
-	for key, value := range tree {
-		name := prefix + strings.ReplaceAll(key, "_", "-")
-		if _, twice := into[name]; twice {
-			return fmt.Errorf("key %s is there twice", name)
-		}
-		switch v := value.(type) {
-		case map[string]any:
-			if err := flatten(v, name+"-", into); err != nil {
+// flatten enters the leaves of a TOML tree under the names of flags.
+func flatten(tree map[string]any, prefix string, into map[string]entry) error {
+	for _, key := range slices.Sorted(maps.Keys(tree)) {
+		path := prefix + key
+		if sub, ok := tree[key].(map[string]any); ok {
+			if err := flatten(sub, path+".", into); err != nil {
 				return err
 			}
-		case []any:
-			return fmt.Errorf("key %s takes one value, not a list", name)
-		default:
-			into[name] = fmt.Sprint(v)
+			continue
 		}
+		if _, list := tree[key].([]any); list {
+			return fmt.Errorf("key %s takes one value, not a list", path)
+		}
+		name := strings.NewReplacer("_", "-", ".", "-").Replace(path)
+		if other, twice := into[name]; twice {
+			return fmt.Errorf("key %s is there twice, also as %s", path, other.key)
+		}
+		into[name] = entry{path, fmt.Sprint(tree[key])}
 	}
 	return nil
 }
 
 func keys(flags *pflag.FlagSet) []string {
 	var names []string
-	flags.VisitAll(func(f *pflag.Flag) {
+	flags.VisitAll(func(f *pflag.Flag) { // in lexical order
 		if !slices.Contains(notSettings, f.Name) {
 			names = append(names, strings.ReplaceAll(f.Name, "-", "_"))
 		}
 	})
-	sort.Strings(names)
 	return names
 }
 

@@ -4,16 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"leyden"
 	"leyden/ocpp"
 	"leyden/sim"
@@ -88,6 +88,9 @@ func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer
 			return err
 		}
 	}
+	if err := s.knock(ctx); err != nil {
+		return err
+	}
 	finish := s.showProgress(stderr)
 	fleet, err := sim.NewFleet(s.Options)
 	if err != nil {
@@ -104,9 +107,29 @@ func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer
 	finish()
 	fmt.Fprint(stdout, report)
 	if report.Started == 0 && report.Breaches == 0 {
-		return fmt.Errorf("no charge began; is a server at %s, and may these stations and idTags charge there? see leyden simulate --help", s.url)
+		return fmt.Errorf("no charge began; may these stations and idTags charge at %s? see leyden simulate --help", s.url)
 	}
 	return report.Err()
+}
+
+// knock connects the first station once: a fleet would go on trying.
+func (s *simulateSettings) knock(ctx context.Context) error {
+	first := s.StationIDs()[0]
+	tr, err := s.Dial(ctx, sim.Login{Station: first, Password: s.Password(first)})
+	if refusal, ok := errors.AsType[*ocpp.HandshakeError](err); ok && refusal.Status == http.StatusUnauthorized {
+		return fmt.Errorf("the server does not admit station %s; name its data folder with --data, "+
+			"give the stations' --password, or run it with --admission open", first)
+	}
+	if err != nil {
+		return fmt.Errorf("no server to charge at %s: %w; start one with leyden serve, or name it with --url", s.url, err)
+	}
+	if err := tr.Close(ocpp.CloseNormal, ""); err != nil {
+		return fmt.Errorf("first connection to %s: %w", s.url, err)
+	}
+	for tr.Receive(func([]byte) error { return nil }) == nil {
+		continue // until the server agrees: otherwise it may take the next connection for a second one
+	}
+	return nil
 }
 
 // complete checks the settings and fills in what follows from them.
@@ -119,8 +142,18 @@ func (s *simulateSettings) complete() error {
 		return usagef("--version %q is not there; 1.6 is", s.ocppVersion)
 	case s.Stations < 1 || s.Connectors < 1:
 		return usagef("--stations and --connectors must be at least 1")
-	case s.Sessions < 0 || s.Duration < 0:
-		return usagef("--sessions and --duration must not be negative")
+	case s.Sessions < 0 || s.Duration < 0 || s.RampUp < 0:
+		return usagef("--sessions, --duration and --ramp-up must not be negative")
+	case s.Speed <= 0:
+		return usagef("--speed must be above 0")
+	case s.SampleInterval < time.Second:
+		return usagef("--interval must be at least 1s")
+	case s.data != "" && s.password != "":
+		return usagef("--data makes the stations' passwords: leave out --password")
+	}
+	f := s.Faults
+	if min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1 {
+		return usagef("--cut, --lose, --repeat and --offline are shares from 0 to 1, and --cut and --lose no more than 1 together")
 	}
 	if s.Sessions == 0 && s.Duration == 0 {
 		s.Sessions = 1
@@ -168,25 +201,16 @@ func (s *simulateSettings) register(ctx context.Context) (err error) {
 
 // showProgress shows a bar on a terminal, and returns what ends it.
 func (s *simulateSettings) showProgress(stderr io.Writer) (finish func()) {
-	file, ok := stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return func() {}
-	}
 	total := -1
 	if s.Sessions > 0 {
 		total = s.Stations * s.Connectors * s.Sessions
 	}
-	bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(file), progressbar.OptionSetDescription("charges"),
-		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+	bar := newBar(stderr, total, "charges")
+	if bar == nil {
+		return func() {}
+	}
 	s.OnProgress = func(p sim.Progress) {
-		bar.Describe(fmt.Sprintf("%d online, %d charging, %d queued, %d reconnects; charges", p.Online, p.Charging, p.Queued, p.Reconnects))
-		if err := bar.Set(p.Completed); err != nil {
-			bar.Describe(err.Error())
-		}
+		bar.set(p.Completed, fmt.Sprintf("%d online, %d charging, %d queued, %d reconnects; charges", p.Online, p.Charging, p.Queued, p.Reconnects))
 	}
-	return func() {
-		if err := bar.Finish(); err != nil {
-			fmt.Fprintln(stderr)
-		}
-	}
+	return bar.finish
 }

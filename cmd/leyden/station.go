@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -41,18 +43,16 @@ func stationAddCommand(data *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			now := time.Now()
-			err = db.AddStation(cmd.Context(), leyden.Station{
-				ID: id, PublicID: leyden.NewPublicID("chg_", now), Name: name, Location: location,
-				Registration: leyden.RegistrationAccepted, Listed: true, RegisteredAt: now,
-			})
+			station := leyden.Station{ID: id, Name: name, Location: location}
+			made, err := registerStation(cmd.Context(), db, station, auth.StationSpec{Station: id, Profile: p, Password: auth.Secret(password)})
 			if errors.Is(err, leyden.ErrExists) {
 				return fmt.Errorf("station %s is registered already; `leyden station password %s` gives it a new password", id, id)
 			}
 			if err != nil {
 				return err
 			}
-			return setPassword(cmd, db, auth.StationSpec{Station: id, Profile: p, Password: auth.Secret(password)})
+			showPassword(cmd, id, made)
+			return nil
 		}),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what people call it")
@@ -62,28 +62,51 @@ func stationAddCommand(data *string) *cobra.Command {
 	return cmd
 }
 
-func setPassword(cmd *cobra.Command, db *folder, spec auth.StationSpec) error {
-	password, err := db.registrar.SetStation(cmd.Context(), spec)
+// registerStation makes a station known, also one that was admitted as it came,
+// and says how it proves who it is. It fails with [leyden.ErrExists] for one that
+// is registered.
+func registerStation(ctx context.Context, db *folder, s leyden.Station, spec auth.StationSpec) (auth.Secret, error) {
+	now := time.Now()
+	s.PublicID, s.Registration, s.Listed, s.RegisteredAt = leyden.NewPublicID("chg_", now), leyden.RegistrationAccepted, true, now
+	err := db.AddStation(ctx, s)
+	if errors.Is(err, leyden.ErrExists) {
+		known, lookup := db.Station(ctx, s.ID)
+		if lookup != nil || known.Listed {
+			return "", fmt.Errorf("station %s: %w", s.ID, cmp.Or(lookup, err))
+		}
+		s.PublicID, s.Sighting = known.PublicID, known.Sighting
+		err = db.SaveStation(ctx, s)
+	}
 	if err != nil {
-		return fmt.Errorf("station %s: %w", spec.Station, err)
+		return "", fmt.Errorf("station %s: %w", s.ID, err)
 	}
-	out := cmd.OutOrStdout()
+	password, err := db.registrar.SetStation(ctx, spec)
+	if err != nil { // as if it had never been there
+		s.RemovedAt = now
+		return "", errors.Join(err, db.SaveStation(ctx, s))
+	}
+	return password, nil
+}
+
+// showPassword prints a password, and nothing else, to standard output.
+func showPassword(cmd *cobra.Command, id leyden.StationID, password auth.Secret) {
+	hints := cmd.ErrOrStderr()
 	if password == "" {
-		fmt.Fprintf(out, "Station %s needs no password: anybody who knows its identity can pose as it.\n", spec.Station)
-		return nil
+		fmt.Fprintf(hints, "Station %s needs no password: anybody who knows its identity can pose as it.\n", id)
+		return
 	}
-	fmt.Fprintf(out, "%s\n", string(password))
-	fmt.Fprintf(cmd.ErrOrStderr(), "This is the password of %s. It is shown only now: keep it. The station connects to ws://HOST/ocpp/%s.\n", spec.Station, spec.Station)
-	return nil
+	fmt.Fprintf(cmd.OutOrStdout(), "%s\n", string(password))
+	fmt.Fprintf(hints, "This is the password of %s. It is shown only now: keep it. The station connects to ws://HOST/ocpp/%s.\n", id, id)
 }
 
 func stationListCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the stations",
-		Args:  noArgs,
+		Use:     "list",
+		Short:   "List the stations",
+		Example: "  leyden station list --data ./data",
+		Args:    noArgs,
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
-			stations, _, err := db.Stations(cmd.Context(), leyden.Slice{Limit: 1 << 20})
+			stations, err := allStations(cmd.Context(), db)
 			if err != nil {
 				return err
 			}
@@ -97,19 +120,29 @@ func stationListCommand(data *string) *cobra.Command {
 func stationPasswordCommand(data *string) *cobra.Command {
 	var password string
 	cmd := &cobra.Command{
-		Use:   "password ID",
-		Short: "Give a station a new password and show it, once",
-		Args:  oneArg("the station's identity"),
+		Use:     "password ID",
+		Short:   "Give a station a new password and show it, once",
+		Example: "  leyden station password CHARGER-001",
+		Args:    oneArg("the station's identity"),
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
-			s, err := db.Station(cmd.Context(), leyden.StationID(args[0]))
+			s, err := findStation(cmd, db, args[0])
 			if err != nil {
-				return fmt.Errorf("station %s: %w", args[0], err)
+				return err
 			}
 			spec := auth.StationSpec{Station: s.ID, Profile: auth.ProfileBasic, Password: auth.Secret(password)}
-			if old, err := db.registrar.Station(cmd.Context(), s.ID); err == nil && old.Profile != auth.ProfileNone {
+			old, err := db.registrar.Station(cmd.Context(), s.ID)
+			if err != nil && !errors.Is(err, leyden.ErrNotFound) {
+				return err
+			}
+			if old.Profile == auth.ProfileBasicTLS {
 				spec.Profile = old.Profile
 			}
-			return setPassword(cmd, db, spec)
+			made, err := db.registrar.SetStation(cmd.Context(), spec)
+			if err != nil {
+				return err
+			}
+			showPassword(cmd, s.ID, made)
+			return nil
 		}),
 	}
 	cmd.Flags().StringVar(&password, "password", "", "its password, 16 to 40 printable ASCII characters; made if not given")
@@ -118,13 +151,14 @@ func stationPasswordCommand(data *string) *cobra.Command {
 
 func stationRemoveCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove ID",
-		Short: "Refuse a station from now on; its transactions stay",
-		Args:  oneArg("the station's identity"),
+		Use:     "remove ID",
+		Short:   "Refuse a station from now on; its transactions stay",
+		Example: "  leyden station remove CHARGER-001",
+		Args:    oneArg("the station's identity"),
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
-			s, err := db.Station(cmd.Context(), leyden.StationID(args[0]))
+			s, err := findStation(cmd, db, args[0])
 			if err != nil {
-				return fmt.Errorf("station %s: %w", args[0], err)
+				return err
 			}
 			open, err := db.Transactions(cmd.Context(), leyden.Query{Station: s.ID, Statuses: []leyden.Status{leyden.Active, leyden.Stopping}, Limit: 1})
 			if err != nil {
@@ -141,7 +175,16 @@ func stationRemoveCommand(data *string) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Station %s is removed.\n", s.ID)
+			fmt.Fprintln(cmd.ErrOrStderr(), "A connection that it has just now lives until it ends; DELETE /api/v1/chargers/ID ends it too.")
 			return nil
 		}),
 	}
+}
+
+func findStation(cmd *cobra.Command, db *folder, id string) (leyden.Station, error) {
+	s, err := db.Station(cmd.Context(), leyden.StationID(id))
+	if errors.Is(err, leyden.ErrNotFound) {
+		return s, fmt.Errorf("there is no station %s; `leyden station list` shows those that there are", id)
+	}
+	return s, err
 }

@@ -115,9 +115,10 @@ func kWh(wh *leyden.WattHours) string {
 
 func transactionsShowCommand(data *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show ID",
-		Short: "Show a transaction and its events",
-		Args:  oneArg("the transaction's number or txn_ id"),
+		Use:     "show ID",
+		Short:   "Show a transaction and its events",
+		Example: "  leyden transactions show 10203",
+		Args:    oneArg("the transaction's number or txn_ id"),
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
 			t, err := find(cmd, db, args[0])
 			if err != nil {
@@ -152,7 +153,7 @@ func find(cmd *cobra.Command, db *folder, id string) (leyden.Transaction, error)
 		t, err = db.Transaction(cmd.Context(), leyden.TransactionID(n))
 	}
 	if errors.Is(err, leyden.ErrNotFound) {
-		return t, fmt.Errorf("there is no transaction %s", id)
+		return t, fmt.Errorf("there is no transaction %s; `leyden transactions list` shows those that there are", id)
 	}
 	return t, err
 }
