@@ -105,7 +105,11 @@ func (s *Store) refuse(e *leyden.Entry) error {
 		}
 	}
 	for i := range e.Transactions {
-		if t := &e.Transactions[i].Transaction; s.version(t.ID) != t.Version-1 {
+		t := &e.Transactions[i].Transaction
+		if old := s.transactions[t.ID]; old != nil && old.Station != t.Station {
+			return fmt.Errorf("transaction %d is not of station %s: %w", t.ID, t.Station, leyden.ErrInvalid)
+		}
+		if s.version(t.ID) != t.Version-1 {
 			return leyden.ErrStale
 		}
 	}

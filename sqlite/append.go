@@ -81,21 +81,34 @@ func toJSON(to *string, v any) error {
 }
 
 // run checks everything first: a refused entry leaves nothing behind in the
-// batch that it shares.
+// batch that it shares. A lone event is found to be a replay as it is written,
+// which is then the first thing that is.
 func (a *appending) run(t *tx) error {
-	if err := a.refuseReplay(t.c); err != nil {
-		return err
-	}
 	known := make([]stored, len(a.Transactions))
-	for i := range a.Transactions {
-		if err := a.refuseStale(t.c, i, &known[i]); err != nil {
+	refusal := a.refuse(t.c, known)
+	if isFailure(refusal) {
+		return refusal
+	}
+	if refusal != nil || len(a.Events) > 1 {
+		if err := a.refuseReplay(t.c); err != nil {
 			return err
 		}
 	}
-	if err := a.refusePending(t.c); err != nil {
-		return err
+	if refusal != nil {
+		return refusal
 	}
 	return a.write(t, known)
+}
+
+// refuse returns why the entry may not be written, replays apart, and fills in
+// what is known of the rows that it changes.
+func (a *appending) refuse(c *sqlite.Conn, known []stored) error {
+	for i := range a.Transactions {
+		if err := a.refuseStale(c, i, &known[i]); err != nil {
+			return err
+		}
+	}
+	return a.refusePending(c)
 }
 
 func (a *appending) refuseReplay(c *sqlite.Conn) error {
@@ -112,18 +125,19 @@ func (a *appending) refuseReplay(c *sqlite.Conn) error {
 	return nil
 }
 
-// stored is what the writer must know of the row that a change replaces.
+// stored is what the writer must know of the row that a change replaces: its
+// version, and which of its indexed columns stay as they are.
 type stored struct {
-	version int64
-	moves   bool // an indexed column changes
+	version    int64
+	sameOrigin bool // who, where and when it began
+	sameStage  bool // how far it has come
 }
 
 func (a *appending) refuseStale(c *sqlite.Conn, i int, known *stored) error {
 	const lookUp = `
 SELECT version, station = ?2,
-  public_id IS ?3 AND connector IS ?4 AND token_fold IS ?5 AND vehicle_id IS ?6 AND status IS ?7
-  AND started_at IS ?8 AND stopped_at IS ?9 AND inserted_at IS ?10 AND due_at IS ?11
-  AND start_key IS ?12
+  public_id IS ?3 AND connector IS ?4 AND token_fold IS ?5 AND vehicle_id IS ?6 AND started_at IS ?7 AND start_key IS ?8,
+  status IS ?9 AND stopped_at IS ?10 AND inserted_at IS ?11 AND due_at IS ?12
 FROM transactions WHERE id = ?1`
 	n := &a.Transactions[i].Transaction
 	err := each(c, lookUp, func(b *binder) {
@@ -133,18 +147,18 @@ FROM transactions WHERE id = ?1`
 		b.int(int64(n.Connector))
 		b.text(n.Token.Fold())
 		b.text(n.VehicleID)
-		b.int(int64(n.Status))
 		b.time(n.StartedAt)
+		b.text(n.Evidence.StartKey)
+		b.int(int64(n.Status))
 		b.time(n.StoppedAt)
 		b.time(n.InsertedAt)
 		b.time(n.DueAt)
-		b.text(n.Evidence.StartKey)
 	}, func(r *row) error {
 		known.version = r.int()
 		if !r.bool() {
 			return fmt.Errorf("transaction %d is not of station %s: %w", n.ID, n.Station, leyden.ErrInvalid)
 		}
-		known.moves = !r.bool() || a.Transactions[i].Stamp
+		known.sameOrigin, known.sameStage = r.bool(), r.bool() && !a.Transactions[i].Stamp
 		return nil
 	})
 	if err == nil && known.version != int64(n.Version)-1 {
@@ -188,14 +202,9 @@ func (a *appending) changes(id leyden.TransactionID) bool {
 	return slices.ContainsFunc(a.Transactions, func(c leyden.Change) bool { return c.Transaction.ID == id })
 }
 
-// write writes the whole entry. From here on only the engine can fail.
+// write writes the whole entry. After its first event only the engine can fail.
 func (a *appending) write(t *tx, known []stored) error {
 	a.stamp = t.stamp
-	for _, key := range a.Release {
-		if err := release(t, a.Station, key); err != nil {
-			return err
-		}
-	}
 	for i := range a.Events {
 		seq, err := insertEvent(t.c, &a.Events[i], a.bodies[i])
 		if err != nil {
@@ -220,6 +229,11 @@ func (a *appending) write(t *tx, known []stored) error {
 }
 
 func (a *appending) writeRest(t *tx) error {
+	for _, key := range a.Release {
+		if err := release(t, a.Station, key); err != nil {
+			return err
+		}
+	}
 	for i := range a.Notices {
 		seq, err := insertNotice(t.c, &a.Notices[i])
 		if err != nil {

@@ -9,10 +9,12 @@ import (
 	"leyden"
 )
 
+// insertEvent returns ErrReplay, and writes nothing, if the key is recorded.
 func insertEvent(c *sqlite.Conn, e *leyden.Event, body string) (int64, error) {
 	const insert = `
 INSERT INTO events (station, key, kind, transaction_id, at, received_at, digest, body)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (key, station) DO NOTHING`
 	err := exec(c, insert, func(b *binder) {
 		b.text(string(e.Station))
 		b.text(e.Key)
@@ -23,6 +25,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
 		b.text(e.Digest)
 		b.text(body)
 	})
+	if err == nil && c.Changes() == 0 {
+		return 0, leyden.ErrReplay
+	}
 	return c.LastInsertRowID(), err
 }
 

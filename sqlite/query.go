@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,13 +13,80 @@ import (
 	"leyden"
 )
 
-// charged is what v2 lists. It is written as the index transactions_charged
-// says it: only then SQLite takes that index.
-const charged = `start_key IS NOT NULL AND status IN (2, 3, 4)`
+// Transactions implements [leyden.Store].
+func (db *DB) Transactions(ctx context.Context, q leyden.Query) (leyden.Page, error) {
+	db.await(q)
+	limit := q.Limit
+	if limit == 0 {
+		limit = -1 // SQLite: none
+	}
+	var page leyden.Page
+	err := db.readLong(ctx, "transactions", func(c *sqlite.Conn) (err error) {
+		page.Transactions, err = pick(c, &q, listOf(&q), fmt.Sprintf(`LIMIT %d OFFSET %d`, limit, max(q.Offset, 0)))
+		if err == nil {
+			page.Total, err = count(c, &q)
+		}
+		return err
+	})
+	if err != nil {
+		return leyden.Page{}, err
+	}
+	return page, nil
+}
 
-// A selection is a WHERE clause in the making: terms that must all hold, and
-// the values of their parameters in order.
+// await lets a poller by InsertedAt wait for the commit that is under way.
+func (db *DB) await(q leyden.Query) {
+	if !q.Inserted.IsZero() {
+		db.gate.pass(db.now().UnixMicro())
+	}
+}
+
+// pick reads some of what s selects, in q's order. It finds and sorts numbers
+// first, which is work for the indexes, and reads whole rows only of those that
+// are left.
+func pick(c *sqlite.Conn, q *leyden.Query, s *selection, limit string) ([]leyden.Transaction, error) {
+	order := orderOf(q)
+	// With a plus, for these rows are found: SQLite shall search no index for
+	// them again.
+	sql := selectTransaction + `WHERE id IN (SELECT id ` + s.from() + ` ORDER BY ` + order + ` ` + limit + `) ORDER BY +` + order
+	var found []leyden.Transaction
+	err := eachOnce(c, sql, s.bind, func(r *row) error {
+		found = append(found, leyden.Transaction{})
+		return r.transaction(&found[len(found)-1])
+	})
+	return found, err
+}
+
+// count counts what q selects. All but Void is counted as all, less those that
+// are Void: indexes tell both, while a look at every row's status is slow.
+func count(c *sqlite.Conn, q *leyden.Query) (int, error) {
+	if len(q.Statuses) > 0 || q.Charged {
+		n, err := countFrom(c, selectionOf(q))
+		return int(n), err
+	}
+	void := filtersOf(q)
+	void.hint = `INDEXED BY transactions_by_status`
+	void.add(`status = 8`)
+	less, err := countFrom(c, void)
+	if err != nil {
+		return 0, err
+	}
+	n, err := countFrom(c, filtersOf(q))
+	return int(n - less), err
+}
+
+func countFrom(c *sqlite.Conn, s *selection) (n int64, err error) {
+	err = eachOnce(c, `SELECT count(*) `+s.from(), s.bind, func(r *row) error {
+		n = r.int()
+		return nil
+	})
+	return n, err
+}
+
+// A selection is a FROM clause in the making: terms that must all hold, and the
+// values of their parameters in order.
 type selection struct {
+	hint   string // which index SQLite shall take; "" leaves the choice to it
 	terms  []string
 	values []func(*binder)
 }
@@ -30,11 +96,12 @@ func (s *selection) add(term string, values ...func(*binder)) {
 	s.values = append(s.values, values...)
 }
 
-func (s *selection) where() string {
-	if len(s.terms) == 0 {
-		return ``
+func (s *selection) from() string {
+	clause := `FROM transactions ` + s.hint
+	if len(s.terms) > 0 {
+		clause += ` WHERE ` + strings.Join(s.terms, ` AND `)
 	}
-	return `WHERE ` + strings.Join(s.terms, ` AND `)
+	return clause
 }
 
 func (s *selection) bind(b *binder) {
@@ -47,20 +114,37 @@ func text(v string) func(*binder)   { return func(b *binder) { b.text(v) } }
 func integer(v int64) func(*binder) { return func(b *binder) { b.int(v) } }
 func at(t time.Time) func(*binder)  { return integer(t.UnixMicro()) }
 func truth(v bool) func(*binder)    { return func(b *binder) { b.bool(v) } }
-func (s *selection) equal(column, v string) {
-	if v != "" {
-		s.add(column+` = ?`, text(v))
-	}
-}
 
 // selectionOf returns all that q selects.
 func selectionOf(q *leyden.Query) *selection {
 	s := filtersOf(q)
-	if len(q.Statuses) == 0 {
-		s.add(`status <> 8`)
-		return s
+	switch {
+	case len(q.Statuses) > 0 && len(s.terms) > 0:
+		// The plus keeps SQLite from the index of the status, which tells far less
+		// than any of the others.
+		s.add(`+` + statusIn(q.Statuses))
+	case len(q.Statuses) > 0:
+		s.add(statusIn(q.Statuses))
+	case !q.Charged:
+		// There are few of them, and the list spares a look at every row.
+		s.add(`id NOT IN (SELECT id FROM transactions WHERE status = 8)`)
 	}
-	s.add(statusIs(q.Statuses))
+	return s
+}
+
+// listOf returns all that q selects, to be read in q's order. Nearly everything
+// is charged: that alone is worth an index for counting, but not for a list,
+// which is best read from where it is sorted.
+func listOf(q *leyden.Query) *selection {
+	s := selectionOf(q)
+	if q.Charged && len(s.terms) == 1 {
+		s.hint = map[leyden.Order]string{
+			leyden.ByID:       `NOT INDEXED`,
+			leyden.ByStart:    `INDEXED BY transactions_by_charged_start`,
+			leyden.ByStop:     `INDEXED BY transactions_by_stop`,
+			leyden.ByInserted: `INDEXED BY transactions_by_insertion`,
+		}[q.Order]
+	}
 	return s
 }
 
@@ -68,16 +152,19 @@ func selectionOf(q *leyden.Query) *selection {
 func filtersOf(q *leyden.Query) *selection {
 	s := new(selection)
 	s.equal(`station`, string(q.Station))
+	s.equal(`token_fold`, leyden.IDToken{Value: q.Token}.Fold())
+	s.equal(`vehicle_id`, q.Vehicle)
+	if !q.Overlaps.From.IsZero() && len(s.terms) == 0 {
+		s.hint = `INDEXED BY transactions_by_stop` // mostly one asks for what was lately
+	}
 	if q.Connector != 0 {
 		s.add(`connector = ?`, integer(int64(q.Connector)))
 	}
-	s.equal(`token_fold`, leyden.IDToken{Value: q.Token}.Fold())
-	s.equal(`vehicle_id`, q.Vehicle)
 	if q.Remote != nil {
 		s.add(`remote = ?`, truth(*q.Remote))
 	}
 	if q.Charged {
-		s.add(charged)
+		s.add(`charged = 1`)
 	}
 	s.window(`started_order`, q.Started)
 	s.window(`stopped_order`, q.Stopped)
@@ -89,6 +176,13 @@ func filtersOf(q *leyden.Query) *selection {
 		s.add(`stopped_order > ?`, at(from))
 	}
 	return s
+}
+
+// equal restricts a column, unless v is "".
+func (s *selection) equal(column, v string) {
+	if v != "" {
+		s.add(column+` = ?`, text(v))
+	}
 }
 
 // window restricts a column …_order, in which an unknown time is the highest number.
@@ -106,18 +200,24 @@ func (s *selection) window(column string, w leyden.Window) {
 	s.add(column+` < ?`, integer(to))
 }
 
-// statusIs returns a term for one of these statuses. Without completed ones it
-// says so once more: only then SQLite takes the index transactions_uncommon.
-func statusIs(statuses []leyden.Status) string {
+func statusIn(statuses []leyden.Status) string {
 	var numbers []string
 	for _, s := range statuses {
 		numbers = append(numbers, fmt.Sprint(uint8(s)))
 	}
-	term := `status IN (` + strings.Join(numbers, `, `) + `)`
-	if !slices.Contains(statuses, leyden.Completed) {
-		term += ` AND status <> 4`
+	return `status IN (` + strings.Join(numbers, `, `) + `)`
+}
+
+// orderOf returns what q sorts by.
+func orderOf(q *leyden.Query) string {
+	direction := ` DESC`
+	if q.Ascending {
+		direction = ` ASC`
 	}
-	return term
+	if column := orderColumn(q.Order); column != `` {
+		return column + direction + `, id` + direction
+	}
+	return `id` + direction
 }
 
 // orderColumn returns what q sorts by before the number; "" for nothing.
@@ -131,17 +231,6 @@ func orderColumn(o leyden.Order) string {
 		return `inserted_order`
 	}
 	return ``
-}
-
-func orderBy(q *leyden.Query) string {
-	direction := ` DESC`
-	if q.Ascending {
-		direction = ` ASC`
-	}
-	if column := orderColumn(q.Order); column != `` {
-		return ` ORDER BY ` + column + direction + `, id` + direction
-	}
-	return ` ORDER BY id` + direction
 }
 
 // scanPart is how many transactions Scan reads at once. Between two parts it
@@ -174,16 +263,13 @@ func (db *DB) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transac
 
 // scanAfter returns the part of what q selects that follows last.
 func (db *DB) scanAfter(ctx context.Context, q *leyden.Query, last *leyden.Transaction) (part []leyden.Transaction, err error) {
-	s := selectionOf(q)
+	s := listOf(q)
 	if last != nil {
 		s.after(q, last)
 	}
-	sql := selectTransaction + s.where() + orderBy(q) + fmt.Sprintf(` LIMIT %d`, scanPart)
-	err = db.readLong(ctx, "scan transactions", func(c *sqlite.Conn) error {
-		return eachOnce(c, sql, s.bind, func(r *row) error {
-			part = append(part, leyden.Transaction{})
-			return r.transaction(&part[len(part)-1])
-		})
+	err = db.readLong(ctx, "scan transactions", func(c *sqlite.Conn) (err error) {
+		part, err = pick(c, q, s, fmt.Sprintf(`LIMIT %d`, scanPart))
+		return err
 	})
 	return part, err
 }

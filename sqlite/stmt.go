@@ -46,7 +46,7 @@ func step(stmt *sqlite.Stmt, bind func(*binder), f func(*row) error) error {
 			return failed(err) // the statement has been reset
 		}
 		if !more {
-			return failed(stmt.Reset())
+			return nil // it holds no lock any more; Prepare resets it
 		}
 		if err := f(&row{stmt: stmt}); err != nil {
 			if resetErr := stmt.Reset(); resetErr != nil {

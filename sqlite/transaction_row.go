@@ -18,41 +18,38 @@ const transactionColumns = `
   energy, energy_source, power, initial_soc, end_soc, session_start, session_end,
   flags, stop_round, due_at, updated_at, inserted_at, revision, version, evidence`
 
-// writeTransaction writes a new row, or replaces one. A reading, which is what
-// most reports are, changes no indexed column: then only the others are set, for
-// SQLite writes every index anew that an UPDATE names, changed or not.
+// writeTransaction writes a new row, or replaces one. SQLite writes every index
+// anew that an UPDATE names, changed or not. Most reports are readings and
+// change no indexed column, so those that stay as they are are not named.
 func (a *appending) writeTransaction(t *tx, i int, known stored) error {
 	const (
 		insert = `
 INSERT INTO transactions (token_fold, start_key,` + transactionColumns + `)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
   ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)`
-		replace = `
-UPDATE transactions SET
-  public_id = ?4, connector = ?6, token = ?7, token_type = ?8, vehicle_id = ?9, status = ?10, remote = ?11,
-  metadata = ?12, requested_at = ?13, expires_at = ?14, started_at = ?15, start_received_at = ?16,
-  stopped_at = ?17, stop_received_at = ?18, meter_start = ?19, meter_stop = ?20, reservation = ?21,
-  stop_token = ?22, stop_token_type = ?23, stop_reason = ?24, stop_reason_text = ?25, close_reason = ?26,
-  energy = ?27, energy_source = ?28, power = ?29, initial_soc = ?30, end_soc = ?31,
-  session_start = ?32, session_end = ?33, flags = ?34, stop_round = ?35, due_at = ?36, updated_at = ?37,
-  inserted_at = ?38, revision = ?39, version = ?40, evidence = ?41, token_fold = ?1, start_key = ?2
-WHERE id = ?3`
-		refresh = `
+		update = `
 UPDATE transactions SET
   token = ?7, token_type = ?8, remote = ?11, metadata = ?12, requested_at = ?13, expires_at = ?14,
   start_received_at = ?16, stop_received_at = ?18, meter_start = ?19, meter_stop = ?20, reservation = ?21,
   stop_token = ?22, stop_token_type = ?23, stop_reason = ?24, stop_reason_text = ?25, close_reason = ?26,
   energy = ?27, energy_source = ?28, power = ?29, initial_soc = ?30, end_soc = ?31,
   session_start = ?32, session_end = ?33, flags = ?34, stop_round = ?35, updated_at = ?37,
-  revision = ?39, version = ?40, evidence = ?41
-WHERE id = ?3`
+  revision = ?39, version = ?40, evidence = ?41`
+		stage   = `, status = ?10, stopped_at = ?17, due_at = ?36, inserted_at = ?38`
+		origin  = `, token_fold = ?1, start_key = ?2, public_id = ?4, connector = ?6, vehicle_id = ?9, started_at = ?15`
+		where   = ` WHERE id = ?3`
+		refresh = update + where
+		advance = update + stage + where
+		replace = update + stage + origin + where
 	)
-	sql := refresh
+	sql := replace
 	switch {
 	case known.version == 0:
 		sql = insert
-	case known.moves:
-		sql = replace
+	case known.sameOrigin && known.sameStage:
+		sql = refresh
+	case known.sameOrigin:
+		sql = advance
 	}
 	c := &a.Transactions[i]
 	inserted := c.Transaction.InsertedAt

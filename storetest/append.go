@@ -130,6 +130,9 @@ func refusesStale(t *testing.T, s leyden.Store) {
 	unknown := transaction(9)
 	unknown.Version = 2
 	wantErr(t, "version 2 of a new transaction", s.Append(t.Context(), entry(unknown)), leyden.ErrStale)
+	others := tx
+	others.Version, others.Station = 2, "other"
+	wantErr(t, "transaction of another station", s.Append(t.Context(), with(entry(others), "x")), leyden.ErrInvalid)
 	tx.Version = 2
 	mustAppend(t, s, entry(tx))
 }

@@ -111,10 +111,18 @@ func testFields(t *testing.T, s leyden.Store) {
 func queryModel(t *testing.T, s leyden.Store) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var all []leyden.Transaction
-	for id := range leyden.TransactionID(400) {
+	entries := make(map[leyden.StationID]*leyden.Entry)
+	for id := range leyden.TransactionID(1100) { // more than a driver reads at once
 		tx := randomTransaction(r, id+1)
-		mustAppend(t, s, entry(tx))
 		all = append(all, tx)
+		if entries[tx.Station] == nil {
+			entries[tx.Station] = &leyden.Entry{Station: tx.Station}
+		}
+		e := entries[tx.Station]
+		e.Transactions = append(e.Transactions, leyden.Change{Transaction: tx})
+	}
+	for _, e := range entries {
+		mustAppend(t, s, e)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt)

@@ -2,7 +2,9 @@
 -- tables, columns and units. Times are microseconds since 1970 in UTC; an
 -- unknown time, number or text is NULL.
 
--- The facts. They never change, and none is ever deleted.
+-- The facts. They never change, and none is ever deleted. Keys come before
+-- stations in the index: most begin with the transaction's number, so that what
+-- many stations report at a time lies together and a commit writes few pages.
 CREATE TABLE events (
   seq            INTEGER PRIMARY KEY,
   station        TEXT NOT NULL,
@@ -15,11 +17,12 @@ CREATE TABLE events (
   body           TEXT NOT NULL,
   chain          BLOB,
   hash           BLOB,
-  UNIQUE (station, key)
+  UNIQUE (key, station)
 ) STRICT;
 CREATE INDEX events_of_transaction ON events (transaction_id) WHERE transaction_id IS NOT NULL;
 
--- What the facts make. The columns …_order sort an unknown time as the newest.
+-- What the facts make. The columns …_order sort an unknown time as the newest;
+-- charged marks charging events with a known start.
 CREATE TABLE transactions (
   id                INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2147483647),
   public_id         TEXT NOT NULL UNIQUE,
@@ -65,6 +68,7 @@ CREATE TABLE transactions (
   started_order     INTEGER NOT NULL AS (ifnull(started_at, 9223372036854775807)) VIRTUAL,
   stopped_order     INTEGER NOT NULL AS (ifnull(stopped_at, 9223372036854775807)) VIRTUAL,
   inserted_order    INTEGER NOT NULL AS (ifnull(inserted_at, 9223372036854775807)) VIRTUAL,
+  charged           INTEGER NOT NULL AS (start_key IS NOT NULL AND status IN (2, 3, 4)) VIRTUAL,
   CHECK (status <> 4 OR inserted_at IS NOT NULL)
 ) STRICT;
 
@@ -84,8 +88,8 @@ CREATE INDEX transactions_by_stop ON transactions (stopped_order);
 CREATE INDEX transactions_by_insertion ON transactions (inserted_order);
 CREATE INDEX transactions_by_token ON transactions (token_fold);
 CREATE INDEX transactions_by_vehicle ON transactions (vehicle_id);
-CREATE INDEX transactions_charged ON transactions (started_order) WHERE start_key IS NOT NULL AND status IN (2, 3, 4);
-CREATE INDEX transactions_uncommon ON transactions (status) WHERE status <> 4;
+CREATE INDEX transactions_by_charged_start ON transactions (charged, started_order);
+CREATE INDEX transactions_by_status ON transactions (status);
 
 -- Announcements for whoever follows the ledger. AUTOINCREMENT: a number must
 -- not come back when old rows were deleted.
@@ -220,3 +224,27 @@ CREATE TABLE meta (
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO meta (name, value) VALUES ('last_id', 0), ('probe', 0);
+
+-- What the planner shall take the tables for, whatever is in them: plans that
+-- are right for a large ledger are no worse for a small one, and they do not
+-- change overnight. See https://www.sqlite.org/fileformat2.html#stat1tab: rows
+-- of the index, then rows for each value of its first column, first two …
+ANALYZE meta;
+DELETE FROM sqlite_stat1;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+  ('transactions', 'transactions_pending', '100 2 1'),
+  ('transactions', 'transactions_open', '2000 2'),
+  ('transactions', 'transactions_unstarted', '20000 20 1'),
+  ('transactions', 'transactions_on_connector', '1000000 1000 500'),
+  ('transactions', 'transactions_open_with', '2000 2'),
+  ('transactions', 'transactions_due', '1000 1'),
+  ('transactions', 'transactions_by_station', '1000000 1000'),
+  ('transactions', 'transactions_by_station_start', '1000000 1000 1'),
+  ('transactions', 'transactions_by_start', '1000000 1'),
+  ('transactions', 'transactions_by_stop', '1000000 1'),
+  ('transactions', 'transactions_by_insertion', '1000000 1'),
+  ('transactions', 'transactions_by_token', '1000000 100'),
+  ('transactions', 'transactions_by_vehicle', '1000000 100'),
+  ('transactions', 'transactions_by_charged_start', '1000000 1000000 1'),
+  ('transactions', 'transactions_by_status', '1000000 200000'),
+  ('events', 'events_of_transaction', '10000000 10');

@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"leyden"
+)
+
+// TestPlans holds SQLite to the plans that a ledger of millions needs: a station's
+// report looks at its own rows only, and a list reads an index in its order.
+func TestPlans(t *testing.T) {
+	db, err := Open(t.Context(), Options{Path: t.TempDir(), Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	window := leyden.Window{From: time.UnixMicro(1), To: time.UnixMicro(2)}
+	list := func(q leyden.Query) string {
+		return `SELECT id ` + listOf(&q).from() + ` ORDER BY ` + orderOf(&q) + ` LIMIT 100`
+	}
+	for _, test := range []struct{ sql, want string }{
+		{working, "transactions_open (station=?)"},
+		{working, "transactions_unstarted (station=? AND updated_at>?)"},
+		{lastOn, "transactions_on_connector (station=? AND connector=?)"},
+		{due, "transactions_due (due_at<?)"},
+		{openWith, "transactions_open_with (token_fold=?)"},
+		{list(leyden.Query{Station: "S"}), "transactions_by_station (station=?)"},
+		{list(leyden.Query{Token: "T"}), "transactions_by_token (token_fold=?)"},
+		{list(leyden.Query{Vehicle: "V"}), "transactions_by_vehicle (vehicle_id=?)"},
+		{list(leyden.Query{Statuses: []leyden.Status{leyden.Active}}), "transactions_by_status (status=?)"},
+		{list(leyden.Query{Started: window}), "transactions_by_start (started_order>? AND started_order<?)"},
+		{list(leyden.Query{Started: window, Station: "S"}), "transactions_by_station_start (station=? AND started_order>? AND started_order<?)"},
+		{list(leyden.Query{Started: window, Charged: true}), "transactions_by_charged_start (charged=? AND started_order>? AND started_order<?)"},
+		{list(leyden.Query{Stopped: window, Charged: true}), "transactions_by_stop (stopped_order>? AND stopped_order<?)"},
+		{list(leyden.Query{Inserted: window, Charged: true}), "transactions_by_insertion (inserted_order>? AND inserted_order<?)"},
+		{list(leyden.Query{Inserted: window, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_insertion (inserted_order>?"},
+		{list(leyden.Query{Overlaps: window, Charged: true}), "transactions_by_stop (stopped_order>?)"},
+		{list(leyden.Query{Order: leyden.ByStart}), "SCAN transactions USING INDEX transactions_by_start"},
+		{list(leyden.Query{Order: leyden.ByStop}), "SCAN transactions USING INDEX transactions_by_stop"},
+		{list(leyden.Query{Order: leyden.ByInserted}), "SCAN transactions USING INDEX transactions_by_insertion"},
+	} {
+		if plan := explain(t, db, test.sql); !strings.Contains(plan, test.want) {
+			t.Errorf("%s:\n got %s\nwant %s", test.sql, plan, test.want)
+		}
+	}
+	for _, q := range []leyden.Query{
+		{}, {Order: leyden.ByStart}, {Order: leyden.ByInserted, Inserted: window, Charged: true}, {Station: "S"},
+		{Charged: true}, {Charged: true, Order: leyden.ByStart}, {Charged: true, Order: leyden.ByStop}, {Charged: true, Order: leyden.ByInserted},
+	} {
+		if plan := explain(t, db, list(q)); strings.Contains(plan, "TEMP B-TREE") {
+			t.Errorf("%s sorts: %s", list(q), plan)
+		}
+	}
+}
+
+func explain(t *testing.T, db *DB, sql string) string {
+	t.Helper()
+	var plan []string
+	err := db.read(t.Context(), "explain", func(c *sqlite.Conn) error {
+		return eachOnce(c, `EXPLAIN QUERY PLAN `+sql, nil, func(r *row) error {
+			r.i = 3
+			plan = append(plan, r.text())
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(plan, "; ")
+}
