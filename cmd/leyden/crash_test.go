@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -23,122 +19,70 @@ import (
 var (
 	kills        = flag.Int("kills", 12, "how many times the crash test kills the server")
 	killStations = flag.Int("kill-stations", 50, "how many stations charge meanwhile")
+	killSeed     = flag.Uint64("kill-seed", 7, "what the crash test does follows from it")
 )
 
-// A process is a real `leyden serve`.
-type process struct {
-	t    *testing.T
-	bin  string
-	args []string
-	cmd  *exec.Cmd
-	log  *os.File
-}
-
-// build builds the binary once a test.
-func build(t *testing.T) string {
+// stableAddress returns a loopback address that nobody uses and that no
+// outgoing connection is given: a server comes back to it.
+func stableAddress(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "leyden")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)) // below the ephemeral ports
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	return bin
-}
-
-// start starts the server and returns when it serves.
-func (p *process) start() {
-	p.t.Helper()
-	p.cmd = exec.Command(p.bin, p.args...)
-	p.cmd.Stderr = p.log
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "Leyden serves") {
-		p.t.Fatalf("the server did not start: %q; its log is\n%s", lines.Text(), p.tail())
-	}
-}
-
-// end sends a signal and waits.
-func (p *process) end(sig syscall.Signal) error {
-	if err := p.cmd.Process.Signal(sig); err != nil {
-		return err
-	}
-	return p.cmd.Wait()
-}
-
-func (p *process) tail() string {
-	data, err := os.ReadFile(p.log.Name())
-	if err != nil {
-		return err.Error()
-	}
-	return string(data[max(0, len(data)-4000):])
-}
-
-// freeAddress returns a loopback address that nobody uses just now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // TestKill kills a real server again and again while stations charge, lose
 // connections and resend, and compares what physically happened with the ledger:
 // nothing lost, nothing doubled, every Wh right.
 //
-//	go test ./cmd/leyden -run TestKill -args -kills 200
+//	go test ./cmd/leyden -run TestKill -v -args -kills 200
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while; leave out -short")
 	}
-	data, address := t.TempDir(), freeAddress(t)
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	p := &process{t: t, bin: build(t), log: log, args: []string{
-		"serve", "--listen", address, "--data", data, "--admission", "open", "--log-level", "error",
-	}}
+	data, address := t.TempDir(), stableAddress(t)
 	fleet, err := sim.NewFleet(sim.Options{
-		Dial: sim.WebSocket("ws://"+address+"/ocpp", ocpp.DialOptions{}), Stations: *killStations, Connectors: 2, Seed: 7, Speed: 1000,
-		Faults: sim.Faults{Cut: 0.02, Repeat: 0.05}, RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond,
-		CallTimeout: 5 * time.Second, Record: true,
+		Dial: sim.WebSocket("ws://"+address+"/ocpp", ocpp.DialOptions{}), Stations: *killStations, Connectors: 2,
+		Seed: *killSeed, Speed: 1000, Faults: sim.Faults{Cut: 0.02, Repeat: 0.05},
+		RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond, CallTimeout: 10 * time.Second, Record: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.start()
-	done := make(chan *sim.Report, 1)
-	go func() { done <- fleet.Run(context.WithoutCancel(t.Context())) }()
-	r := rand.New(rand.NewPCG(7, 7))
+	serve := func() *process {
+		return startServer(t, "--listen", address, "--data", data, "--admission", "open", "--log-level", "error")
+	}
+	p := serve()
+	reports := make(chan *sim.Report, 1)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	defer cancel()
+	go func() { reports <- fleet.Run(ctx) }()
+	r := rand.New(rand.NewPCG(*killSeed, 0))
 	for range *kills {
-		// Not a wait for anything: the moment of the kill is what is random.
-		<-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond)
-		if err := p.end(syscall.SIGKILL); err == nil {
-			t.Fatal("the server had ended before it was killed")
+		select { // not a wait for anything: the moment of the kill is what is random
+		case <-time.After(time.Duration(r.IntN(600)) * time.Millisecond):
+		case <-p.exited:
+			t.Fatalf("the server ended by itself with %v; it said\n%s", p.err, p.stderr)
 		}
-		p.start()
+		if err := p.end(syscall.SIGKILL); err == nil {
+			t.Fatal("the server ended well although it was killed")
+		}
+		p = serve()
 	}
 	fleet.Stop()
-	report := <-done
-	if err := p.end(syscall.SIGTERM); err != nil {
-		t.Errorf("the server ended with %v; its log is\n%s", err, p.tail())
-	}
+	report := <-reports
+	p.drain()
 	if err := report.Err(); err != nil {
 		t.Errorf("%v\n%v", err, report)
 	}
 	compare(t, data, report.Charges)
-	if out, err := exec.Command(p.bin, "check", "--data", data).CombinedOutput(); err != nil {
-		t.Errorf("leyden check: %v\n%s", err, out)
-	}
+	must(t, "check", "--data", data)
 	t.Logf("%d kills, %d charges\n%v", *kills, len(report.Charges), report)
 }
 
@@ -157,7 +101,7 @@ func compare(t *testing.T, data string, charges []sim.Charge) {
 	}
 	ledger := make(map[key][]leyden.Transaction)
 	n := 0
-	for tx, err := range db.Scan(t.Context(), leyden.Query{Statuses: []leyden.Status{leyden.Active, leyden.Stopping, leyden.Completed}}) {
+	for tx, err := range db.EachTransaction(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,9 +113,17 @@ func compare(t *testing.T, data string, charges []sim.Charge) {
 		t.Errorf("the ledger has %d transactions of %d charges", n, len(charges))
 	}
 	for _, c := range charges {
-		if diff := differs(c, ledger[key{c.Station, c.Connector, c.StartedAt.UnixMilli()}]); diff != "" {
+		diff := differs(c, ledger[key{c.Station, c.Connector, c.StartedAt.UnixMilli()}])
+		if diff == "" {
+			diff = missing(t, db, c)
+		}
+		if diff != "" {
 			t.Errorf("charge %+v:\n%s", c, diff)
 		}
+	}
+	waiting, err := db.Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true})
+	if err != nil || len(waiting) > 0 {
+		t.Errorf("quarantined: %+v, %v", waiting, err)
 	}
 }
 
@@ -190,6 +142,35 @@ func differs(c sim.Charge, found []leyden.Transaction) string {
 		return fmt.Sprintf("has %s Wh by %q, want %d", whText(tx.Energy), tx.EnergySource, c.MeterStop-c.MeterStart)
 	case tx.StoppedAt.UnixMilli() != c.StoppedAt.UnixMilli() || tx.Token.Value != c.IDTag || tx.EndResult() != c.Reason:
 		return fmt.Sprintf("is %+v", tx)
+	case tx.Flags&^leyden.Offline != 0:
+		return fmt.Sprintf("is marked %v", tx.Flags.Names())
+	}
+	return ""
+}
+
+// missing says whether the readings of a charge that were answered are there,
+// each once.
+func missing(t *testing.T, db *folder, c sim.Charge) string {
+	t.Helper()
+	events, err := db.Events(t.Context(), leyden.TransactionID(c.TransactionIDs[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded, answered []int64
+	for i := range events {
+		if events[i].Kind == leyden.Updated {
+			recorded = append(recorded, events[i].At.UnixMilli())
+		}
+	}
+	for _, a := range c.Answers {
+		if a.Action == "MeterValues" {
+			answered = append(answered, a.At.UnixMilli())
+		}
+	}
+	slices.Sort(recorded)
+	slices.Sort(answered)
+	if !slices.Equal(recorded, answered) {
+		return fmt.Sprintf("has %d readings, %d were answered", len(recorded), len(answered))
 	}
 	return ""
 }

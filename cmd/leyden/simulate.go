@@ -45,7 +45,8 @@ machine, the stations and their idTags are registered in its data folder;
 without, the server must run with --admission open, or know the stations
 (SIM-0001, SIM-0002, …) with the one password that --password names.`,
 		Example: `  leyden simulate --stations 10 --sessions 3 --data ./data
-  leyden simulate --url ws://127.0.0.1:8080/ocpp --duration 5m --cut 0.05 --repeat 0.1 --seed 42`,
+  leyden simulate --url ws://127.0.0.1:8080/ocpp --duration 5m --cut 0.05 --repeat 0.1 --seed 42
+  leyden simulate --passive --data ./data     a station to start charges at from afar`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
@@ -68,7 +69,8 @@ func (s *simulateSettings) flags(cmd *cobra.Command) {
 	f.IntVar(&s.Stations, "stations", 1, "how many stations")
 	f.IntVar(&s.Connectors, "connectors", 1, "connectors of each station")
 	f.IntVar(&s.Sessions, "sessions", 0, "charges at each connector, then end (1 without --duration)")
-	f.DurationVar(&s.Duration, "duration", 0, "charge for so long, then end")
+	f.DurationVar(&s.Duration, "duration", 0, "charge for so long, then end (until interrupted with --passive)")
+	f.BoolVar(&s.Passive, "passive", false, "nobody comes: the stations do only what they are told, such as a remote start")
 	f.Uint64Var(&s.Seed, "seed", 1, "what is charged follows from it")
 	f.Float64Var(&s.Speed, "speed", 60, "how many times faster than life")
 	f.DurationVar(&s.RampUp, "ramp-up", 0, "time over which the stations are started")
@@ -106,7 +108,7 @@ func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer
 	report := fleet.Run(hard)
 	finish()
 	fmt.Fprint(stdout, report)
-	if report.Started == 0 && report.Breaches == 0 {
+	if report.Started == 0 && report.Breaches == 0 && !s.Passive {
 		return fmt.Errorf("no charge began; may these stations and idTags charge at %s? see leyden simulate --help", s.url)
 	}
 	return report.Err()
@@ -144,6 +146,8 @@ func (s *simulateSettings) complete() error {
 		return usagef("--stations and --connectors must be at least 1")
 	case s.Sessions < 0 || s.Duration < 0 || s.RampUp < 0:
 		return usagef("--sessions, --duration and --ramp-up must not be negative")
+	case s.Passive && s.Sessions > 0:
+		return usagef("--passive stations have no --sessions of their own")
 	case s.Speed <= 0:
 		return usagef("--speed must be above 0")
 	case s.SampleInterval < time.Second:
@@ -155,7 +159,7 @@ func (s *simulateSettings) complete() error {
 	if min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1 {
 		return usagef("--cut, --lose, --repeat and --offline are shares from 0 to 1, and --cut and --lose no more than 1 together")
 	}
-	if s.Sessions == 0 && s.Duration == 0 {
+	if s.Sessions == 0 && s.Duration == 0 && !s.Passive {
 		s.Sessions = 1
 	}
 	s.Password = func(string) string { return s.password }

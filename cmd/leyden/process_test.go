@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary a leyden too: what tests start under that
+// name runs main.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"leyden": main})
+}
+
+// limit is how long a test waits for what takes a moment, on a machine that has
+// much else to do.
+const limit = 60 * time.Second
+
+// adminKey is the key that servers of tests are given.
+const adminKey = "an-admin-key-for-tests"
+
+// A process is a real leyden.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdout *transcript
+	stderr *transcript
+	exited chan struct{}
+	err    error // how it exited
+
+	url string // of a server
+}
+
+// environment returns our own without settings of leyden, and with more.
+func environment(more ...string) []string {
+	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LEYDEN_") })
+	return append(own, more...)
+}
+
+// launch starts a leyden. It is killed at the end of the test, if it still runs.
+func launch(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command("leyden", args...), stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = environment(env...), p.stdout, p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // it may have ended
+		<-p.exited
+	})
+	return p
+}
+
+// startServer starts a server that knows adminKey, on a free port unless args
+// say another, and returns when it serves.
+func startServer(t *testing.T, args ...string) *process {
+	t.Helper()
+	if !slices.Contains(args, "--listen") {
+		args = append(args, "--listen", "127.0.0.1:0")
+	}
+	p := launch(t, []string{"LEYDEN_ADMIN_KEY=" + adminKey}, append([]string{"serve"}, args...)...)
+	p.url = p.await(p.stdout, `Leyden serves (https?://\S+)\n`)
+	return p
+}
+
+// await returns what pattern matches first in what p says, the first group of
+// it if it has one.
+func (p *process) await(said *transcript, pattern string) string {
+	p.t.Helper()
+	re := regexp.MustCompile(pattern)
+	deadline := time.After(limit)
+	for {
+		text, grown := said.read()
+		if m := re.FindStringSubmatch(text); m != nil {
+			return m[len(m)-1]
+		}
+		select {
+		case <-grown:
+			continue
+		case <-p.exited:
+			if now, _ := said.read(); re.MatchString(now) {
+				continue
+			}
+			p.t.Fatalf("leyden ended with %v and did not say %q; it said\n%s\n%s", p.err, pattern, p.stdout, p.stderr)
+		case <-deadline:
+			p.t.Fatalf("leyden did not say %q; it said\n%s\n%s", pattern, p.stdout, p.stderr)
+		}
+	}
+}
+
+// end sends a signal and returns how the process exited.
+func (p *process) end(sig syscall.Signal) error {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatalf("signal: %v; it said\n%s", err, p.stderr)
+	}
+	return p.wait()
+}
+
+func (p *process) wait() error {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(limit):
+		p.t.Fatalf("leyden does not end; it said\n%s\n%s", p.stdout, p.stderr)
+	}
+	return p.err
+}
+
+// drain ends a server as an operator does, and wants it to end well and in time.
+func (p *process) drain() {
+	p.t.Helper()
+	began := time.Now()
+	if err := p.end(syscall.SIGTERM); err != nil {
+		p.t.Errorf("the server ended with %v; it said\n%s", err, p.stderr)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		p.t.Errorf("the server took %v to end", took)
+	}
+}
+
+// A reply is an answer over HTTP.
+type reply struct {
+	*http.Response
+	body string
+}
+
+// call asks a server. A body makes it a POST, a key goes along unless it is "".
+func (p *process) call(method, path, key, body string) reply {
+	p.t.Helper()
+	r, err := ask(p.t.Context(), http.DefaultClient, method, p.url+path, key, body)
+	if err != nil {
+		p.t.Fatalf("%s %s: %v; it said\n%s", method, path, err, p.stderr)
+	}
+	return r
+}
+
+// get reads JSON with adminKey.
+func (p *process) get(path string, into any) {
+	p.t.Helper()
+	r := p.call(http.MethodGet, path, adminKey, "")
+	if err := json.Unmarshal([]byte(r.body), into); err != nil || r.StatusCode != http.StatusOK {
+		p.t.Fatalf("GET %s: %s %s", path, r.Status, r.body)
+	}
+}
+
+func ask(ctx context.Context, c *http.Client, method, url, key, body string) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
+	if key != "" {
+		req.Header.Set("X-API-Key", key)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return reply{res, string(text)}, err
+}
+
+// eventually looks every moment until f says that it is so.
+func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(within)
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}
+
+// run runs a leyden to its end and returns what it said.
+func runLeyden(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	p := launch(t, nil, args...)
+	err = p.wait()
+	return p.stdout.String(), p.stderr.String(), err
+}
+
+// must is run for what must succeed.
+func must(t *testing.T, args ...string) string {
+	t.Helper()
+	stdout, stderr, err := runLeyden(t, args...)
+	if err != nil {
+		t.Fatalf("leyden %s: %v\n%s%s", strings.Join(args, " "), err, stdout, stderr)
+	}
+	return stdout
+}
+
+// A transcript keeps what a process writes.
+type transcript struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	grown chan struct{} // closed when there is more
+}
+
+func newTranscript() *transcript { return &transcript{grown: make(chan struct{})} }
+
+func (s *transcript) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.grown)
+	s.grown = make(chan struct{})
+	return s.text.Write(b)
+}
+
+func (s *transcript) read() (string, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String(), s.grown
+}
+
+func (s *transcript) String() string {
+	text, _ := s.read()
+	return text
+}
+
+var _ fmt.Stringer = (*transcript)(nil)

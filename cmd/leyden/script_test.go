@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/pflag"
+)
+
+// TestScripts runs testdata/script/*.txtar on the real command. Beside the
+// commands of testscript they have:
+//
+//	refused CODE ARG...     leyden ARG... exits with CODE, says nothing on
+//	                        standard output and one line of its own on the other
+//	server [ARG...]         starts leyden serve in the background on a free port;
+//	                        sets $URL, $WS, $HOST
+//	drain                   ends it with SIGTERM; it must exit with 0
+//	http METHOD PATH [FILE] asks the server with $KEY; the file is the body, status
+//	                        and body of the answer are the standard output
+//	capture NAME            sets $NAME to the standard output before, without its end
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(3 * limit),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("KEY", adminKey)
+			e.Values[background{}] = new(background)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return syscall.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("no condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"refused": refused, "server": scriptServer, "drain": scriptDrain, "http": scriptHTTP, "capture": capture,
+		},
+	})
+}
+
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: refused CODE ARG...")
+	}
+	err := ts.Exec("leyden", args[1:]...)
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("leyden ended with %v, want exit code %s", err, args[0])
+	}
+	said := ts.ReadFile("stderr")
+	if ts.ReadFile("stdout") != "" || strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "leyden: ") || len(said) > 500 {
+		ts.Fatalf("want one line on standard error alone, got\n%s\n%s", ts.ReadFile("stdout"), said)
+	}
+}
+
+// A background is the server of a script.
+type background struct {
+	cmd    *exec.Cmd
+	stderr *transcript
+}
+
+func serverOf(ts *testscript.TestScript) *background { return ts.Value(background{}).(*background) }
+
+func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("server cannot be negated")
+	}
+	b := serverOf(ts)
+	b.cmd, b.stderr = exec.Command("leyden", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), newTranscript()
+	b.cmd.Dir, b.cmd.Env, b.cmd.Stderr = ts.MkAbs("."), serveEnvironment(ts), b.stderr
+	out, err := b.cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(b.cmd.Start())
+	started := b.cmd
+	ts.Defer(func() {
+		_ = started.Process.Kill() // it may have ended
+		_ = started.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "Leyden serves ")
+	if !ok {
+		ts.Fatalf("the server said %q (%v)\n%s", line, err, b.stderr)
+	}
+	_, host, _ := strings.Cut(url, "://")
+	ts.Setenv("URL", url)
+	ts.Setenv("HOST", host)
+	ts.Setenv("WS", "ws://"+host+"/ocpp")
+}
+
+// serveEnvironment returns what the script has set for leyden serve.
+func serveEnvironment(ts *testscript.TestScript) []string {
+	env := environment("LEYDEN_ADMIN_KEY=" + ts.Getenv("KEY"))
+	serveCommand().Flags().VisitAll(func(f *pflag.Flag) {
+		if v := ts.Getenv(envName(f.Name)); v != "" {
+			env = append(env, envName(f.Name)+"="+v)
+		}
+	})
+	return env
+}
+
+func scriptDrain(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: drain")
+	}
+	b := serverOf(ts)
+	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
+	if err := b.cmd.Wait(); err != nil {
+		ts.Fatalf("the server ended with %v\n%s", err, b.stderr)
+	}
+}
+
+func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: http METHOD PATH [FILE]")
+	}
+	body := ""
+	if len(args) == 3 {
+		body = ts.ReadFile(args[2])
+	}
+	r, err := ask(context.Background(), http.DefaultClient, args[0], ts.Getenv("URL")+args[1], ts.Getenv("KEY"), body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d\n%s\n", r.StatusCode, r.body)
+}
+
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capture NAME")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
