@@ -146,6 +146,30 @@ func TestInvalidCommands(t *testing.T) {
 	s.close()
 }
 
+// Every command is for a station that is there.
+func TestCommandsToNobody(t *testing.T) {
+	commands := []command{
+		reset("Soft"), unlock(1), availability(1, "Operative"), clearCache, trigger("Heartbeat", 0), change("k", "v"),
+		configuration(), dataTransfer(csms.DataTransfer{VendorID: "v"}),
+	}
+	w := newWorld(t)
+	w.begin()
+	defer w.end()
+	for i, do := range commands {
+		if _, err := do(t.Context(), w.server); !errors.Is(err, leyden.ErrNotFound) {
+			t.Errorf("command %d to a station that nobody knows: %v; want %v", i, err, leyden.ErrNotFound)
+		}
+	}
+	if err := w.store.AddStation(t.Context(), leyden.Station{ID: cp, PublicID: "chg_1"}); err != nil {
+		t.Fatal(err)
+	}
+	for i, do := range commands {
+		if _, err := do(t.Context(), w.server); !errors.Is(err, leyden.ErrOffline) {
+			t.Errorf("command %d to a station that is not connected: %v; want %v", i, err, leyden.ErrOffline)
+		}
+	}
+}
+
 // What can go wrong with any command.
 func TestFailedCommands(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -297,6 +297,29 @@ func TestDrainOfCalls(t *testing.T) {
 	})
 }
 
+// A stop with more bad samples than are listed is still read: none of them hides
+// what is wrong with what matters.
+func TestStopWithCountlessBadSamples(t *testing.T) {
+	bad := `[{"timestamp":1,"sampledValue":[` + strings.Repeat("0,", ocpp.MaxViolations) + `0]}]`
+	for meterStop, want := range map[string]string{`1500`: `[3,"b",{}]`, `"1500"`: `[3,"b",{}]`, `"much"`: `[4,"b","TypeConstraintViolation"`} {
+		w := newWorld(t)
+		s := w.connect(cp)
+		s.send(`[2,"a","StartTransaction",{"connectorId":1,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`)
+		s.expect(t, `[3,"a"`)
+		s.send(`[2,"b","StopTransaction",{"transactionData":` + bad + `,"transactionId":1,"meterStop":` + meterStop + `,"timestamp":"2026-02-06T12:30:00Z"}]`)
+		s.expect(t, want)
+		s.close()
+		w.end()
+		got, err := w.store.Transaction(t.Context(), 1)
+		if err != nil || (got.Status == leyden.Completed) != strings.HasPrefix(want, "[3") {
+			t.Errorf("meterStop %s: %v, %v", meterStop, got.Status, err)
+		}
+		if got.Status == leyden.Completed && (got.MeterStop == nil || *got.MeterStop != 1500) {
+			t.Errorf("meterStop %s was read as %v", meterStop, got.MeterStop)
+		}
+	}
+}
+
 // A drain that takes too long gives up on what is being handled.
 func TestDrainGivesUp(t *testing.T) {
 	w := newWorld(t)

@@ -83,7 +83,8 @@ func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 }
 
 // recordHeld records, in their order, what a station told of transactions
-// before it was accepted.
+// before it was accepted. A message that meets a fault of our own waits on: it
+// must not keep the station from working.
 func (s *session) recordHeld(ctx context.Context) error {
 	held, err := s.srv.held(ctx, s.station)
 	if err != nil {
@@ -94,8 +95,12 @@ func (s *session) recordHeld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.retry(ctx, &q, ""); err != nil && !answerable(err) {
+		err = s.retry(ctx, &q, "")
+		if errors.Is(err, leyden.ErrUnavailable) || ctx.Err() != nil {
 			return err
+		}
+		if err != nil && !answerable(err) {
+			continue
 		}
 		if err := s.srv.ledger.Release(ctx, s.station, q.Key); err != nil {
 			return err
@@ -145,7 +150,8 @@ func (srv *Server) quarantined(ctx context.Context, id int64) (leyden.Quarantine
 // retry handles a quarantined message as if it came now, with a repaired
 // payload unless that is "", and returns the error that a station would have been
 // answered with.
-func (s *session) retry(ctx context.Context, q *leyden.Quarantined, repaired string) error {
+func (s *session) retry(ctx context.Context, q *leyden.Quarantined, repaired string) (err error) {
+	defer s.srv.rescue(q.Action, func() { err = errPanic })
 	f, err := ocpp.ParseFrame([]byte(q.Frame))
 	if repaired != "" {
 		f, err = ocpp.Frame{Type: ocpp.Call, ID: f.ID, Action: q.Action, Payload: []byte(repaired)}, nil
@@ -179,12 +185,11 @@ func (srv *Server) Replay(ctx context.Context, id int64, repaired string) error 
 	if !q.ReleasedAt.IsZero() || !s.dialect.reports(q.Action) {
 		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrState)
 	}
-	switch err := s.retry(ctx, &q, repaired); {
-	case err == nil:
+	if err = s.retry(ctx, &q, repaired); err == nil {
 		return srv.ledger.Release(ctx, q.Station, q.Key)
-	case answerable(err):
-		return fmt.Errorf("quarantined message %d: %w: %w", id, leyden.ErrInvalid, err)
-	default:
-		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrUnavailable)
 	}
+	if answerable(err) {
+		err = fmt.Errorf("%w: %w", leyden.ErrInvalid, err)
+	}
+	return fmt.Errorf("quarantined message %d: %w", id, err)
 }

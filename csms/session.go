@@ -173,8 +173,8 @@ func (s *session) fault(ctx context.Context, action string, err error) error {
 		return err
 	}
 	s.srv.count.Shed.Add(1)
-	s.srv.log.Error("connection shed", "station", s.station, "action", action, "error", err)
-	return &ocpp.CloseError{Code: ocpp.CloseTryLater, Reason: tryLater}
+	s.srv.log.Error("message not recorded", "station", s.station, "action", action, "error", err)
+	return errors.Join(&ocpp.CloseError{Code: ocpp.CloseTryLater, Reason: tryLater}, err)
 }
 
 // call sends req and reads the answer into res, within the time of a call.

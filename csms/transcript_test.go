@@ -58,7 +58,8 @@ import (
 //	count NAME NUMBER          one of the server's counters
 //
 // "storage down", "storage broken", "storage panic" and "storage up" say what
-// becomes of every write; "restart" starts the server anew over the same
+// becomes of every write, "storage away" of every read too, "storage poison" and
+// "storage poisonous" of the write of a start; "restart" starts the server anew over the same
 // storage; "wait DURATION" lets time pass.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")

@@ -20,7 +20,8 @@ import (
 )
 
 // A faulty store does to writes what its mode says: down, broken, panic, or
-// nothing.
+// nothing. When it is away there is nothing to read either. With poison it fails
+// on a start, and poisonous panics.
 type faulty struct {
 	*memory.Store
 	mode atomic.Value // string
@@ -54,14 +55,63 @@ func (f *faulty) Append(ctx context.Context, e *leyden.Entry) error {
 		}
 	}
 	switch f.mode.Load() {
-	case "down":
+	case "down", "away":
 		return leyden.ErrUnavailable
+	case "poison", "poisonous":
+		if len(e.Events) > 0 && e.Events[0].Kind == leyden.Started {
+			if f.mode.Load() == "poisonous" {
+				panic("a bug of ours")
+			}
+			return errBroken
+		}
 	case "broken":
 		return errBroken
 	case "panic":
 		panic("a bug of ours")
 	}
 	return f.Store.Append(ctx, e)
+}
+
+func (f *faulty) away() error {
+	if f.mode.Load() == "away" {
+		return leyden.ErrUnavailable
+	}
+	return nil
+}
+
+func (f *faulty) Station(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	if err := f.away(); err != nil {
+		return leyden.Station{}, err
+	}
+	return f.Store.Station(ctx, id)
+}
+
+func (f *faulty) Token(ctx context.Context, value string) (leyden.Token, error) {
+	if err := f.away(); err != nil {
+		return leyden.Token{}, err
+	}
+	return f.Store.Token(ctx, value)
+}
+
+func (f *faulty) Transaction(ctx context.Context, id leyden.TransactionID) (leyden.Transaction, error) {
+	if err := f.away(); err != nil {
+		return leyden.Transaction{}, err
+	}
+	return f.Store.Transaction(ctx, id)
+}
+
+func (f *faulty) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
+	if err := f.away(); err != nil {
+		return nil, err
+	}
+	return f.Store.Quarantined(ctx, q)
+}
+
+func (f *faulty) Working(ctx context.Context, s leyden.StationID, since time.Time) ([]leyden.Transaction, error) {
+	if err := f.away(); err != nil {
+		return nil, err
+	}
+	return f.Store.Working(ctx, s, since)
 }
 
 // A world is a server with its ledger. It begins when it is first used, so
