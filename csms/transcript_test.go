@@ -23,7 +23,7 @@ import (
 //
 // The world, before the first "connect":
 //
-//	option NAME [VALUE]        see options
+//	option NAME [VALUE]        a setting of ledger or server; see option
 //	token TAG {"status":…}     an idTag that an operator listed (USER123 is)
 //	station ID {…}             a station that an operator registered
 //
