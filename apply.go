@@ -13,11 +13,11 @@ import (
 // transaction: every step below only picks the better of two facts. Left out of
 // that are what depends on when we heard it (the times of our clock, Version)
 // and Evidence itself; and a figure that rests on the order of readings is only
-// final when they came in order. [Transaction.NeedsFold] tells when not.
+// final when they came in order: [Transaction.NeedsFold] tells when they did not.
 func Apply(t Transaction, e Event) Transaction {
 	t.applyFacts(&e)
 	if e.Kind.Reported() {
-		eachBatch(e.Samples, func(b batch) { t.Evidence.observe(b, e.ReceivedAt) })
+		eachBatch(&e, func(b batch) { t.Evidence.observe(b, e.ReceivedAt) })
 	}
 	t.derive()
 	return t
@@ -44,7 +44,7 @@ func Fold(events []Event) Transaction {
 		if !e.Kind.Reported() {
 			continue
 		}
-		eachBatch(e.Samples, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
+		eachBatch(e, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
 	}
 	slices.SortStableFunc(batches, func(a, b timed) int {
 		return cmp.Or(a.at.Compare(b.at), -cmp.Compare(valueOf(a.register), valueOf(b.register)))
@@ -59,7 +59,14 @@ func Fold(events []Event) Transaction {
 // NeedsFold reports whether t's energy rests on the order of its readings and
 // they came out of it: then only a fold of all its events gives the figure.
 func (t *Transaction) NeedsFold() bool {
-	return t.EnergySource == EnergyRising && t.Evidence.Disordered
+	if !t.Evidence.Disordered || !t.HasStart() || !t.Status.Charged() {
+		return false
+	}
+	switch t.EnergySource {
+	case EnergySigned, EnergyRegisters, EnergyLastSample:
+		return false
+	}
+	return true // also when no figure was found: in order there may be one
 }
 
 func valueOf(wh *WattHours) WattHours {
@@ -136,8 +143,22 @@ func (t *Transaction) applyEnded(e *Event) {
 
 func (t *Transaction) applySuperseded(e *Event) {
 	v := &t.Evidence
-	v.ClosedAt, v.ClosedEnd, v.ClosedLimit = e.ReceivedAt, e.At, e.Register
+	if v.ClosedKey != "" && before(v.ClosedEnd, v.ClosedKey, e.At, e.Key) {
+		return
+	}
+	v.ClosedKey, v.ClosedEnd, v.ClosedLimit = e.Key, e.At, e.Register
 	t.CloseReason = e.Reason
+}
+
+func (t *Transaction) applyRequested(e *Event) {
+	v := &t.Evidence
+	if t.Remote && before(t.RequestedAt, v.AskedKey, e.ReceivedAt, e.Key) {
+		return
+	}
+	t.Remote = true
+	t.RequestedAt, t.ExpiresAt, t.Metadata = e.ReceivedAt, e.Expires, e.Metadata
+	v.AskedKey = e.Key
+	v.Asked = Origin{Connector: e.Connector, Token: e.Token, Vehicle: e.Vehicle}
 }
 
 // applyRemote merges the life of a remote start and of remote stops.
@@ -145,9 +166,7 @@ func (t *Transaction) applyRemote(e *Event) {
 	v := &t.Evidence
 	switch e.Kind {
 	case Requested:
-		t.Remote = true
-		t.RequestedAt, t.ExpiresAt, t.Metadata = e.ReceivedAt, e.Expires, e.Metadata
-		v.Asked = Origin{Connector: e.Connector, Token: e.Token, Vehicle: e.Vehicle}
+		t.applyRequested(e)
 	case StartRefused:
 		v.Outcome = max(v.Outcome, Failed)
 	case StartErrored:
@@ -166,12 +185,17 @@ func (t *Transaction) applyRemote(e *Event) {
 // applyStopStep keeps the furthest step of the latest remote stop.
 func (t *Transaction) applyStopStep(e *Event) {
 	v := &t.Evidence
-	if e.Round < t.StopRound || e.Round == t.StopRound && stopRank(e.Kind) < stopRank(v.StopStep) {
+	if e.Round < t.StopRound {
 		return
 	}
-	t.StopRound, v.StopStep = e.Round, e.Kind
+	if e.Round > t.StopRound {
+		t.StopRound, v.StopStep, v.StopAskedAt = e.Round, 0, time.Time{}
+	}
+	if stopRank(e.Kind) > stopRank(v.StopStep) {
+		v.StopStep = e.Kind
+	}
 	if e.Kind == StopRequested || e.Kind == StopAnswered {
-		v.StopAskedAt = e.ReceivedAt
+		v.StopAskedAt = latest(v.StopAskedAt, e.ReceivedAt)
 	}
 }
 
@@ -183,7 +207,10 @@ func (o *Origin) merge(e *Event) {
 	if o.Connector == 0 || e.Connector != 0 && e.Connector < o.Connector {
 		o.Connector = e.Connector
 	}
-	if o.Token.Value == "" || e.Token.Value != "" && e.Token.Value < o.Token.Value {
+	if e.Token.Value == "" {
+		return
+	}
+	if o.Token.Value == "" || cmp.Or(cmp.Compare(e.Token.Value, o.Token.Value), cmp.Compare(e.Token.Type, o.Token.Type)) < 0 {
 		o.Token = e.Token
 	}
 }

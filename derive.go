@@ -54,7 +54,7 @@ func (t *Transaction) deriveStatus() Status {
 	switch {
 	case v.Voided:
 		return Void
-	case t.HasStop() || !v.ClosedAt.IsZero():
+	case t.HasStop() || v.ClosedKey != "":
 		return Completed
 	case t.HasStart() || v.Updated:
 		if t.StopRound > 0 && v.StopStep != StopDenied && v.StopStep != StopLapsed {
@@ -86,50 +86,86 @@ func (t *Transaction) deriveFlags() Flags {
 }
 
 func (t *Transaction) meterFlags() Flags {
-	d, ok := t.registerDelta()
-	span := t.span()
-	if last := t.Evidence.Last; !ok && last != nil && t.MeterStart != nil {
-		d, ok = max(0, last.Wh-*t.MeterStart), true
-		span = max(0, last.At.Sub(t.StartedAt))
+	d, known := t.registerDelta()
+	rollback := t.MeterStart != nil && t.MeterStop != nil && (!known || d < 0)
+	signed, plausibly := t.signedDelta()
+	f := flagIf(MeterRollback, rollback) | flagIf(MeterJump, signed >= 0 && !plausibly)
+	if known || rollback {
+		return f | flagIf(MeterJump, known && d >= 0 && t.jumped(d, *t.MeterStop, t.StoppedAt))
 	}
-	switch {
-	case ok && d < 0:
-		return MeterRollback
-	case ok && !plausible(d, span):
-		return MeterJump
+	last := t.Evidence.Last
+	if last == nil || !isRegisterValue(t.MeterStart) {
+		return f
+	}
+	return f | flagIf(MeterJump, t.jumped(last.Wh-*t.MeterStart, last.Wh, last.At))
+}
+
+func flagIf(f Flags, is bool) Flags {
+	if is {
+		return f
 	}
 	return 0
 }
 
+// isRegisterValue reports whether a meter can show wh: stations send −1 for a
+// register that they could not read.
+func isRegisterValue(wh *WattHours) bool { return wh != nil && *wh >= 0 }
+
 // registerDelta returns meterStop − meterStart, if both are known.
 func (t *Transaction) registerDelta() (WattHours, bool) {
-	if t.MeterStart == nil || t.MeterStop == nil {
+	if !isRegisterValue(t.MeterStart) || !isRegisterValue(t.MeterStop) {
 		return 0, false
 	}
 	return *t.MeterStop - *t.MeterStart, true
 }
 
-// span returns how long the charge lasted by the station's clock, or a day
-// where that says nothing useful.
-func (t *Transaction) span() time.Duration {
-	d := t.StoppedAt.Sub(t.StartedAt)
-	if t.StartedAt.IsZero() || t.StoppedAt.IsZero() || d < 0 || d > maxSpan {
+// jumped reports whether d, the energy from meterStart to a register read at
+// the end, is more than the connector can have delivered: over all the time, or
+// before the first or after the last reading. The two ends are looked at because
+// hours of charging leave room for a lifetime register that follows a session's.
+// A reading that strays from both ends proves nothing.
+func (t *Transaction) jumped(d, end WattHours, at time.Time) bool {
+	if !plausible(d, between(t.StartedAt, at)) {
+		return true
+	}
+	first, last := t.Evidence.First, t.Evidence.Last
+	if first == nil || first.Wh > last.Wh || first.Wh > end || last.Wh < *t.MeterStart {
+		return false
+	}
+	begin := !first.At.Before(t.StartedAt) && !plausible(first.Wh-*t.MeterStart, between(t.StartedAt, first.At))
+	return begin || !last.At.After(at) && !plausible(end-last.Wh, between(last.At, at))
+}
+
+// between returns how long it was from one time of the station's clock to
+// another, or a day where they say nothing useful.
+func between(from, to time.Time) time.Duration {
+	d := to.Sub(from)
+	if from.IsZero() || to.IsZero() || d < 0 || d > maxSpan {
 		return unknownSpan
 	}
 	return d
 }
 
+// gap returns how long it was from one reading to the next. What came out of
+// order left no time for energy to flow.
+func gap(from, to time.Time) time.Duration {
+	d := to.Sub(from)
+	if d < 0 && d > -maxSpan {
+		return 0
+	}
+	return between(from, to)
+}
+
 // deriveEnergy picks the figure with the best evidence (OCPP.md "Transactions,
 // 1.6": signed begin and end, stop − start, rising segments, last − first).
 func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
-	v := &t.Evidence
 	if !t.HasStart() || !t.Status.Charged() {
 		return nil, EnergyUnknown
 	}
-	if v.SignedBegin != nil && v.SignedEnd != nil && v.SignedEnd.Wh >= v.SignedBegin.Wh {
-		return new(v.SignedEnd.Wh - v.SignedBegin.Wh), EnergySigned
+	if d, ok := t.signedDelta(); ok {
+		return &d, EnergySigned
 	}
-	if d, ok := t.registerDelta(); ok && d >= 0 && plausible(d, t.span()) {
+	if d, ok := t.registerDelta(); ok && d >= 0 && !t.jumped(d, *t.MeterStop, t.StoppedAt) {
 		return &d, EnergyRegisters
 	}
 	if d, ok := t.lastDelta(); ok {
@@ -138,20 +174,30 @@ func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
 	if d, ok := t.rising(); ok {
 		return &d, EnergyRising
 	}
-	if v.Begin != nil && v.Last != nil {
-		d := v.Last.Wh - v.Begin.Wh
-		if d >= 0 && plausible(d, t.span()) {
+	if v := &t.Evidence; v.Begin != nil && v.Last != nil && v.BeginPlace == v.Place {
+		if d := v.Last.Wh - v.Begin.Wh; d >= 0 && plausible(d, between(t.StartedAt, v.Last.At)) {
 			return &d, EnergyReadings
 		}
 	}
 	return nil, EnergyUnknown
 }
 
+// signedDelta returns signed end − signed begin, −1 without them, and whether
+// that is possible.
+func (t *Transaction) signedDelta() (WattHours, bool) {
+	begin, end := t.Evidence.SignedBegin, t.Evidence.SignedEnd
+	if begin == nil || end == nil {
+		return -1, false
+	}
+	d := end.Wh - begin.Wh
+	return d, d >= 0 && plausible(d, between(t.StartedAt, end.At))
+}
+
 // lastDelta returns last reading − meterStart for a charge without a stop. The
 // register of one that we closed was no higher than where the next one began.
 func (t *Transaction) lastDelta() (WattHours, bool) {
 	v := &t.Evidence
-	if t.HasStop() || t.MeterStart == nil || v.Last == nil {
+	if t.HasStop() || !isRegisterValue(t.MeterStart) || v.Last == nil {
 		return 0, false
 	}
 	last := v.Last.Wh
@@ -159,7 +205,7 @@ func (t *Transaction) lastDelta() (WattHours, bool) {
 		last = min(last, *v.ClosedLimit)
 	}
 	d := last - *t.MeterStart
-	return d, d >= 0 && plausible(d, max(0, v.Last.At.Sub(t.StartedAt)))
+	return d, d >= 0 && !t.jumped(d, last, v.Last.At)
 }
 
 // rising returns the sum of the plausible rises from meterStart over all
@@ -171,21 +217,18 @@ func (t *Transaction) rising() (WattHours, bool) {
 		return 0, false
 	}
 	sum, rises := v.Rising, v.Rises
-	if t.MeterStart != nil {
-		if d := v.First.Wh - *t.MeterStart; rise(d, v.First.At.Sub(t.StartedAt)) {
-			sum, rises = sum+d, rises+1
-		}
+	if isRegisterValue(t.MeterStart) && rose(*t.MeterStart, v.First.Wh, gap(t.StartedAt, v.First.At)) {
+		sum, rises = sum+v.First.Wh-*t.MeterStart, rises+1
 	}
-	if t.MeterStop != nil {
-		if d := *t.MeterStop - v.Last.Wh; rise(d, t.StoppedAt.Sub(v.Last.At)) {
-			sum, rises = sum+d, rises+1
-		}
+	if isRegisterValue(t.MeterStop) && rose(v.Last.Wh, *t.MeterStop, gap(v.Last.At, t.StoppedAt)) {
+		sum, rises = sum+*t.MeterStop-v.Last.Wh, rises+1
 	}
 	return sum, rises > 0
 }
 
-// rise reports whether d is a rise that the time between two readings allows.
-func rise(d WattHours, span time.Duration) bool { return d >= 0 && plausible(d, max(0, span)) }
+// rose reports whether a register can have risen from one value to another
+// within d.
+func rose(from, to WattHours, d time.Duration) bool { return to >= from && plausible(to-from, d) }
 
 // observe merges what the samples of one instant say.
 func (v *Evidence) observe(b batch, received time.Time) {
@@ -208,12 +251,17 @@ func (v *Evidence) observe(b batch, received time.Time) {
 	}
 	r := Reading{b.at, *b.register}
 	if b.begin {
-		if v.Begin == nil || earlier(r, *v.Begin) {
-			v.Begin = &r
-		}
+		v.observeBegin(r, b.place)
 		return
 	}
 	v.observeRegister(r, b.place, received)
+}
+
+// observeBegin keeps the earliest reading of the begin, from the best location.
+func (v *Evidence) observeBegin(r Reading, place int) {
+	if place > v.BeginPlace || place == v.BeginPlace && earlier(r, *v.Begin) {
+		v.Begin, v.BeginPlace = &r, place
+	}
 }
 
 // observeSigned keeps the earliest signed begin and the latest signed end.
@@ -253,10 +301,10 @@ func (v *Evidence) observeRegister(r Reading, place int, received time.Time) {
 			v.Last, v.Disordered = &r, true
 		}
 	default:
-		if d := r.Wh - last.Wh; rise(d, r.At.Sub(last.At)) {
-			v.Rising += d
+		if rose(last.Wh, r.Wh, gap(last.At, r.At)) {
+			v.Rising += r.Wh - last.Wh
 			v.Rises++
-			if d > 0 {
+			if r.Wh > last.Wh {
 				v.FlowAt = latest(v.FlowAt, received)
 			}
 		}

@@ -1,6 +1,9 @@
 package leyden
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Differences names what differs between two foldings of the same events, one
 // stored and one made anew. Left out is what depends on when we heard of it, and
@@ -20,6 +23,7 @@ func Differences(a, b Transaction) []string {
 	note("vehicleId", a.VehicleID == b.VehicleID)
 	note("status", a.Status == b.Status)
 	note("remoteStarted", a.Remote == b.Remote)
+	note("metadata", maps.Equal(a.Metadata, b.Metadata))
 	note("requestedAt", sameTime(a.RequestedAt, b.RequestedAt))
 	note("expiresAt", sameTime(a.ExpiresAt, b.ExpiresAt))
 	note("startedAt", sameTime(a.StartedAt, b.StartedAt))

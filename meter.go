@@ -28,11 +28,12 @@ type Gauge struct {
 	Value float64   `json:"value"`
 }
 
-// Evidence is what Apply remembers of the events it has seen. It grows with
-// neither their number nor their size.
+// Evidence is what Apply remembers of the events it has seen. It does not grow
+// with their number.
 type Evidence struct {
 	StartKey string `json:"startKey,omitempty"` // key of the start that counts
 	StopKey  string `json:"stopKey,omitempty"`  // key of the stop that counts
+	AskedKey string `json:"askedKey,omitempty"` // key of the remote start that counts
 	Numbered bool   `json:"numbered,omitempty"` // that stop named our number
 	Updated  bool   `json:"updated,omitempty"`  // readings were reported
 	Noted    Flags  `json:"noted,omitempty"`    // flags of the events
@@ -50,13 +51,14 @@ type Evidence struct {
 	BootedAt    time.Time `json:"bootedAt,omitzero"`    // our clock: last boot of the station while open
 	StaleAt     time.Time `json:"staleAt,omitzero"`     // our clock: found open long after a boot
 
-	ClosedAt    time.Time  `json:"closedAt,omitzero"`     // closed by us: our clock
+	ClosedKey   string     `json:"closedKey,omitempty"`   // key of the decision that closed it
 	ClosedEnd   time.Time  `json:"closedEnd,omitzero"`    // closed by us: the end, by the station's clock
 	ClosedLimit *WattHours `json:"closedLimit,omitempty"` // closed by us: the register was not higher then
 
-	First       *Reading  `json:"first,omitempty"` // earliest reading
-	Last        *Reading  `json:"last,omitempty"`  // latest reading
-	Begin       *Reading  `json:"begin,omitempty"` // reading with context Transaction.Begin
+	First       *Reading  `json:"first,omitempty"`      // earliest reading
+	Last        *Reading  `json:"last,omitempty"`       // latest reading
+	Begin       *Reading  `json:"begin,omitempty"`      // earliest reading with context Transaction.Begin
+	BeginPlace  int       `json:"beginPlace,omitempty"` // rank of the location that Begin is from
 	SignedBegin *Reading  `json:"signedBegin,omitempty"`
 	SignedEnd   *Reading  `json:"signedEnd,omitempty"`
 	Place       int       `json:"place,omitempty"`      // rank of the location that First, Last and Rising are from

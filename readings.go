@@ -2,6 +2,7 @@ package leyden
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,27 +48,40 @@ type batch struct {
 	signedBegin, signedEnd *WattHours
 }
 
-// eachBatch calls f with the samples of each instant, in the order in which
-// they stand in the message. Samples of an instant that could not be read are
-// kept, but they are evidence of nothing.
-func eachBatch(samples []Sample, f func(batch)) {
+// eachBatch calls f with the samples of each instant of a report. Samples of an
+// instant that could not be read, or that was not yet when we heard of it, are
+// kept, but they are evidence of nothing: one such reading would be the last
+// one for years.
+func eachBatch(e *Event, f func(batch)) {
+	samples := e.Samples
+	byTime := func(a, b Sample) int { return a.At.Compare(b.At) }
+	if !slices.IsSortedFunc(samples, byTime) {
+		samples = slices.Clone(samples)
+		slices.SortStableFunc(samples, byTime)
+	}
 	for len(samples) > 0 {
 		n := 1
 		for n < len(samples) && samples[n].At.Equal(samples[0].At) {
 			n++
 		}
-		if !samples[0].At.IsZero() {
+		if at := samples[0].At; !at.IsZero() && !tooEarly(at, e.ReceivedAt) {
 			reduce(samples[:n], f)
 		}
 		samples = samples[n:]
 	}
 }
 
+// tooEarly reports whether we heard of a time long before it came, more than
+// a wrong time zone explains.
+func tooEarly(at, received time.Time) bool {
+	return !received.IsZero() && at.After(received.Add(24*time.Hour))
+}
+
 // reduce calls f for the readings among the samples of one instant, and once
 // more for a reading of the begin of the transaction if there is one: stations
 // repeat that one in every batch.
 func reduce(samples []Sample, f func(batch)) {
-	b := batch{at: samples[0].At, power: sumOrTotal(samples, isPower), soc: firstSoC(samples)}
+	b := batch{at: samples[0].At, power: totalWatts(samples), soc: firstSoC(samples)}
 	b.register, b.place = register(samples, false)
 	for i := range samples {
 		begin, end := signedRegisters(&samples[i])
@@ -124,50 +138,65 @@ func placeRank(location string) int {
 
 // totalWh returns the reading without a phase, else the sum over the phases.
 func totalWh(samples []Sample, match func(*Sample) bool) *WattHours {
-	var sum WattHours
-	phases := 0
-	for i := range samples {
-		s := &samples[i]
-		if !match(s) {
-			continue
-		}
-		wh, ok := parseWh(s.Value, s.Unit)
-		if !ok {
-			continue
-		}
-		if s.Phase == "" {
-			return &wh
-		}
-		sum += wh
-		phases++
-	}
-	if phases == 0 {
-		return nil
-	}
-	return &sum
+	return total(samples, match, func(s *Sample) (WattHours, bool) { return parseWh(s.Value, s.Unit) })
 }
 
-func sumOrTotal(samples []Sample, match func(*Sample) bool) *float64 {
-	sum, phases := 0.0, 0
+// phaseSets are the phases that add up to a total, and no others do: a station
+// may tell the same energy once per phase and once against neutral.
+var phaseSets = [...][3]string{{"L1", "L2", "L3"}, {"L1-N", "L2-N", "L3-N"}, {"L1-L2", "L2-L3", "L3-L1"}}
+
+// total returns the first value without a phase, else the sum over the first set
+// of phases that has values, each phase once.
+func total[T WattHours | float64](samples []Sample, match func(*Sample) bool, parse func(*Sample) (T, bool)) *T {
+	var values [len(phaseSets)][3]*T
 	for i := range samples {
 		s := &samples[i]
 		if !match(s) {
 			continue
 		}
-		w, ok := parseWatts(s.Value, s.Unit)
-		if !ok {
-			continue
+		n, ok := parse(s)
+		if ok && s.Phase == "" {
+			return &n
 		}
-		if s.Phase == "" {
-			return &w
+		set, phase := phaseOf(s.Phase)
+		if ok && set >= 0 && values[set][phase] == nil {
+			values[set][phase] = &n
 		}
-		sum += w
-		phases++
 	}
-	if phases == 0 {
-		return nil
+	for _, set := range values {
+		if sum := add(set); sum != nil {
+			return sum
+		}
 	}
-	return &sum
+	return nil
+}
+
+func phaseOf(name string) (set, phase int) {
+	for set, names := range phaseSets {
+		if phase := slices.Index(names[:], name); phase >= 0 {
+			return set, phase
+		}
+	}
+	return -1, 0
+}
+
+// add returns the sum of the values that are there, or nil.
+func add[T WattHours | float64](values [3]*T) *T {
+	var sum *T
+	for _, v := range values {
+		switch {
+		case v == nil:
+		case sum == nil:
+			sum = new(*v)
+		default:
+			*sum += *v
+		}
+	}
+	return sum
+}
+
+func totalWatts(samples []Sample) *float64 {
+	return total(samples, isPower, func(s *Sample) (float64, bool) { return parseWatts(s.Value, s.Unit) })
 }
 
 func firstSoC(samples []Sample) *float64 {
@@ -176,7 +205,7 @@ func firstSoC(samples []Sample) *float64 {
 		if s.Measurand != measurandSoC {
 			continue
 		}
-		v, err := strconv.ParseFloat(s.Value, 64)
+		v, err := strconv.ParseFloat(strings.TrimSpace(s.Value), 64)
 		if err == nil && v >= 0 && v <= 100 {
 			return &v
 		}
