@@ -119,8 +119,9 @@ type Quarantined struct {
 // package storetest says what an implementation must do. All errors but those
 // named, [ErrInvalid] for what can never be written (what [Entry.Check] finds,
 // the PublicID of another transaction, a change to another station's) and the
-// context's own mean that storage failed, and are ErrUnavailable if it may recover. What is returned is a copy.
-// Times are kept in microseconds; empty and nil are the same.
+// context's own mean that storage failed, and are ErrUnavailable if it may
+// recover. What is returned is a copy. Times are kept in microseconds; empty and
+// nil are the same.
 type Store interface {
 	// NextID returns a number that no transaction has or will be given again.
 	NextID(ctx context.Context) (TransactionID, error)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"log/slog"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -11,13 +12,17 @@ import (
 // then never begin anew, so at the hard bound commits wait once for the rest.
 const (
 	pageSize     = 4096
-	softLogBytes = 16 << 20
-	hardLogBytes = 128 << 20
+	softLogPages = 16 << 20 / pageSize
+	hardLogPages = 128 << 20 / pageSize
+	// readersTimeout is how long the log waits for readers before it begins anew.
+	// Commits wait as long.
+	readersTimeout = 200 * time.Millisecond
 )
 
 // A checkpointer copies the write-ahead log into the database.
 type checkpointer struct {
 	conn  *sqlite.Conn
+	gate  *gate
 	stats *counters
 	log   *slog.Logger
 	soft  int64 // bounds, in pages
@@ -26,9 +31,9 @@ type checkpointer struct {
 	gone  chan struct{}
 }
 
-func newCheckpointer(c *sqlite.Conn, stats *counters, log *slog.Logger) *checkpointer {
+func newCheckpointer(c *sqlite.Conn, db *DB) *checkpointer {
 	return &checkpointer{
-		conn: c, stats: stats, log: log, soft: softLogBytes / pageSize, hard: hardLogBytes / pageSize,
+		conn: c, gate: &db.gate, stats: db.stats, log: db.opt.Log, soft: db.opt.softPages, hard: db.opt.hardPages,
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 }
@@ -54,7 +59,7 @@ func (p *checkpointer) notice(c *sqlite.Conn) {
 func (p *checkpointer) loop() {
 	const (
 		passive  = `PRAGMA wal_checkpoint(PASSIVE)`  // disturbs nobody, and copies what readers allow
-		truncate = `PRAGMA wal_checkpoint(TRUNCATE)` // waits for readers, while the writer waits
+		truncate = `PRAGMA wal_checkpoint(TRUNCATE)` // waits for readers, and the writer waits for it
 	)
 	defer close(p.gone)
 	hard := p.hard
@@ -63,7 +68,9 @@ func (p *checkpointer) loop() {
 		if err == nil && pages >= hard {
 			// If a long reader is in the way, the next try comes a step later.
 			hard = pages + p.soft
+			p.gate.mu.Lock()
 			pages, _, err = p.checkpoint(p.conn, truncate)
+			p.gate.mu.Unlock()
 		}
 		if err != nil {
 			p.log.Warn("write-ahead log cannot be copied into the database", "err", err)

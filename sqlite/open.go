@@ -28,6 +28,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -61,6 +62,8 @@ type Options struct {
 	Serve bool             // append to the ledger; only one process may
 	Now   func() time.Time // nil: [time.Now]
 	Log   *slog.Logger     // nil: [slog.Default]
+
+	softPages, hardPages int64 // see checkpoint.go
 }
 
 // A DB implements [leyden.Store], [leyden.Registry] and [auth.Store]. It is
@@ -76,6 +79,7 @@ type DB struct {
 	gate         gate
 	numbers      numbers
 	stats        *counters
+	closing      func() error // close, once
 }
 
 // Open opens the database in a data folder, and makes it when there is none.
@@ -84,6 +88,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 		return nil, err
 	}
 	opt.Log = cmp.Or(opt.Log, slog.Default())
+	opt.softPages, opt.hardPages = cmp.Or(opt.softPages, softLogPages), cmp.Or(opt.hardPages, hardLogPages)
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
@@ -97,6 +102,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	if err := db.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", db.file, unreadable(err)), db.unlock())
 	}
+	db.closing = sync.OnceValue(db.close)
 	go db.writer.loop()
 	go db.checkpointer.loop()
 	return db, nil
@@ -192,7 +198,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 		return err
 	}
 	opened = append(opened, c)
-	db.checkpointer = newCheckpointer(c, db.stats, db.opt.Log)
+	db.checkpointer = newCheckpointer(c, db)
 	db.readers = make(chan *sqlite.Conn, max(2, min(maxReaders, runtime.NumCPU())))
 	for range cap(db.readers) {
 		r, err := db.openReader()
@@ -246,7 +252,7 @@ func (db *DB) openCheckpointer() (*sqlite.Conn, error) {
 		{`PRAGMA wal_autocheckpoint = 0`, "0"},
 	})
 	if err == nil {
-		c.SetBusyTimeout(busyTimeout / 10) // the writer waits as long
+		c.SetBusyTimeout(readersTimeout)
 	}
 	return c, err
 }
@@ -288,13 +294,13 @@ func (db *DB) now() time.Time { return db.opt.Now() }
 
 // Close waits until everything that was submitted is committed, and closes the
 // database. Later calls of other methods fail.
-func (db *DB) Close() error {
+func (db *DB) Close() error { return db.closing() }
+
+func (db *DB) close() error {
 	db.writer.end()
 	err := db.checkpointer.close()
 	for range cap(db.readers) {
-		if c := <-db.readers; c != nil {
-			err = errors.Join(err, c.Close())
-		}
+		err = errors.Join(err, (<-db.readers).Close())
 	}
 	for range cap(db.readers) {
 		db.readers <- nil

@@ -114,11 +114,19 @@ func (w *writer) loop() {
 // gather waits for a job and returns it with those that came meanwhile; none
 // when it is time to end.
 func (w *writer) gather(batch []*job) []*job {
-	select {
-	case j := <-w.jobs:
-		batch = w.take(batch, j)
-	case <-w.stop:
+	for len(batch) == 0 {
+		select {
+		case j := <-w.jobs:
+			batch = w.take(batch, j)
+		case <-w.stop:
+			return w.drain(batch)
+		}
 	}
+	return w.drain(batch)
+}
+
+// drain adds the jobs that wait now.
+func (w *writer) drain(batch []*job) []*job {
 	for len(batch) < maxBatch {
 		select {
 		case j := <-w.jobs:
@@ -130,6 +138,7 @@ func (w *writer) gather(batch []*job) []*job {
 	return batch
 }
 
+// take adds a job, unless its caller has left.
 func (w *writer) take(batch []*job, j *job) []*job {
 	if j.state.CompareAndSwap(waiting, taken) {
 		return append(batch, j)
@@ -176,12 +185,12 @@ func (w *writer) attempt(batch []*job) error {
 	if err := w.connect(); err != nil {
 		return err
 	}
-	if err := exec(w.conn, beginImmediate, nil); err != nil {
-		return w.abandon(err)
-	}
 	t := &tx{c: w.conn, now: w.db.now().UnixMicro()}
 	t.stamp = w.db.gate.enter(t.now)
 	defer w.db.gate.leave()
+	if err := exec(w.conn, beginImmediate, nil); err != nil {
+		return w.abandon(err)
+	}
 	for _, j := range batch {
 		j.err = j.run(t)
 		if isFailure(j.err) {
