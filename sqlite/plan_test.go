@@ -38,6 +38,7 @@ func TestPlans(t *testing.T) {
 		{list(leyden.Query{Stopped: window, Charged: true}), "transactions_by_stop (stopped_order>? AND stopped_order<?)"},
 		{list(leyden.Query{Inserted: window, Charged: true}), "transactions_by_insertion (inserted_order>? AND inserted_order<?)"},
 		{list(leyden.Query{Inserted: window, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_insertion (inserted_order>?"},
+		{list(leyden.Query{Stopped: leyden.Window{From: window.From}, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_stop (stopped_order>?"},
 		{list(leyden.Query{Overlaps: window, Charged: true}), "transactions_by_stop (stopped_order>?)"},
 		{list(leyden.Query{Order: leyden.ByStart}), "SCAN transactions USING INDEX transactions_by_start"},
 		{list(leyden.Query{Order: leyden.ByStop}), "SCAN transactions USING INDEX transactions_by_stop"},

@@ -119,10 +119,6 @@ func truth(v bool) func(*binder)    { return func(b *binder) { b.bool(v) } }
 func selectionOf(q *leyden.Query) *selection {
 	s := filtersOf(q)
 	switch {
-	case len(q.Statuses) > 0 && len(s.terms) > 0:
-		// The plus keeps SQLite from the index of the status, which tells far less
-		// than any of the others.
-		s.add(`+` + statusIn(q.Statuses))
 	case len(q.Statuses) > 0:
 		s.add(statusIn(q.Statuses))
 	case !q.Charged:

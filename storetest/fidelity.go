@@ -35,6 +35,32 @@ func fullFidelity(t *testing.T, s leyden.Store) {
 	}
 }
 
+// everyFieldAlone changes one field after another and wants each change back,
+// alone: a driver may write only what differs.
+func everyFieldAlone(t *testing.T, s leyden.Store) {
+	r := &filler{rand.New(rand.NewPCG(7, 1)), true}
+	tx := r.transaction(1)
+	mustAppend(t, s, entry(tx))
+	fields := reflect.TypeFor[leyden.Transaction]()
+	for i := range fields.NumField() {
+		for _, clear := range []bool{false, true, false} {
+			next := r.transaction(1)
+			if clear && fields.Field(i).Name != "PublicID" && fields.Field(i).Name != "Status" {
+				reflect.ValueOf(&next).Elem().Field(i).SetZero()
+			}
+			changed := tx
+			reflect.ValueOf(&changed).Elem().Field(i).Set(reflect.ValueOf(next).Field(i))
+			changed.ID, changed.Station, changed.Version = 1, "S", tx.Version+1
+			if changed.InsertedAt.IsZero() {
+				changed.Status = leyden.Active
+			}
+			mustAppend(t, s, entry(changed))
+			tx = changed
+			same(t, fields.Field(i).Name, must[leyden.Transaction](t)(s.Transaction(t.Context(), 1)), tx)
+		}
+	}
+}
+
 // A filler makes values with random content.
 type filler struct {
 	*rand.Rand

@@ -70,6 +70,12 @@ func lastOn(t *testing.T, s leyden.Store) {
 	if got, err := s.LastOn(t.Context(), "S", 1); err != nil || got.ID != 5 {
 		t.Errorf("LastOn = %d, %v; want 5", got.ID, err)
 	}
+	late := on(6, 1, leyden.Expired, true) // its start came after all
+	late.Version = 2
+	mustAppend(t, s, entry(late))
+	if got, err := s.LastOn(t.Context(), "S", 1); err != nil || got.ID != 6 {
+		t.Errorf("LastOn after a late start = %d, %v; want 6", got.ID, err)
+	}
 	_, err := s.LastOn(t.Context(), "other", 1)
 	wantErr(t, "LastOn of another station", err, leyden.ErrNotFound)
 	_, err = s.LastOn(t.Context(), "S", 3)

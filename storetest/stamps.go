@@ -31,14 +31,15 @@ func stamps(t *testing.T, s leyden.Store) {
 		same(t, "stored stamp", must[leyden.Transaction](t)(s.Transaction(t.Context(), id+1)).InsertedAt, at)
 		last = at
 	}
-	e := stamped(1)
-	e.Events[0].Key = "revision"
+	e := entry(must[leyden.Transaction](t)(s.Transaction(t.Context(), 1)))
+	e.Transactions[0].Stamp = true
 	e.Transactions[0].Transaction.Version, e.Transactions[0].Transaction.Revision = 2, 2
 	mustAppend(t, s, e)
-	if at := e.Transactions[0].Transaction.InsertedAt; at.Before(last) {
-		t.Errorf("InsertedAt of a revision is %v, before %v", at, last)
-	}
 	kept := e.Transactions[0].Transaction
+	if kept.InsertedAt.Before(last) {
+		t.Errorf("InsertedAt of a revision is %v, before %v", kept.InsertedAt, last)
+	}
+	same(t, "stored revision", must[leyden.Transaction](t)(s.Transaction(t.Context(), 1)), kept)
 	kept.Version = 3
 	mustAppend(t, s, entry(kept))
 	same(t, "stamp of an unstamped change", must[leyden.Transaction](t)(s.Transaction(t.Context(), 1)).InsertedAt, kept.InsertedAt)

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(*testing.T) leyden.Store) {
 		{"IDsDiffer", idsDiffer},
 		{"ReadBack", readBack},
 		{"FullFidelity", fullFidelity},
+		{"EveryFieldAlone", everyFieldAlone},
 		{"AssignsAndCopies", assignsAndCopies},
 		{"NotFound", notFound},
 		{"RefusesReplay", refusesReplay},
