@@ -98,7 +98,7 @@ func (t *Transaction) applyFacts(e *Event) {
 	case PluggedOut:
 		t.SessionEnd = earliest(t.SessionEnd, e.At)
 	case Rebooted:
-		t.Evidence.BootedAt = latest(t.Evidence.BootedAt, e.ReceivedAt)
+		t.applyRebooted(e)
 	case WentStale:
 		t.Evidence.StaleAt = latest(t.Evidence.StaleAt, e.ReceivedAt)
 	case Contradicted:
@@ -148,6 +148,16 @@ func (t *Transaction) applySuperseded(e *Event) {
 	}
 	v.ClosedKey, v.ClosedEnd, v.ClosedLimit = e.Key, e.At, e.Register
 	t.CloseReason = e.Reason
+}
+
+// applyRebooted keeps the first boot since the last report: more of them do not
+// put off the review. That is about when we heard of it, and about Evidence
+// alone.
+func (t *Transaction) applyRebooted(e *Event) {
+	v := &t.Evidence
+	if !v.ReportedAt.Before(v.BootedAt) {
+		v.BootedAt = e.ReceivedAt
+	}
 }
 
 func (t *Transaction) applyRequested(e *Event) {

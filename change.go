@@ -63,6 +63,13 @@ func (c *change) put(old, n Transaction, now time.Time) {
 	c.entry.Transactions = append(c.entry.Transactions, Change{Transaction: n, Stamp: stamp})
 }
 
+// reschedule changes when the ledger looks at t again, and nothing else.
+func (c *change) reschedule(t Transaction) {
+	t.Version++
+	t.DueAt = c.ledger.dueAt(&t)
+	c.entry.Transactions = append(c.entry.Transactions, Change{Transaction: t})
+}
+
 // write counts revisions and appends the change.
 func (c *change) write(ctx context.Context) error {
 	for i := range c.entry.Transactions {

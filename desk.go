@@ -1,6 +1,7 @@
 package leyden
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,25 +18,21 @@ type desk struct {
 	station StationID
 
 	mu       sync.Mutex
-	loaded   bool
+	gone     bool // dismissed: another desk may serve the station now
+	loaded   bool // working is what the Store has
 	working  map[TransactionID]Transaction
+	known    bool // sighting includes what the Registry has
 	sighting Sighting
-	dirty    bool                // sighting is not written yet
-	charged  map[int]chargeTrace // by connector
-}
-
-// A chargeTrace is what a desk remembers of the last charge on a connector.
-type chargeTrace struct {
-	last      TransactionID
-	unplugged time.Time // station's clock: the vehicle left while the charge was open
+	dirty    bool              // sighting is not written yet
+	queued   bool              // it waits for Flush
+	left     map[int]time.Time // by connector: since the last start there a vehicle left, by the station's clock
 }
 
 // atDesk runs f at the desk of a station, alone, again when the ledger changed
 // meanwhile.
 func (l *Ledger) atDesk(ctx context.Context, s StationID, f func(*desk) error) error {
-	d := l.desk(s)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d := l.sit(s)
+	defer l.rise(d)
 	var err error
 	for range maxTries {
 		if err = l.load(ctx, d); err != nil {
@@ -49,15 +46,58 @@ func (l *Ledger) atDesk(ctx context.Context, s StationID, f func(*desk) error) e
 	return err
 }
 
+// sit returns the desk of a station, locked.
+func (l *Ledger) sit(s StationID) *desk {
+	for {
+		d := l.desk(s)
+		d.mu.Lock()
+		if !d.gone {
+			return d
+		}
+		d.mu.Unlock()
+	}
+}
+
+// rise unlocks a desk, and queues its sighting for Flush if that changed.
+func (l *Ledger) rise(d *desk) {
+	if d.dirty && !d.queued {
+		d.queued = true
+		l.mu.Lock()
+		l.unsaved = append(l.unsaved, d)
+		l.mu.Unlock()
+	}
+	d.mu.Unlock()
+}
+
 func (l *Ledger) desk(s StationID) *desk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.desks[s]
 	if d == nil {
-		d = &desk{station: s}
+		if len(l.desks) >= l.crowded {
+			l.dismiss()
+		}
+		d = &desk{station: s, left: make(map[int]time.Time)}
 		l.desks[s] = d
 	}
 	return d
+}
+
+// dismiss clears the desks of stations that have been silent for long: not all
+// of them come back. What they knew is stored.
+func (l *Ledger) dismiss() {
+	idle := l.Now().Add(-deskIdle)
+	for s, d := range l.desks {
+		if !d.mu.TryLock() {
+			continue // somebody sits there
+		}
+		if !d.dirty && !d.queued && d.sighting.SeenAt.Before(idle) {
+			d.gone = true
+			delete(l.desks, s)
+		}
+		d.mu.Unlock()
+	}
+	l.crowded = max(minDesks, 2*len(l.desks))
 }
 
 func (l *Ledger) load(ctx context.Context, d *desk) error {
@@ -68,13 +108,12 @@ func (l *Ledger) load(ctx context.Context, d *desk) error {
 	if err != nil {
 		return fmt.Errorf("working set of %s: %w", d.station, err)
 	}
-	if d.charged == nil {
+	if !d.known {
 		st, err := l.registry.Station(ctx, d.station)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("station %s: %w", d.station, err)
 		}
-		d.charged = make(map[int]chargeTrace)
-		d.sighting = mergeSighting(st.Sighting, d.sighting)
+		d.sighting, d.known = mergeSighting(st.Sighting, d.sighting), true
 	}
 	d.working = make(map[TransactionID]Transaction, len(open))
 	for _, t := range open {
@@ -90,12 +129,9 @@ func mergeSighting(stored, heard Sighting) Sighting {
 		heard.Vendor, heard.Model, heard.Serial, heard.Firmware = stored.Vendor, stored.Model, stored.Serial, stored.Firmware
 		heard.BootedAt = latest(stored.BootedAt, heard.BootedAt)
 	}
-	if heard.Protocol == "" {
-		heard.Protocol = stored.Protocol
-	}
-	if heard.StartTimeout == 0 {
-		heard.StartTimeout = stored.StartTimeout
-	}
+	heard.Protocol = cmp.Or(heard.Protocol, stored.Protocol)
+	heard.StartTimeout = cmp.Or(heard.StartTimeout, stored.StartTimeout)
+	heard.ClockSkew = cmp.Or(heard.ClockSkew, stored.ClockSkew)
 	heard.ConnectedAt = latest(stored.ConnectedAt, heard.ConnectedAt)
 	heard.SeenAt = latest(stored.SeenAt, heard.SeenAt)
 	heard.HeartbeatAt = latest(stored.HeartbeatAt, heard.HeartbeatAt)
@@ -113,11 +149,6 @@ func (d *desk) put(t Transaction) {
 	if d.working == nil {
 		return
 	}
-	if t.HasStart() {
-		trace := d.charged[t.Connector]
-		trace.last = max(trace.last, t.ID)
-		d.charged[t.Connector] = trace
-	}
 	if !t.Status.Open() && (t.HasStart() || t.Status == Void) {
 		delete(d.working, t.ID)
 		return
@@ -126,6 +157,12 @@ func (d *desk) put(t Transaction) {
 	if len(d.working) > maxIdle {
 		old := t.UpdatedAt.Add(-workingSpan)
 		maps.DeleteFunc(d.working, func(_ TransactionID, o Transaction) bool { return !o.Status.Open() && o.UpdatedAt.Before(old) })
+	}
+	if len(d.working) > 2*MaxWorking {
+		ids := slices.Sorted(maps.Keys(d.working))
+		for _, id := range ids[:len(ids)-MaxWorking] {
+			delete(d.working, id)
+		}
 	}
 }
 
@@ -170,10 +207,31 @@ func (d *desk) death(t *Transaction) string {
 		return "station booted at " + stamp(d.sighting.BootedAt)
 	case d.sighting.ConnectedAt.After(since):
 		return "station connected again at " + stamp(d.sighting.ConnectedAt)
-	case c.UpdatedAt.After(since) && (c.Status == "Available" || c.Status == "Preparing" || c.Status == "Finishing"):
+	case !c.At.IsZero() && c.At.Before(t.StartedAt):
+		return "" // it was reported late, and is older than the charge
+	case c.UpdatedAt.After(since) && (c.Status == available || c.Status == preparing || c.Status == "Finishing"):
 		return "connector became " + c.Status + " at " + stamp(c.UpdatedAt)
 	}
 	return ""
+}
+
+// unplugged returns when a vehicle last left a connector, if none began to
+// charge there since.
+func (d *desk) unplugged(connector int) time.Time {
+	if at, ok := d.left[connector]; ok {
+		return at
+	}
+	if c := d.connector(connector); c.Status == available {
+		return cmp.Or(c.At, c.UpdatedAt)
+	}
+	return time.Time{}
+}
+
+// leaves reports whether a vehicle that left at may be that of t: not before its
+// charge ended.
+func leaves(t *Transaction, at time.Time) bool {
+	return !at.IsZero() && t.Status == Completed && t.SessionEnd.IsZero() && t.HasStart() &&
+		!at.Before(t.StartedAt) && !at.Before(t.StoppedAt.Add(-plugSlack))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

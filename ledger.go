@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -53,6 +54,13 @@ const (
 	// maxIdle is how many transactions a desk keeps at hand before it looks for
 	// old ones that wait in vain.
 	maxIdle = 64
+	// minDesks is how many desks are kept before the ledger looks for idle ones.
+	minDesks = 1024
+	// deskIdle is after how long without a message of its station a desk is idle.
+	deskIdle = time.Hour
+	// plugSlack is how long before the end of its charge a vehicle may be told to
+	// have left: stations stamp the two in either order.
+	plugSlack = time.Minute
 	// skewLimit is how far a station's clock may be off without a mark.
 	skewLimit = 5 * time.Minute
 	// maxTries bounds how often a decision is made again because the ledger
@@ -68,9 +76,13 @@ type Ledger struct {
 	registry Registry
 	opt      Options
 
-	mu    sync.Mutex
-	desks map[StationID]*desk
-	seen  map[string]Token // unlisted tokens that were seen, by folded value, until Flush writes them
+	flushing sync.Mutex // one Flush at a time: a later state is never overwritten by an earlier one
+
+	mu      sync.Mutex // held for no longer than it takes to look; never while waiting for a desk
+	desks   map[StationID]*desk
+	crowded int              // with so many desks, idle ones are dismissed
+	unsaved []*desk          // whose sighting waits for Flush
+	seen    map[string]Token // unlisted tokens that were seen, by folded value, until Flush writes them
 }
 
 // NewLedger returns a ledger over store and registry.
@@ -89,8 +101,8 @@ func NewLedger(store Store, registry Registry, opt Options) *Ledger {
 	opt.ReviewLimit = orDefault(opt.ReviewLimit, 24*time.Hour)
 	return &Ledger{
 		store: store, registry: registry, opt: opt,
-		desks: make(map[StationID]*desk),
-		seen:  make(map[string]Token),
+		desks: make(map[StationID]*desk), crowded: minDesks,
+		seen: make(map[string]Token),
 	}
 }
 
@@ -128,11 +140,7 @@ type Followup struct {
 // matter: [ErrActive] for a start on a busy connector (the frame is then in
 // quarantine), [ErrUnavailable] when nothing could be kept.
 func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
-	e.ReceivedAt = l.Now()
-	e.At = e.At.UTC().Truncate(time.Microsecond)
-	if !e.At.IsZero() && (e.At.Before(implausibleBefore) || e.At.After(e.ReceivedAt.Add(24*time.Hour))) {
-		e.Flags |= ClockImplausible
-	}
+	e.receive(l.Now())
 	var out Outcome
 	err := l.atDesk(ctx, e.Station, func(d *desk) error {
 		var err error
@@ -152,6 +160,30 @@ func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, er
 		return Outcome{}, fmt.Errorf("record %v of %s: %w", e.Kind, e.Station, err)
 	}
 	return out, nil
+}
+
+// receive stamps a report with our time and brings its own times into the form
+// in which they are stored: what is decided now is what a refold will see.
+func (e *Event) receive(now time.Time) {
+	e.ReceivedAt = now
+	e.At = storable(e.At)
+	if !e.At.IsZero() && (e.At.Before(implausibleBefore) || tooEarly(e.At, now)) {
+		e.Flags |= ClockImplausible
+	}
+	e.Samples = slices.Clone(e.Samples)
+	for i := range e.Samples {
+		e.Samples[i].At = storable(e.Samples[i].At)
+	}
+}
+
+// storable returns a station's time as stores keep it; a year that RFC 3339
+// cannot write is no time.
+func storable(t time.Time) time.Time {
+	t = t.UTC().Truncate(time.Microsecond)
+	if y := t.Year(); y < 1 || y > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 // Quarantine keeps a message that cannot be recorded.

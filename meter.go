@@ -48,7 +48,7 @@ type Evidence struct {
 	StopStep    EventKind `json:"stopStep,omitempty"`   // how far the last remote stop got
 	StopAskedAt time.Time `json:"stopAskedAt,omitzero"` // our clock: the last remote stop was asked for, or answered
 	ReportedAt  time.Time `json:"reportedAt,omitzero"`  // our clock: last report of the station
-	BootedAt    time.Time `json:"bootedAt,omitzero"`    // our clock: last boot of the station while open
+	BootedAt    time.Time `json:"bootedAt,omitzero"`    // our clock: first boot of the station since the last report
 	StaleAt     time.Time `json:"staleAt,omitzero"`     // our clock: found open long after a boot
 
 	ClosedKey   string     `json:"closedKey,omitempty"`   // key of the decision that closed it

@@ -7,8 +7,14 @@ import (
 	"time"
 )
 
-// Connected notes that a station has a new connection. Registers of the ledger
-// that another process may have changed are read again.
+// The words of StatusNotification that tell of a vehicle (OCPP 1.6 §4.9).
+const (
+	available = "Available"
+	preparing = "Preparing"
+)
+
+// Connected notes that a station has a new connection. What other processes may
+// have changed of its transactions meanwhile is read again.
 func (l *Ledger) Connected(ctx context.Context, s StationID, protocol string) error {
 	return l.atDesk(ctx, s, func(d *desk) error {
 		d.sighting.ConnectedAt, d.sighting.SeenAt, d.sighting.Protocol, d.dirty = l.Now(), l.Now(), protocol, true
@@ -17,12 +23,10 @@ func (l *Ledger) Connected(ctx context.Context, s StationID, protocol string) er
 	})
 }
 
-// Seen notes that a station sent something, and how far its clock is off ours
-// if the message said so.
+// Seen notes that a station sent something, and whether it was a heartbeat.
 func (l *Ledger) Seen(s StationID, heartbeat bool) {
-	d := l.desk(s)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d := l.sit(s)
+	defer l.rise(d)
 	d.sighting.SeenAt, d.dirty = l.Now(), true
 	if heartbeat {
 		d.sighting.HeartbeatAt = d.sighting.SeenAt
@@ -32,9 +36,8 @@ func (l *Ledger) Seen(s StationID, heartbeat bool) {
 // Told notes that a station told its ConnectionTimeOut: how long a remote start
 // waits there for a vehicle.
 func (l *Ledger) Told(s StationID, startTimeout time.Duration) {
-	d := l.desk(s)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d := l.sit(s)
+	defer l.rise(d)
 	d.sighting.StartTimeout, d.dirty = startTimeout, true
 }
 
@@ -48,7 +51,7 @@ func (l *Ledger) Booted(ctx context.Context, s StationID, boot Sighting) error {
 		d.sighting.BootedAt, d.sighting.SeenAt, d.dirty = now, now, true
 		c := l.change(d)
 		for _, t := range d.running() {
-			key := ownKey(Rebooted, t.ID, int(now.Unix()))
+			key := ownKey(Rebooted, t.ID, int(now.UnixMicro()))
 			if _, err := c.apply(ctx, t, Event{Kind: Rebooted, Key: key}); err != nil {
 				return err
 			}
@@ -78,68 +81,77 @@ func (d *desk) running() []Transaction {
 // plugged in and out.
 func (l *Ledger) StatusReported(ctx context.Context, s StationID, c Connector) error {
 	return l.atDesk(ctx, s, func(d *desk) error {
-		c.UpdatedAt = l.Now()
-		if c.At.IsZero() {
-			c.At = c.UpdatedAt
+		c.At, c.UpdatedAt = storable(c.At), l.Now()
+		when := c.At
+		if when.IsZero() {
+			when = c.UpdatedAt
 		}
-		c.At = c.At.UTC().Truncate(time.Microsecond)
 		old := d.connector(c.Number)
-		d.sighting.SeenAt = c.UpdatedAt
-		if !c.At.Before(c.UpdatedAt.Add(-skewLimit)) || d.sighting.ClockSkew != 0 {
-			d.sighting.ClockSkew = c.At.Sub(c.UpdatedAt).Round(time.Second)
-		}
-		switch {
-		case c.Status == "Available":
-			d.setConnector(c)
-			if c.Number > 0 && old.Status != "Available" {
-				return l.plugOut(ctx, d, c)
+		if c.Status == available && old.Status != available && c.Number > 0 {
+			if err := l.plugOut(ctx, d, &old, when); err != nil {
+				return err
 			}
-			return nil
-		case plugged(c.Status) && old.PluggedAt.IsZero() && !plugged(old.Status):
-			c.PluggedAt = c.At
-		case plugged(c.Status):
-			c.PluggedAt = old.PluggedAt
 		}
+		c.PluggedAt = d.pluggedAt(&old, c.Status, when)
+		d.noteClock(&c)
+		d.sighting.SeenAt = c.UpdatedAt
 		d.setConnector(c)
 		return nil
 	})
 }
 
+// noteClock compares the clocks by a timestamp that was made just now: one from
+// before the connection waited for it.
+func (d *desk) noteClock(c *Connector) {
+	off := c.At.Sub(c.UpdatedAt)
+	if !c.At.IsZero() && (off >= -skewLimit || c.At.After(d.sighting.ConnectedAt)) {
+		d.sighting.ClockSkew = off.Round(time.Second)
+	}
+}
+
+// pluggedAt returns since when a vehicle is plugged in, or zero, now that a
+// connector that was old became status. A fault tells nothing of the vehicle. One
+// that prepares after a time in which we could not see it is taken to be another.
+func (d *desk) pluggedAt(old *Connector, status string, when time.Time) time.Time {
+	unseen := latest(d.sighting.ConnectedAt, d.sighting.BootedAt).After(old.UpdatedAt)
+	switch {
+	case status == available, status == "Reserved":
+		return time.Time{}
+	case status == preparing && (old.PluggedAt.IsZero() || unseen && old.Status != preparing):
+		return when
+	case plugged(status) && old.PluggedAt.IsZero() && (old.Status == available || old.Status == "Reserved"):
+		return when
+	}
+	return old.PluggedAt
+}
+
 func plugged(status string) bool {
 	switch status {
-	case "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing":
+	case preparing, "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing":
 		return true
 	}
 	return false
 }
 
 // plugOut records when the vehicle of the last charge on a connector left. If
-// that charge has not ended yet, its stop will tell.
-func (l *Ledger) plugOut(ctx context.Context, d *desk, c Connector) error {
-	trace := d.charged[c.Number]
-	var t Transaction
-	var err error
-	if trace.last != 0 {
-		t, err = l.current(ctx, d, trace.last)
-	} else {
-		t, err = l.store.LastOn(ctx, d.station, c.Number)
-	}
+// that charge has not ended yet, its end will tell.
+func (l *Ledger) plugOut(ctx context.Context, d *desk, old *Connector, at time.Time) error {
+	t, err := l.store.LastOn(ctx, d.station, old.Number)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	if !t.SessionEnd.IsZero() || c.At.Before(t.StartedAt) {
-		return nil
+		return fmt.Errorf("last transaction on connector %d: %w", old.Number, err)
 	}
 	if t.Status != Completed {
-		trace.last, trace.unplugged = t.ID, c.At
-		d.charged[c.Number] = trace
+		d.left[old.Number] = at
 		return nil
 	}
+	if !leaves(&t, at) || t.StoppedAt.Before(old.PluggedAt) {
+		return nil // another vehicle was there meanwhile
+	}
 	change := l.change(d)
-	if _, err := change.apply(ctx, t, pluggedOut(&t, c.At)); err != nil {
+	if _, err := change.apply(ctx, t, pluggedOut(&t, at)); err != nil {
 		return err
 	}
 	if err := change.write(ctx); err != nil && !errors.Is(err, ErrReplay) {
@@ -187,42 +199,64 @@ func (l *Ledger) overlay(s *Station) {
 // Flush writes behind what stations said of themselves and which tokens were
 // seen. What it cannot write it keeps for the next time.
 func (l *Ledger) Flush(ctx context.Context) error {
-	seen := make(map[StationID]Sighting)
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	return errors.Join(l.flushSightings(ctx), l.flushTokens(ctx))
+}
+
+func (l *Ledger) flushSightings(ctx context.Context) error {
 	l.mu.Lock()
-	desks := make([]*desk, 0, len(l.desks))
-	for _, d := range l.desks {
-		desks = append(desks, d)
-	}
+	unsaved := l.unsaved
+	l.unsaved = nil
 	l.mu.Unlock()
-	for _, d := range desks {
+	seen := make(map[StationID]Sighting, len(unsaved))
+	for _, d := range unsaved {
 		d.mu.Lock()
-		if d.dirty && d.charged != nil {
+		d.queued = false
+		if d.dirty && d.known {
 			seen[d.station], d.dirty = d.sighting, false
 		}
 		d.mu.Unlock()
 	}
-	tokens := l.takeSeen()
-	var errSeen, errTokens error
-	if len(seen) > 0 {
-		if errSeen = l.registry.SaveSightings(ctx, seen); errSeen != nil {
-			for id := range seen {
-				l.touch(id)
-			}
-		}
+	if len(seen) == 0 {
+		return nil
 	}
-	if len(tokens) > 0 {
-		if errTokens = l.registry.SeeTokens(ctx, tokens); errTokens != nil {
-			for _, t := range tokens {
-				l.remember(t)
-			}
-		}
+	err := l.registry.SaveSightings(ctx, seen)
+	if err == nil {
+		return nil
 	}
-	return errors.Join(errSeen, errTokens)
+	for s := range seen {
+		d := l.sit(s)
+		d.dirty = true
+		l.rise(d)
+	}
+	return fmt.Errorf("what stations said of themselves: %w", err)
 }
 
-func (l *Ledger) touch(s StationID) {
-	d := l.desk(s)
-	d.mu.Lock()
-	d.dirty = true
-	d.mu.Unlock()
+func (l *Ledger) flushTokens(ctx context.Context) error {
+	tokens := l.takeSeen()
+	if len(tokens) == 0 {
+		return nil
+	}
+	err := l.registry.SeeTokens(ctx, tokens)
+	if err == nil {
+		return nil
+	}
+	for _, t := range tokens {
+		l.remember(t)
+	}
+	return fmt.Errorf("which idTags were seen: %w", err)
+}
+
+// saveSighting writes at once what a station said of itself. It does not keep
+// Flush from writing it again, which may be about to write what was before.
+func (l *Ledger) saveSighting(ctx context.Context, d *desk) error {
+	if !d.dirty {
+		return nil
+	}
+	err := l.registry.SaveSightings(ctx, map[StationID]Sighting{d.station: d.sighting})
+	if err != nil {
+		return fmt.Errorf("what %s said of itself: %w", d.station, err)
+	}
+	return nil
 }

@@ -13,8 +13,13 @@ import (
 // does not get: only a start on a connector whose last charge shows no sign of
 // its end is refused, and kept in quarantine.
 func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
+	sent := e
+	if e.At.IsZero() {
+		e.At = e.ReceivedAt
+		e.Flags |= ClockImplausible
+	}
 	for occurrence := 0; ; occurrence++ {
-		e.Key = startKey(&e, occurrence)
+		e.Key = startKey(&sent, occurrence)
 		out, err := l.start(ctx, d, e, frame)
 		if !errors.Is(err, ErrReplay) {
 			return out, err
@@ -25,7 +30,7 @@ func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string
 		// A clock that stands before 1.6 was made stands still, and a meter that
 		// resets starts from 0: what looks like a resend of a charge that ended
 		// is the next one.
-		if !e.At.Before(implausibleBefore) || out.Transaction.Status != Completed {
+		if !sent.At.Before(implausibleBefore) || out.Transaction.Status != Completed {
 			out.Followups = unwanted(&out.Transaction)
 			return out, nil
 		}
@@ -53,10 +58,10 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 			return Outcome{}, err
 		}
 	}
-	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
+	if err := l.completeStart(ctx, d, &e, &t, busy); err != nil {
 		return Outcome{}, err
 	}
-	if err := l.completeStart(ctx, d, &e, &t); err != nil {
+	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
 		return Outcome{}, err
 	}
 	if _, err := c.apply(ctx, t, e); err != nil {
@@ -65,6 +70,7 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	if err := c.write(ctx); err != nil {
 		return Outcome{}, err
 	}
+	d.left[e.Connector] = time.Time{}
 	out := Outcome{Transaction: c.state(t.ID), Event: c.entry.event(e.Key)}
 	out.Followups = unwanted(&out.Transaction)
 	return out, nil
@@ -89,9 +95,10 @@ func (l *Ledger) begin(ctx context.Context, s StationID) (Transaction, error) {
 }
 
 // completeStart adds to a start what only the ledger knows: the answer about
-// its token, its vehicle, the plug-in, and what is odd about it.
-func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction) error {
-	auth, tok, err := l.authorize(ctx, e.Token)
+// its token, its vehicle, the plug-in, and what is odd about it. ends are the
+// transactions that it ends.
+func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction, ends []Transaction) error {
+	auth, tok, err := l.authorizeStart(ctx, e.Token, ends)
 	if err != nil {
 		return err
 	}
@@ -111,9 +118,6 @@ func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transa
 	if !plugged.IsZero() && !plugged.After(e.At.Add(time.Minute)) && e.Flags&(Offline|ClockImplausible) == 0 {
 		e.PluggedAt = plugged
 	}
-	trace := d.charged[e.Connector]
-	trace.unplugged = time.Time{}
-	d.charged[e.Connector] = trace
 	return nil
 }
 
@@ -163,8 +167,15 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e 
 }
 
 // supersede closes the transactions that a new one replaces, at their last
-// reading.
+// reading. What the station said of itself may be the evidence, so that is
+// written first.
 func (c *change) supersede(ctx context.Context, busy []Transaction, by TransactionID, start *Event) error {
+	if len(busy) == 0 {
+		return nil
+	}
+	if err := c.ledger.saveSighting(ctx, c.desk); err != nil {
+		return err
+	}
 	for _, t := range busy {
 		reason := c.desk.death(&t)
 		if reason == "" {
@@ -177,14 +188,27 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 		if same(t.Token, start.Token) && equal(t.MeterStart, start.Register) && t.Evidence.Last == nil {
 			start.Flags |= DuplicateSuspect
 		}
-		_, err := c.apply(ctx, t, Event{
+		n, err := c.apply(ctx, t, Event{
 			Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: end, Register: start.Register, Reason: reason, Other: by,
 		})
 		if err != nil {
 			return err
 		}
+		if err := c.unplug(ctx, n); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// unplug adds to the end of a charge that its vehicle had left by then.
+func (c *change) unplug(ctx context.Context, t Transaction) error {
+	at := c.desk.unplugged(t.Connector)
+	if t.Connector == 0 || !leaves(&t, at) {
+		return nil
+	}
+	_, err := c.apply(ctx, t, pluggedOut(&t, at))
+	return err
 }
 
 // startOf finds the transaction that a start begins, if there is one: a pending
@@ -196,7 +220,7 @@ func (d *desk) startOf(e *Event) (Transaction, bool) {
 		switch {
 		case t.HasStart():
 		case t.HasStop():
-			if stopFits(e, t.StoppedAt, t.MeterStop, t.StopToken) && !differs(t.Connector, e.Connector) {
+			if !differs(t.Connector, e.Connector) && startFits(e, &t) {
 				orphans = append(orphans, t)
 			}
 		case t.Connector == e.Connector && same(t.Token, e.Token) && mayStart(&t, e):
@@ -234,20 +258,41 @@ func mayStart(t *Transaction, e *Event) bool {
 	return !e.At.Before(t.RequestedAt.Add(-reviveSlack)) && !e.At.After(t.ExpiresAt.Add(reviveSlack))
 }
 
-// stopFits reports whether a stop may belong to a start.
-func stopFits(start *Event, at time.Time, register *WattHours, token IDToken) bool {
-	if !at.IsZero() && at.Before(start.At) {
+// startFits reports whether a start may be the one that t, an orphan stop, waits
+// for. What does not tell the order of the two is no evidence of it: a charge
+// that begins now must not be taken for one that has ended.
+func startFits(e *Event, t *Transaction) bool {
+	stop := Event{At: t.StoppedAt, Register: t.MeterStop, Token: t.StopToken}
+	startOdd, stopOdd := e.Flags.Has(ClockImplausible), t.Evidence.Noted.Has(ClockImplausible)
+	switch {
+	case startOdd && stopOdd:
+		if !e.At.Before(implausibleBefore) || !stop.At.Before(implausibleBefore) {
+			return false
+		}
+	case startOdd, stopOdd && stop.Token.Value == "":
+		return false
+	case !e.At.After(e.ReceivedAt) && e.At.After(t.StopReceivedAt):
+		return false // its stop had reached us before it began
+	}
+	return oneCharge(e, &stop)
+}
+
+// oneCharge reports whether a start and a stop can be those of one charge: in
+// this order, for the same idTag if the stop tells one, and with no less on the
+// register than before nor more than can flow in the time.
+func oneCharge(start, stop *Event) bool {
+	if stop.At.Before(start.At) || stop.Token.Value != "" && !same(stop.Token, start.Token) {
 		return false
 	}
-	if register != nil && *register >= 0 && start.Register != nil && *register < *start.Register {
-		return false
+	if !isRegisterValue(start.Register) || !isRegisterValue(stop.Register) {
+		return true
 	}
-	return token.Value == "" || same(token, start.Token)
+	return rose(*start.Register, *stop.Register, between(start.At, stop.At))
 }
 
 func differs(a, b int) bool { return a != 0 && b != 0 && a != b }
 
-func same(a, b IDToken) bool { return strings.EqualFold(a.Value, b.Value) }
+func same(a, b IDToken) bool { return a.Value == b.Value || a.Fold() == b.Fold() }
 
 // recordUpdate keeps readings. Those of no transaction are the station's own
 // series; those of one that we do not know join the one that runs on their
@@ -340,7 +385,16 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 	if err != nil {
 		return Outcome{}, err
 	}
+	if ours && e.At.Before(t.StartedAt) || ours && !t.HasStart() {
+		// A number that meant nothing when it was first sent may be ours by now.
+		unknown := e
+		unknown.Key = stopKey(&e, false)
+		if out, err := l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
+			return out, err
+		}
+	}
 	e.Key = stopKey(&e, ours)
+	e.Reason = strings.Clone(e.Reason) // an orphan stays at the desk for days: without its frame
 	if e.At.IsZero() {
 		e.At = e.ReceivedAt
 		e.Flags |= ClockImplausible
@@ -361,10 +415,8 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 	if err != nil {
 		return Outcome{}, err
 	}
-	if out := d.charged[n.Connector].unplugged; n.Connector != 0 && !out.IsZero() && n.SessionEnd.IsZero() {
-		if _, err := c.apply(ctx, n, pluggedOut(&n, out)); err != nil {
-			return Outcome{}, err
-		}
+	if err := c.unplug(ctx, n); err != nil {
+		return Outcome{}, err
 	}
 	return c.finish(ctx, e, t.ID)
 }
@@ -378,7 +430,7 @@ func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (Transaction, e
 			continue
 		}
 		start := Event{At: t.StartedAt, Register: t.MeterStart, Token: t.Token}
-		if stopFits(&start, e.At, e.Register, e.Token) {
+		if oneCharge(&start, e) && !outlived(&t, e) {
 			fits = append(fits, t)
 		}
 	}
@@ -386,6 +438,17 @@ func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (Transaction, e
 		return fits[0], nil
 	}
 	return l.begin(ctx, d.station)
+}
+
+// outlived reports whether the readings of t say that it did not end with that
+// stop: they go on, or had counted further.
+func outlived(t *Transaction, stop *Event) bool {
+	last := t.Evidence.Last
+	if last == nil {
+		return false
+	}
+	return last.At.After(stop.At.Add(skewLimit)) ||
+		!last.At.After(stop.At) && isRegisterValue(stop.Register) && last.Wh > *stop.Register
 }
 
 // replay returns the outcome of an event that was recorded before. The first

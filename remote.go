@@ -2,6 +2,7 @@ package leyden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -27,7 +28,7 @@ func (l *Ledger) Reserve(ctx context.Context, r StartRequest) (Transaction, erro
 		if err := d.startable(&r); err != nil {
 			return err
 		}
-		info, tok, err := l.authorize(ctx, r.Token)
+		info, tok, err := l.authorizeStart(ctx, r.Token, d.charging(r.Connector))
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,8 @@ func (l *Ledger) AnswerStop(ctx context.Context, id TransactionID, round int, ki
 	})
 }
 
-// decide records a decision about one transaction.
+// decide records a decision about one transaction. One that was recorded before
+// changes nothing.
 func (l *Ledger) decide(ctx context.Context, id TransactionID, f func(*Transaction) (Event, error)) (Transaction, error) {
 	t, err := l.store.Transaction(ctx, id)
 	if err != nil {
@@ -145,13 +147,34 @@ func (l *Ledger) decide(ctx context.Context, id TransactionID, f func(*Transacti
 		if _, err := c.apply(ctx, t, e); err != nil {
 			return err
 		}
-		if err := c.write(ctx); err != nil {
+		err = c.write(ctx)
+		if errors.Is(err, ErrReplay) {
+			t, err = l.decided(ctx, &t)
+			return err
+		}
+		if err != nil {
 			return fmt.Errorf("%v of transaction %d: %w", e.Kind, id, err)
 		}
 		t = c.state(id)
 		return nil
 	})
-	return t, err
+	if err != nil {
+		return Transaction{}, err
+	}
+	return t, nil
+}
+
+// decided returns the transaction of a decision that was recorded before, or
+// ErrStale if it was not seen when the decision was made again.
+func (l *Ledger) decided(ctx context.Context, t *Transaction) (Transaction, error) {
+	now, err := l.store.Transaction(ctx, t.ID)
+	if err != nil {
+		return now, fmt.Errorf("transaction %d: %w", t.ID, err)
+	}
+	if now.Version != t.Version {
+		return now, ErrStale
+	}
+	return now, nil
 }
 
 // current returns a transaction as the desk has it, or else the Store.

@@ -12,38 +12,69 @@ const sweepBatch = 256
 
 // Sweep does what is due by the clock: remote starts expire, remote stops
 // become overdue, transactions that outlived a boot are marked for review. It
-// returns how many it decided about.
+// returns how many it decided about. One that fails is in nobody's way.
 func (l *Ledger) Sweep(ctx context.Context) (int, error) {
-	due, err := l.store.Due(ctx, l.Now(), sweepBatch)
-	if err != nil {
-		return 0, fmt.Errorf("due transactions: %w", err)
-	}
 	var errs []error
-	for i := range due {
-		if err := l.settle(ctx, &due[i]); err != nil {
-			errs = append(errs, fmt.Errorf("due transaction %d: %w", due[i].ID, err))
+	decided, failed := 0, make(map[TransactionID]bool)
+	for {
+		due, err := l.store.Due(ctx, l.Now(), sweepBatch+len(failed))
+		if err != nil {
+			return decided, errors.Join(append(errs, fmt.Errorf("due transactions: %w", err))...)
+		}
+		full, before := len(due) == sweepBatch+len(failed), decided+len(failed)
+		for i := range due {
+			if failed[due[i].ID] {
+				continue
+			}
+			n, err := l.settle(ctx, &due[i])
+			if ctx.Err() != nil || errors.Is(err, ErrUnavailable) {
+				return decided, errors.Join(append(errs, err)...)
+			}
+			if err != nil {
+				failed[due[i].ID] = true
+				errs = append(errs, fmt.Errorf("due transaction %d: %w", due[i].ID, err))
+			}
+			decided += n
+		}
+		if !full || decided+len(failed) == before {
+			return decided, errors.Join(errs...)
 		}
 	}
-	return len(due) - len(errs), errors.Join(errs...)
 }
 
-func (l *Ledger) settle(ctx context.Context, due *Transaction) error {
-	return l.atDesk(ctx, due.Station, func(d *desk) error {
+// settle makes the decisions about one transaction that are due, and returns 1
+// if there were any. If the time was set by other limits than are in force now,
+// it is set anew.
+func (l *Ledger) settle(ctx context.Context, due *Transaction) (int, error) {
+	decided := 0
+	err := l.atDesk(ctx, due.Station, func(d *desk) error {
 		t, err := l.current(ctx, d, due.ID)
 		if err != nil {
 			return err
 		}
+		if t.Version < due.Version {
+			return ErrStale
+		}
 		c := l.change(d)
-		for _, e := range l.dueEvents(&t) {
+		events := l.dueEvents(&t)
+		decided = min(1, len(events))
+		for _, e := range events {
 			if t, err = c.apply(ctx, t, e); err != nil {
 				return err
 			}
 		}
-		if len(c.entry.Events) == 0 {
-			return nil
+		if len(events) == 0 {
+			if l.dueAt(&t).Equal(t.DueAt) {
+				return nil
+			}
+			c.reschedule(t)
 		}
 		return c.write(ctx)
 	})
+	if err != nil {
+		return 0, err
+	}
+	return decided, nil
 }
 
 // dueEvents returns what the clock decides about t now.
