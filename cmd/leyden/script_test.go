@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/pflag"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // TestScripts runs testdata/script/*.txtar on the real command. Beside the
@@ -28,6 +31,9 @@ import (
 //	http METHOD PATH [FILE] asks the server with $KEY; the file is the body, status
 //	                        and body of the answer are the standard output
 //	capture NAME            sets $NAME to the standard output before, without its end
+//	ids PREFIX [WORD]       sets $ID to the first id with that prefix in it, in a
+//	                        line that has the word
+//	sql FILE STATEMENT      changes a database behind our back
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -47,7 +53,8 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"refused": refused, "server": scriptServer, "drain": scriptDrain, "http": scriptHTTP, "capture": capture,
+			"refused": refused, "server": scriptServer, "drain": scriptDrain, "http": scriptHTTP,
+			"capture": capture, "ids": ids, "sql": sql,
 		},
 	})
 }
@@ -141,4 +148,27 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: capture NAME")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+func ids(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: ids PREFIX [WORD]")
+	}
+	id := regexp.MustCompile(regexp.QuoteMeta(args[0]) + `\w+`)
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if m := id.FindString(line); m != "" && (len(args) == 1 || strings.Contains(line, args[1])) {
+			ts.Setenv("ID", m)
+			return
+		}
+	}
+	ts.Fatalf("no %s… here", args[0])
+}
+
+func sql(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sql FILE STATEMENT")
+	}
+	c, err := sqlite.OpenConn(ts.MkAbs(args[0]), sqlite.OpenReadWrite, sqlite.OpenCreate)
+	ts.Check(err)
+	ts.Check(errors.Join(sqlitex.ExecuteTransient(c, args[1], nil), c.Close()))
 }

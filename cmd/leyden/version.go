@@ -10,9 +10,10 @@ import (
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Show the version",
-		Args:  noArgs,
+		Use:     "version",
+		Short:   "Show the version",
+		Example: "  leyden version",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintf(cmd.OutOrStdout(), "leyden %s (%s %s/%s)%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, revision())
 			return nil
