@@ -22,7 +22,13 @@ func TestPlans(t *testing.T) {
 	list := func(q leyden.Query) string {
 		return `SELECT id ` + listOf(&q).from() + ` ORDER BY ` + orderOf(&q) + ` LIMIT 100`
 	}
+	tally := func(q leyden.Query) string { return `SELECT count(*) ` + countOf(&q).from() }
 	for _, test := range []struct{ sql, want string }{
+		{tally(leyden.Query{Charged: true}), "transactions_by_charged_start (charged=?)"},
+		{tally(leyden.Query{Charged: true, Started: window}), "transactions_by_charged_start (charged=? AND started_order>? AND started_order<?)"},
+		{tally(leyden.Query{Charged: true, Inserted: window}), "transactions_by_insertion (inserted_order>? AND inserted_order<?)"},
+		{tally(leyden.Query{Charged: true, Started: window, Station: "S"}), "transactions_by_station_start (station=? AND started_order>? AND started_order<?)"},
+		{tally(leyden.Query{Statuses: []leyden.Status{leyden.Completed}}), "COVERING INDEX transactions_by_status (status=?)"},
 		{working, "transactions_open (station=?)"},
 		{working, "transactions_unstarted (station=? AND updated_at>?)"},
 		{lastOn, "transactions_on_connector (station=? AND connector=?)"},

@@ -50,10 +50,7 @@ func pick(c *sqlite.Conn, q *leyden.Query, s *selection, limit string) ([]leyden
 	// them again.
 	sql := selectTransaction + `WHERE id IN (SELECT id ` + s.from() + ` ORDER BY ` + order + ` ` + limit + `) ORDER BY +` + order
 	var found []leyden.Transaction
-	err := eachOnce(c, sql, s.bind, func(r *row) error {
-		found = append(found, leyden.Transaction{})
-		return r.transaction(&found[len(found)-1])
-	})
+	err := eachOnce(c, sql, s.bind, into(&found))
 	return found, err
 }
 
@@ -61,7 +58,7 @@ func pick(c *sqlite.Conn, q *leyden.Query, s *selection, limit string) ([]leyden
 // are Void: indexes tell both, while a look at every row's status is slow.
 func count(c *sqlite.Conn, q *leyden.Query) (int, error) {
 	if len(q.Statuses) > 0 || q.Charged {
-		n, err := countFrom(c, selectionOf(q))
+		n, err := countFrom(c, countOf(q))
 		return int(n), err
 	}
 	void := filtersOf(q)
@@ -129,8 +126,7 @@ func selectionOf(q *leyden.Query) *selection {
 }
 
 // listOf returns all that q selects, to be read in q's order. Nearly everything
-// is charged: that alone is worth an index for counting, but not for a list,
-// which is best read from where it is sorted.
+// is charged: a list of that is best read from where it is sorted.
 func listOf(q *leyden.Query) *selection {
 	s := selectionOf(q)
 	if q.Charged && len(s.terms) == 1 {
@@ -140,6 +136,15 @@ func listOf(q *leyden.Query) *selection {
 			leyden.ByStop:     `INDEXED BY transactions_by_stop`,
 			leyden.ByInserted: `INDEXED BY transactions_by_insertion`,
 		}[q.Order]
+	}
+	return s
+}
+
+// countOf returns all that q selects, to be counted: from an index, if one tells.
+func countOf(q *leyden.Query) *selection {
+	s := selectionOf(q)
+	if q.Charged && len(s.terms) == 1 {
+		s.hint = `INDEXED BY transactions_by_charged_start`
 	}
 	return s
 }

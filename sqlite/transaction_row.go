@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"zombiezen.com/go/sqlite"
-
 	"leyden"
 )
 
@@ -161,12 +159,10 @@ func fromJSON(text string, v any) error {
 	return nil
 }
 
-// transactions reads all rows of a query of transactionColumns.
-func transactions(c *sqlite.Conn, sql string, bind func(*binder)) ([]leyden.Transaction, error) {
-	var found []leyden.Transaction
-	err := each(c, sql, bind, func(r *row) error {
-		found = append(found, leyden.Transaction{})
-		return r.transaction(&found[len(found)-1])
-	})
-	return found, err
+// into returns what reads a row of transactionColumns behind those already found.
+func into(found *[]leyden.Transaction) func(*row) error {
+	return func(r *row) error {
+		*found = append(*found, leyden.Transaction{})
+		return r.transaction(&(*found)[len(*found)-1])
+	}
 }

@@ -71,10 +71,7 @@ func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]leyden.Trans
 
 func (db *DB) list(ctx context.Context, what, sql string, bind func(*binder)) (found []leyden.Transaction, err error) {
 	err = db.read(ctx, what, func(c *sqlite.Conn) error {
-		return each(c, sql, bind, func(r *row) error {
-			found = append(found, leyden.Transaction{})
-			return r.transaction(&found[len(found)-1])
-		})
+		return each(c, sql, bind, into(&found))
 	})
 	return found, err
 }
