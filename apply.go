@@ -96,7 +96,7 @@ func (t *Transaction) applyFacts(e *Event) {
 	case Superseded:
 		t.applySuperseded(e)
 	case PluggedOut:
-		t.SessionEnd = earliest(t.SessionEnd, e.At)
+		t.Evidence.LeftAt = latest(t.Evidence.LeftAt, e.At)
 	case Rebooted:
 		t.applyRebooted(e)
 	case WentStale:

@@ -14,12 +14,27 @@ func (t *Transaction) derive() {
 	if !t.HasStop() {
 		t.StoppedAt = v.ClosedEnd
 	}
+	t.SessionEnd = time.Time{}
+	if t.Status == Completed && t.mayLeave(v.LeftAt) {
+		t.SessionEnd = v.LeftAt
+	}
 	t.Flags = v.Noted | t.deriveFlags()
 	t.Energy, t.EnergySource = t.deriveEnergy()
 	t.Power, t.InitialSoC, t.EndSoC = gauge(v.Power), gauge(v.FirstSoC), gauge(v.LastSoC)
 	if t.Status == Completed {
 		t.Power = nil
 	}
+}
+
+// plugSlack is how long before the end of its charge a vehicle may be told to
+// have left: stations stamp the two in either order.
+const plugSlack = time.Minute
+
+// mayLeave reports whether the vehicle may have left for good at that time: not
+// before its charge ended. Stations tell of a free connector in the midst of a
+// charge, too.
+func (t *Transaction) mayLeave(at time.Time) bool {
+	return t.HasStart() && !at.IsZero() && !at.Before(t.StartedAt) && !at.Before(t.StoppedAt.Add(-plugSlack))
 }
 
 func gauge(g *Gauge) *float64 {

@@ -23,9 +23,8 @@ type desk struct {
 	working  map[TransactionID]Transaction
 	known    bool // sighting includes what the Registry has
 	sighting Sighting
-	dirty    bool              // sighting is not written yet
-	queued   bool              // it waits for Flush
-	left     map[int]time.Time // by connector: since the last start there a vehicle left, by the station's clock
+	dirty    bool // sighting is not written yet
+	queued   bool // it waits for Flush
 }
 
 // atDesk runs f at the desk of a station, alone, again when the ledger changed
@@ -77,7 +76,7 @@ func (l *Ledger) desk(s StationID) *desk {
 		if len(l.desks) >= l.crowded {
 			l.dismiss()
 		}
-		d = &desk{station: s, left: make(map[int]time.Time)}
+		d = &desk{station: s}
 		l.desks[s] = d
 	}
 	return d
@@ -213,25 +212,6 @@ func (d *desk) death(t *Transaction) string {
 		return "connector became " + c.Status + " at " + stamp(c.UpdatedAt)
 	}
 	return ""
-}
-
-// unplugged returns when a vehicle last left a connector, if none began to
-// charge there since.
-func (d *desk) unplugged(connector int) time.Time {
-	if at, ok := d.left[connector]; ok {
-		return at
-	}
-	if c := d.connector(connector); c.Status == available {
-		return cmp.Or(c.At, c.UpdatedAt)
-	}
-	return time.Time{}
-}
-
-// leaves reports whether a vehicle that left at may be that of t: not before its
-// charge ended.
-func leaves(t *Transaction, at time.Time) bool {
-	return !at.IsZero() && t.Status == Completed && t.SessionEnd.IsZero() && t.HasStart() &&
-		!at.Before(t.StartedAt) && !at.Before(t.StoppedAt.Add(-plugSlack))
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

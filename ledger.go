@@ -58,9 +58,6 @@ const (
 	minDesks = 1024
 	// deskIdle is after how long without a message of its station a desk is idle.
 	deskIdle = time.Hour
-	// plugSlack is how long before the end of its charge a vehicle may be told to
-	// have left: stations stamp the two in either order.
-	plugSlack = time.Minute
 	// skewLimit is how far a station's clock may be off without a mark.
 	skewLimit = 5 * time.Minute
 	// maxTries bounds how often a decision is made again because the ledger

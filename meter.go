@@ -45,6 +45,7 @@ type Evidence struct {
 	Outcome     Status    `json:"outcome,omitempty"` // of a remote start without a start: Failed, Expired, Cancelled
 	Errored     bool      `json:"errored,omitempty"` // the remote start was answered with an error, or not at all
 	Voided      bool      `json:"voided,omitempty"`
+	LeftAt      time.Time `json:"leftAt,omitzero"`      // station's clock: the connector was last told to be free
 	StopStep    EventKind `json:"stopStep,omitempty"`   // how far the last remote stop got
 	StopAskedAt time.Time `json:"stopAskedAt,omitzero"` // our clock: the last remote stop was asked for, or answered
 	ReportedAt  time.Time `json:"reportedAt,omitzero"`  // our clock: last report of the station

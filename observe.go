@@ -133,8 +133,8 @@ func plugged(status string) bool {
 	return false
 }
 
-// plugOut records when the vehicle of the last charge on a connector left. If
-// that charge has not ended yet, its end will tell.
+// plugOut records that a vehicle left the connector of the last charge there.
+// While that has not ended it may be a moment's mistake: its end will tell.
 func (l *Ledger) plugOut(ctx context.Context, d *desk, old *Connector, at time.Time) error {
 	t, err := l.store.LastOn(ctx, d.station, old.Number)
 	if errors.Is(err, ErrNotFound) {
@@ -143,25 +143,19 @@ func (l *Ledger) plugOut(ctx context.Context, d *desk, old *Connector, at time.T
 	if err != nil {
 		return fmt.Errorf("last transaction on connector %d: %w", old.Number, err)
 	}
-	if t.Status != Completed {
-		d.left[old.Number] = at
+	another := t.Status == Completed && t.StoppedAt.Before(old.PluggedAt)
+	if another || !t.SessionEnd.IsZero() || !t.mayLeave(at) {
 		return nil
 	}
-	if !leaves(&t, at) || t.StoppedAt.Before(old.PluggedAt) {
-		return nil // another vehicle was there meanwhile
-	}
-	change := l.change(d)
-	if _, err := change.apply(ctx, t, pluggedOut(&t, at)); err != nil {
+	c := l.change(d)
+	key := ownKey(PluggedOut, t.ID, int(at.UnixMicro()))
+	if _, err := c.apply(ctx, t, Event{Kind: PluggedOut, Key: key, At: at}); err != nil {
 		return err
 	}
-	if err := change.write(ctx); err != nil && !errors.Is(err, ErrReplay) {
+	if err := c.write(ctx); err != nil && !errors.Is(err, ErrReplay) {
 		return fmt.Errorf("plug-out of transaction %d: %w", t.ID, err)
 	}
 	return nil
-}
-
-func pluggedOut(t *Transaction, at time.Time) Event {
-	return Event{Kind: PluggedOut, Key: ownKey(PluggedOut, t.ID, 0), At: at}
 }
 
 // Station returns what is known of a station, up to its last message.

@@ -70,7 +70,6 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	if err := c.write(ctx); err != nil {
 		return Outcome{}, err
 	}
-	d.left[e.Connector] = time.Time{}
 	out := Outcome{Transaction: c.state(t.ID), Event: c.entry.event(e.Key)}
 	out.Followups = unwanted(&out.Transaction)
 	return out, nil
@@ -188,27 +187,14 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 		if same(t.Token, start.Token) && equal(t.MeterStart, start.Register) && t.Evidence.Last == nil {
 			start.Flags |= DuplicateSuspect
 		}
-		n, err := c.apply(ctx, t, Event{
+		_, err := c.apply(ctx, t, Event{
 			Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: end, Register: start.Register, Reason: reason, Other: by,
 		})
 		if err != nil {
 			return err
 		}
-		if err := c.unplug(ctx, n); err != nil {
-			return err
-		}
 	}
 	return nil
-}
-
-// unplug adds to the end of a charge that its vehicle had left by then.
-func (c *change) unplug(ctx context.Context, t Transaction) error {
-	at := c.desk.unplugged(t.Connector)
-	if t.Connector == 0 || !leaves(&t, at) {
-		return nil
-	}
-	_, err := c.apply(ctx, t, pluggedOut(&t, at))
-	return err
 }
 
 // startOf finds the transaction that a start begins, if there is one: a pending
@@ -216,9 +202,10 @@ func (c *change) unplug(ctx context.Context, t Transaction) error {
 // fits it and still has no start.
 func (d *desk) startOf(e *Event) (Transaction, bool) {
 	var remote, orphans []Transaction
+	old := e.ReceivedAt.Add(-workingSpan)
 	for _, t := range d.working {
 		switch {
-		case t.HasStart():
+		case t.HasStart(), !t.Status.Open() && t.UpdatedAt.Before(old):
 		case t.HasStop():
 			if !differs(t.Connector, e.Connector) && startFits(e, &t) {
 				orphans = append(orphans, t)
@@ -411,11 +398,7 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 		}
 	}
 	c := l.change(d)
-	n, err := c.apply(ctx, t, e)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if err := c.unplug(ctx, n); err != nil {
+	if _, err := c.apply(ctx, t, e); err != nil {
 		return Outcome{}, err
 	}
 	return c.finish(ctx, e, t.ID)

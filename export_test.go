@@ -1,0 +1,15 @@
+package leyden
+
+// Desks returns how many desks the ledger keeps, and how many transactions the
+// one of a station has at hand.
+func (l *Ledger) Desks(s StationID) (desks, working int) {
+	l.mu.Lock()
+	desks, d := len(l.desks), l.desks[s]
+	l.mu.Unlock()
+	if d == nil {
+		return desks, 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return desks, len(d.working)
+}
