@@ -7,27 +7,34 @@ import "time"
 // It takes RFC 3339 and what the field makes of it: a lower-case t or a space
 // between date and time, a comma before the fraction, any number of fraction
 // digits (those after the ninth are dropped), offsets as ±hh:mm, ±hhmm or ±hh,
-// and no zone at all, which means UTC (OCPP 1.6 leaves the zone to the station). A
-// leap second counts as the second before it. A date alone is no timestamp.
+// and no zone at all, which means UTC (OCPP 1.6 leaves the zone to the station).
+// It takes what else ISO 8601 allows for date and time of day: no seconds, the
+// basic form without separators (20240115T103000Z), and 24:00:00 for the end of
+// a day. A leap second counts as the second before it. A date alone is no
+// timestamp.
 func ParseTime(s string) (time.Time, bool) {
-	if len(s) < len("2006-01-02T15:04:05") || s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':' {
+	wide := 0 // how many bytes there are between two numbers
+	if len(s) > 4 && s[4] == '-' {
+		wide = 1
+	}
+	atMonth, atDay, atHour, atMinute, end := 4+wide, 6+2*wide, 9+2*wide, 11+3*wide, 13+3*wide
+	if len(s) < end || wide == 1 && (s[7] != '-' || s[13] != ':') {
 		return time.Time{}, false
 	}
-	if c := s[10]; c != 'T' && c != 't' && c != ' ' {
+	if c := s[atHour-1]; c != 'T' && c != 't' && c != ' ' {
 		return time.Time{}, false
 	}
-	hi, lo := pair(s, 0), pair(s, 2)
-	month, day := pair(s, 5), pair(s, 8)
-	hour, minute, second := pair(s, 11), pair(s, 14), pair(s, 17)
-	if hi|lo|month|day|hour|minute|second < 0 || hour > 23 || minute > 59 || second > 60 {
-		return time.Time{}, false
-	}
-	year := hi*100 + lo
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
-		return time.Time{}, false
-	}
-	nanos, rest, ok := fraction(s[19:])
+	month, day := pair(s, atMonth), pair(s, atDay)
+	year, ok := date(pair(s, 0), pair(s, 2), month, day)
 	if !ok {
+		return time.Time{}, false
+	}
+	second, nanos, rest, ok := seconds(s[end:], wide)
+	if !ok {
+		return time.Time{}, false
+	}
+	hour, minute := pair(s, atHour), pair(s, atMinute)
+	if !inDay(hour, minute, second, nanos) {
 		return time.Time{}, false
 	}
 	east, ok := offset(rest)
@@ -35,11 +42,42 @@ func ParseTime(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, min(second, 59), nanos, time.UTC)
-	if east == 0 {
-		return t, true
+	if east != 0 {
+		t = t.Add(-east)
 	}
-	t = t.Add(-east)
 	return t, t.Year() >= 0 && t.Year() <= 9999
+}
+
+// date puts a year together and checks the day in it; −1 is no number.
+func date(hi, lo, month, day int) (year int, ok bool) {
+	if hi|lo|month|day < 0 {
+		return 0, false
+	}
+	year = hi*100 + lo
+	return year, month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month)
+}
+
+// seconds reads what may follow the minutes, with wide bytes before it: seconds
+// with a fraction. It returns what follows them.
+func seconds(s string, wide int) (second, nanos int, rest string, ok bool) {
+	if wide == 1 && (s == "" || s[0] != ':') || wide == 0 && (s == "" || s[0]-'0' > 9) {
+		return 0, 0, s, true
+	}
+	if len(s) < wide+2 {
+		return 0, 0, "", false
+	}
+	second = pair(s, wide)
+	nanos, rest, ok = fraction(s[wide+2:])
+	return second, nanos, rest, ok
+}
+
+// inDay reports whether a time of day exists, the end of the day included; −1 is
+// no number.
+func inDay(hour, minute, second, nanos int) bool {
+	if hour|minute|second < 0 || minute > 59 || second > 60 {
+		return false
+	}
+	return hour < 24 || hour == 24 && minute|second|nanos == 0
 }
 
 // pair reads the two digits at s[i:], or returns −1.
