@@ -244,3 +244,10 @@ func (s *transcript) String() string {
 }
 
 var _ fmt.Stringer = (*transcript)(nil)
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}

@@ -24,7 +24,7 @@ import (
 const goodEnd = 10 * time.Second
 
 type simulateSettings struct {
-	url, data, password, ca, ocppVersion string
+	url, data, station, password, ca, ocppVersion string
 	sim.Options
 }
 
@@ -43,10 +43,11 @@ that the OCPP schemas refuse, an error that would lose a charge.
 A server admits registered stations only. With --data, beside a server of this
 machine, the stations and their idTags are registered in its data folder;
 without, the server must run with --admission open, or know the stations
-(SIM-0001, SIM-0002, …) with the one password that --password names.`,
+(SIM-0001, SIM-0002, … or the one that --station names) with the one password
+that --password gives.`,
 		Example: `  leyden simulate --stations 10 --sessions 3 --data ./data
   leyden simulate --url ws://127.0.0.1:8080/ocpp --duration 5m --cut 0.05 --repeat 0.1 --seed 42
-  leyden simulate --passive --data ./data     a station to start charges at from afar`,
+  leyden simulate --station CHARGER-001 --password "$PASSWORD" --passive`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
@@ -64,6 +65,7 @@ func (s *simulateSettings) flags(cmd *cobra.Command) {
 	f.StringVar(&s.url, "url", "ws://127.0.0.1:8080/ocpp", "where stations connect; their identity is appended")
 	f.StringVar(&s.ocppVersion, "version", "1.6", "OCPP version; 1.6 is what there is")
 	f.StringVar(&s.data, "data", "", "register the stations in this data folder of a server")
+	f.StringVar(&s.station, "station", "", "be the one station with this identity")
 	f.StringVar(&s.password, "password", "", "password of all stations")
 	f.StringVar(&s.ca, "ca", "", "PEM file with the certificates to trust for wss")
 	f.IntVar(&s.Stations, "stations", 1, "how many stations")
@@ -155,6 +157,9 @@ func (s *simulateSettings) complete() error {
 	case s.data != "" && s.password != "":
 		return usagef("--data makes the stations' passwords: leave out --password")
 	}
+	if err := s.beOne(); err != nil {
+		return err
+	}
 	f := s.Faults
 	if min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1 {
 		return usagef("--cut, --lose, --repeat and --offline are shares from 0 to 1, and --cut and --lose no more than 1 together")
@@ -170,6 +175,18 @@ func (s *simulateSettings) complete() error {
 		}
 	}
 	s.Dial = sim.WebSocket(strings.TrimSuffix(s.url, "/"), o)
+	return nil
+}
+
+// beOne makes the fleet the one station that --station names.
+func (s *simulateSettings) beOne() error {
+	if s.station == "" {
+		return nil
+	}
+	if !leyden.StationID(s.station).Valid() || s.Stations != 1 {
+		return usagef("--station takes one identity of a station, without --stations")
+	}
+	s.Name = func(int) string { return s.station }
 	return nil
 }
 
