@@ -228,7 +228,9 @@ func (s *Scanner) TextOrNumber(name string) (string, bool) {
 	return t, s.err == nil
 }
 
-// Time reads a timestamp, as [ParseTime] does.
+// Time reads a timestamp, as [ParseTime] does. The zero time, at which clocks
+// stand that nobody has set, comes out a microsecond later: it is a time that was
+// sent, not one that is missing, and stays so where microseconds are kept.
 func (s *Scanner) Time(name string) (time.Time, bool) {
 	if s.peek() != '"' {
 		s.mistyped(name, "is not a timestamp")
@@ -238,8 +240,14 @@ func (s *Scanner) Time(name string) (time.Time, bool) {
 	if !ok && s.err == nil {
 		s.Found.Add(name, TypeConstraint, "is not a timestamp", false)
 	}
+	if ok && t.Before(firstTime) && !t.Before(time.Time{}) {
+		t = firstTime
+	}
 	return t, ok
 }
+
+// firstTime is the first time that nobody takes for none.
+var firstTime = time.Time{}.Add(time.Microsecond)
 
 // Bool reads true or false.
 func (s *Scanner) Bool(name string) (value, ok bool) {
