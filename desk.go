@@ -90,7 +90,7 @@ func (l *Ledger) dismiss() {
 		if !d.mu.TryLock() {
 			continue // somebody sits there
 		}
-		if !d.dirty && !d.queued && d.sighting.SeenAt.Before(idle) {
+		if waits := d.dirty && d.known || d.queued; !waits && d.sighting.SeenAt.Before(idle) {
 			d.gone = true
 			delete(l.desks, s)
 		}
