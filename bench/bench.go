@@ -22,16 +22,16 @@ import (
 	"time"
 
 	"leyden"
-	"leyden/ocpp"
 	"leyden/sim"
 	"leyden/sqlite"
 )
 
-// Options say what to measure. Binary, Stations and Duration are needed.
+// Options say what to measure. Binary, Dial, Stations and Duration are needed.
 type Options struct {
-	Binary   string        // the leyden to start
-	Stations int           // each has one connection
-	Duration time.Duration // that is measured, after Warmup
+	Binary   string                      // the leyden to start
+	Dial     func(url string) sim.Dialer // how stations connect to a ws URL; their identity is appended
+	Stations int                         // each has one connection
+	Duration time.Duration               // that is measured, after Warmup
 	Warmup   time.Duration
 	Log      io.Writer // what the server says of errors; nil for nowhere
 	// OnMeasure, if not nil, is called when the measuring begins.
@@ -62,23 +62,23 @@ type Result struct {
 
 // Sessions measures how many complete charges a second the server keeps, each
 // station doing one after the other. ctx ends it early, with an error.
-func Sessions(ctx context.Context, o Options) (*Result, error) {
+func Sessions(ctx context.Context, o Options) (r *Result, err error) {
 	data, err := os.MkdirTemp("", "leyden-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	defer os.RemoveAll(data)
+	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	s, err := start(ctx, o, data)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	sample := sampler{server: s, span: o.Duration, also: o.OnMeasure}
 	load := sim.Load{
-		Dial: sim.WebSocket(s.url, ocpp.DialOptions{}), Stations: o.Stations, Duration: o.Duration, Warmup: o.Warmup,
+		Dial: o.Dial(s.url), Stations: o.Stations, Duration: o.Duration, Warmup: o.Warmup,
 		OnMeasure: sample.begin,
 	}
 	measured, err := load.Run(ctx)
-	r := &Result{Stations: o.Stations, ServerCPU: sample.used(), ServerRSS: s.rss()}
+	r = &Result{Stations: o.Stations, ServerCPU: sample.used(), ServerRSS: s.rss()}
 	if err := errors.Join(err, s.stop()); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
@@ -152,7 +152,7 @@ func start(ctx context.Context, o Options, data string) (*server, error) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if url, ok := strings.CutPrefix(lines.Text(), "Leyden serves http"); ok {
-			go io.Copy(io.Discard, out) // ends with the process
+			go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
 			return &server{cmd: cmd, url: "ws" + url + "/ocpp"}, nil
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"leyden/bench"
+	"leyden/ocpp"
+	"leyden/sim"
 )
 
 type benchSettings struct {
@@ -53,7 +55,10 @@ func runBench(ctx context.Context, s *benchSettings, stdout, stderr io.Writer) e
 	if err != nil {
 		return fmt.Errorf("this program's own file: %w", err)
 	}
-	o := bench.Options{Binary: binary, Stations: s.stations, Duration: s.duration, Warmup: s.warmup, Log: stderr}
+	o := bench.Options{
+		Binary: binary, Stations: s.stations, Duration: s.duration, Warmup: s.warmup, Log: stderr,
+		Dial: func(url string) sim.Dialer { return sim.WebSocket(url, ocpp.DialOptions{}) },
+	}
 	finish := s.showProgress(&o, stderr)
 	r, err := bench.Sessions(ctx, o)
 	finish()

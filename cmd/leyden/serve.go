@@ -165,7 +165,7 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // serving has closed it before
 	data, forget, err := dataFolder(s)
 	if err != nil {
 		return err

@@ -1,0 +1,174 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"leyden"
+	"leyden/bench"
+	"leyden/csms"
+	"leyden/ocpp"
+	"leyden/sim"
+	"leyden/sqlite"
+)
+
+// serverMode is the variable that makes this test binary a server for bench to
+// start, and says what is wrong with it.
+const serverMode = "BENCH_SERVER"
+
+func TestMain(m *testing.M) {
+	mode := os.Getenv(serverMode)
+	if mode == "" {
+		os.Exit(m.Run())
+	}
+	if err := serve(mode); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+type anybody struct{}
+
+func (anybody) Admit(context.Context, leyden.Attempt) error { return nil }
+
+// serve is `leyden serve`, as far as bench can tell.
+func serve(mode string) (err error) {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	data := flags.String("data", "", "")
+	for _, other := range []string{"listen", "admission", "log-level"} {
+		flags.String(other, "", "")
+	}
+	if err := flags.Parse(os.Args[2:]); err != nil || mode == "dead" {
+		return errors.Join(errors.New("it does not start"), err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	folder := *data
+	if mode == "forgetful" { // its ledger is not where it should be
+		if folder, err = os.MkdirTemp("", "bench-test-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: folder, Now: time.Now, Serve: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tokens := leyden.TokensOpen
+	if mode == "strict" {
+		tokens = leyden.TokensListed
+	}
+	server := csms.New(leyden.NewLedger(db, db, leyden.Options{Tokens: tokens}), csms.Options{Gate: anybody{}, Open: true})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Leyden serves http://%s\n", l.Addr())
+	failed := make(chan error, 1)
+	go func() { failed <- http.Serve(l, server) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	if mode == "untidy" {
+		return errors.New("it ends badly")
+	}
+	return server.Drain(context.Background())
+}
+
+func options(t *testing.T, mode string) bench.Options {
+	t.Helper()
+	t.Setenv(serverMode, mode)
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bench.Options{
+		Binary: binary, Stations: 5, Duration: time.Second, Warmup: 100 * time.Millisecond,
+		Dial: func(url string) sim.Dialer { return sim.WebSocket(url, ocpp.DialOptions{}) },
+	}
+}
+
+func TestSessions(t *testing.T) {
+	o := options(t, "good")
+	measures := 0
+	o.OnMeasure = func() { measures++ }
+	r, err := bench.Sessions(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []struct {
+		name string
+		ok   bool
+	}{
+		{"no errors", r.Errors == 0 && r.FirstError == ""},
+		{"all is counted over a second", r.Stations == 5 && r.Seconds > 0.9 && r.Seconds < 30},
+		{"something happened", r.Sessions > 0 && r.SessionsPerSecond > 0 && r.MessagesPerSecond > r.SessionsPerSecond},
+		{"answers took their time", r.StartP50 > 0 && r.StartP99 >= r.StartP50 && r.AnswerP50 > 0 && r.AnswerP99 >= r.AnswerP50},
+		{"the ledger holds all", r.LedgerTotalCheck && r.LedgerCompleted >= r.Sessions && r.LedgerSizeMiB > 0},
+		{"the server worked no longer than it was measured", r.ServerCPU >= 0 && r.ServerCPU < r.Seconds*64},
+		{"the server is in memory", r.ServerRSS > 1 || !hasProc()},
+		{"the begin was told once", measures == 1},
+	} {
+		if !rule.ok {
+			t.Errorf("not so: %s: %+v", rule.name, r)
+		}
+	}
+}
+
+func hasProc() bool {
+	_, err := os.Stat("/proc/self/status")
+	return err == nil
+}
+
+// A figure of messages that were lost or refused is none.
+func TestSessionsFindsFault(t *testing.T) {
+	t.Run("lost", func(t *testing.T) {
+		r, err := bench.Sessions(t.Context(), options(t, "forgetful"))
+		if err != nil || r.LedgerTotalCheck || r.LedgerCompleted != 0 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		r, err := bench.Sessions(t.Context(), options(t, "strict"))
+		if err != nil || r.Errors == 0 || r.FirstError == "" || r.Sessions != 0 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	})
+	for mode, want := range map[string]string{"dead": "the server did not start", "untidy": "the server ended badly"} {
+		t.Run(mode, func(t *testing.T) {
+			r, err := bench.Sessions(t.Context(), options(t, mode))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %+v, %v; want %q", r, err, want)
+			}
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		o := options(t, "good")
+		o.Duration = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		o.OnMeasure = cancel
+		if _, err := bench.Sessions(ctx, o); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("no binary", func(t *testing.T) {
+		o := options(t, "good")
+		o.Binary = "/no/such/leyden"
+		if _, err := bench.Sessions(t.Context(), o); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
