@@ -37,39 +37,41 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		unready(w, restarting)
 		return
 	}
-	tr, id, protocol, ok := srv.open(w, r)
-	if !ok {
+	s := srv.open(w, r)
+	if s == nil {
 		srv.running.Done()
 		return
 	}
 	go func() {
 		defer srv.running.Done()
 		// The request and what hangs on its context end with the handshake.
-		_ = newSession(srv, id, dialectOf(protocol), tr).run(context.Background()) // it has logged why it ended
+		_ = s.run(context.Background()) // it has logged why it ended
 	}()
 }
 
-// open decides about a request. If that is not granted it has been answered.
-func (srv *Server) open(w http.ResponseWriter, r *http.Request) (tr ocpp.Transport, id leyden.StationID, protocol string, ok bool) {
-	id, ok = stationOf(r)
+// open decides about a request and makes it a session. It returns nil if it did
+// not grant that; then it has answered.
+func (srv *Server) open(w http.ResponseWriter, r *http.Request) *session {
+	id, ok := stationOf(r)
 	if !ok {
 		http.Error(w, "no station in the URL: connect to /ocpp/{station}", http.StatusNotFound)
-		return nil, "", "", false
+		return nil
 	}
 	if !id.Valid() {
 		http.Error(w, "station identity must be 1 to 48 characters of A-Z a-z 0-9 . _ : @ | = * + -, not beginning with chg_", http.StatusBadRequest)
-		return nil, "", "", false
+		return nil
 	}
 	if err := srv.admit(r, id); err != nil {
 		srv.deny(w, r, id, err)
-		return nil, "", "", false
+		return nil
 	}
+	order := srv.nextOrder() // before the station can know that it is connected, and connect again
 	tr, protocol, err := ocpp.Upgrade(w, r, ocpp.UpgradeOptions{Protocols: protocols(), Compression: true, Timeouts: srv.opt.Timeouts})
 	if err != nil {
 		srv.log.Info("station not upgraded", "station", id, "address", r.RemoteAddr, "error", err)
-		return nil, "", "", false
+		return nil
 	}
-	return tr, id, protocol, true
+	return newSession(srv, id, dialectOf(protocol), tr, order)
 }
 
 // stationOf returns the identity in the URL's path, with which some stations send

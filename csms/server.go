@@ -66,6 +66,7 @@ type Server struct {
 	count  Counters
 
 	sessions sync.Map // *session by leyden.StationID
+	orders   atomic.Uint64
 	online   atomic.Int64
 	stops    sync.Map // *openStop by leyden.TransactionID
 
@@ -117,7 +118,7 @@ func (srv *Server) Serve(ctx context.Context, station leyden.StationID, protocol
 		return tr.Close(ocpp.CloseRestart, restarting)
 	}
 	defer srv.running.Done()
-	return newSession(srv, station, d, tr).run(ctx)
+	return newSession(srv, station, d, tr, srv.nextOrder()).run(ctx)
 }
 
 // Disconnect closes the connection of a station, if it has one: what allowed
@@ -212,6 +213,9 @@ func (srv *Server) background(f func(context.Context)) {
 		f(ctx)
 	}()
 }
+
+// nextOrder returns the place of a new connection among all.
+func (srv *Server) nextOrder() uint64 { return srv.orders.Add(1) }
 
 // session returns the session of a station, or why there is none.
 func (srv *Server) session(ctx context.Context, id leyden.StationID) (*session, error) {

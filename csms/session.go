@@ -19,6 +19,7 @@ type session struct {
 	station leyden.StationID
 	dialect *dialect
 	conn    *ocpp.Conn
+	order   uint64                  // a younger connection has a higher one
 	cancel  context.CancelCauseFunc // ends it, whatever it is doing
 
 	accepted atomic.Bool // the station may work here
@@ -27,8 +28,8 @@ type session struct {
 	question *time.Timer // asks it; owned by the goroutine that serves
 }
 
-func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Transport) *session {
-	s := &session{srv: srv, station: station, dialect: d}
+func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Transport, order uint64) *session {
+	s := &session{srv: srv, station: station, dialect: d, order: order}
 	s.conn = ocpp.NewConn(tr, ocpp.Options{Counters: &srv.count.Counters, OnBroken: s.broken})
 	return s
 }
@@ -41,7 +42,10 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.enrol(ctx); err != nil {
 		return s.turnAway(err)
 	}
-	s.replaceOlder()
+	if !s.replaceOlder() {
+		s.srv.log.InfoContext(ctx, "station not connected", "station", s.station, "cause", replaced)
+		return s.conn.Close(ocpp.ClosePolicy, replaced)
+	}
 	defer s.leave()
 	if s.srv.isDraining() { // and may have looked for sessions before this one was there
 		return s.conn.Close(ocpp.CloseRestart, restarting)
@@ -92,26 +96,31 @@ func (s *session) turnAway(err error) error {
 	return errors.Join(err, s.conn.Close(code, reason))
 }
 
-// replaceOlder makes s the session of its station. The connection that it
-// replaces is closed aside: a dead one may take its time.
-func (s *session) replaceOlder() {
-	old, replaced := s.srv.sessions.Load(s.station)
+// replaced is the reason of a connection that is closed for a younger one.
+const replaced = "replaced by a newer connection"
+
+// replaceOlder makes s the session of its station, unless a younger connection
+// has overtaken it: then it returns false. The connection that it replaces is
+// closed aside: a dead one may take its time.
+func (s *session) replaceOlder() bool {
 	for {
-		if replaced {
-			s.swaps = swapped(old.(*session).swaps, s.srv.ledger.Now())
-			if s.srv.sessions.CompareAndSwap(s.station, old, s) {
-				break
-			}
-		}
-		if old, replaced = s.srv.sessions.LoadOrStore(s.station, s); !replaced {
+		v, there := s.srv.sessions.LoadOrStore(s.station, s)
+		if !there {
 			s.srv.online.Add(1)
-			return
+			return true
+		}
+		other := v.(*session)
+		if other.order > s.order {
+			s.srv.count.Swaps.Add(1)
+			return false
+		}
+		s.swaps = swapped(other.swaps, s.srv.ledger.Now())
+		if s.srv.sessions.CompareAndSwap(s.station, v, s) {
+			s.srv.count.Swaps.Add(1)
+			s.srv.running.Go(func() { _ = other.conn.Close(ocpp.ClosePolicy, replaced) }) // it ends in any case
+			return true
 		}
 	}
-	s.srv.count.Swaps.Add(1)
-	s.srv.running.Go(func() {
-		_ = old.(*session).conn.Close(ocpp.ClosePolicy, "replaced by a newer connection") // it ends in any case
-	})
 }
 
 // swapped returns the times of the last swaps, with one more.

@@ -26,6 +26,8 @@ type faulty struct {
 	*memory.Store
 	mode atomic.Value // string
 	held atomic.Pointer[hold]
+
+	lookedUp func() // if set before the world begins, is called as a station is looked up
 }
 
 // A hold keeps the next write waiting until it is released or given up.
@@ -80,6 +82,9 @@ func (f *faulty) away() error {
 }
 
 func (f *faulty) Station(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	if f.lookedUp != nil {
+		f.lookedUp()
+	}
 	if err := f.away(); err != nil {
 		return leyden.Station{}, err
 	}
