@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -227,6 +228,31 @@ func TestSocketAnswersPings(t *testing.T) {
 		s.send(masked(fin|closeOp, ""))
 		s.wantFrame(fin|closeOp, "")
 		wantClose(t, <-ended, ocpp.CloseNoStatus, "")
+	})
+}
+
+// A control frame is no part of the message around it, however long that is.
+func TestSocketAnswersPingsInLongestMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := string(text(ocpp.MaxMessage))
+		tr, s := attach(t, ocpp.UpgradeOptions{})
+		ended := make(chan error, 1)
+		go func() {
+			ended <- tr.Receive(func(msg []byte) error {
+				if string(msg) != long {
+					t.Errorf("got a message of %d bytes, want %d", len(msg), len(long))
+				}
+				return nil
+			})
+		}()
+		s.send(masked(textOp, long) + masked(fin|pingOp, "?") + masked(fin, ""))
+		s.wantFrame(fin|pongOp, "?")
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(tr.Close(ocpp.CloseAbnormal, ""), s.Close()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

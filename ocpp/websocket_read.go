@@ -97,8 +97,11 @@ func (s *socket) check(h ws.Header, m *message) error {
 	if h.Rsv&rsvUnknown != 0 || h.Rsv != 0 && !(s.deflate && begins) {
 		return &CloseError{CloseProtocol, "reserved bits are set"}
 	}
-	if h.OpCode == ws.OpBinary {
+	switch {
+	case h.OpCode == ws.OpBinary:
 		return &CloseError{CloseUnsupported, "binary messages are not OCPP"}
+	case h.OpCode.IsControl():
+		return nil // short, and no part of the message that it may stand within
 	}
 	limit := int64(MaxMessage)
 	if h.Rsv&rsvDeflate != 0 || m.compressed {
