@@ -13,7 +13,8 @@
 // When that cannot be done now, no error reaches the station, which would take
 // it for an answer and delete the message: the connection is closed with 1013,
 // and the station, which is offline then, tries again. A transaction message
-// that can never be recorded gets a CALLERROR and is kept in quarantine.
+// that can never be recorded gets a CALLERROR and is kept in quarantine; so is any
+// message in which a name stands twice.
 //
 // Messages of one station are handled one after the other; stations do not wait
 // for each other, and no lock is held while a station or storage is waited for.

@@ -16,10 +16,16 @@ import (
 // accepted.
 const notAcceptedReason = "station is not accepted"
 
+// A telling error is one whose message is kept even if it tells of no
+// transaction: what the station meant is for a person to find out.
+type telling struct{ error }
+
+func (e telling) Unwrap() error { return e.error }
+
 // refuse answers a message that cannot be recorded with err, and keeps it if it
-// tells of a transaction.
+// tells of a transaction or err is telling.
 func (s *session) refuse(ctx context.Context, c call, err error) ocpp.Reply {
-	if !s.dialect.reports(c.action) {
+	if _, keep := errors.AsType[telling](err); !keep && !s.dialect.reports(c.action) {
 		return ocpp.Reply{Err: err}
 	}
 	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: err.Error()}

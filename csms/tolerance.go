@@ -25,11 +25,11 @@ const (
 )
 
 // read decodes a payload as far as it can be understood, and counts what is
-// odd about it. Its error is one to answer with: the payload is broken or, in
-// strict mode, not what its schema says.
+// odd about it. Its error is one to answer with: the payload is broken, as it is
+// when a name stands there twice, or, in strict mode, not what its schema says.
 func (s *session) read(payload string, m ocpp.Decoder, v *ocpp.Violations) error {
 	if err := m.Decode(payload, v); err != nil {
-		return err
+		return telling{err}
 	}
 	s.srv.count.Violations.Add(uint64(len(v.List) + v.Dropped))
 	s.srv.count.Extra.Add(uint64(v.Extra))

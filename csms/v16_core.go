@@ -48,6 +48,9 @@ func authorize16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err == nil {
 		err = v.Err()
 	}
+	if x, found := v.At("idTag"); found && x.Code == ocpp.PropertyConstraint && m.IDTag == "" {
+		err = telling{err}
+	}
 	if err != nil {
 		return s.refuse(ctx, c, err)
 	}
