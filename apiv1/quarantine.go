@@ -88,6 +88,9 @@ func (a *api) listQuarantine(ctx context.Context, in *listQuarantineInput) (*bod
 	}
 	out := quarantineList{Quarantine: []quarantined{}, Pagination: paginationOf(in.Window, in.Offset+len(found))}
 	out.Pagination.TotalIsLowerBound = len(found) > in.Limit
+	if len(found) == 0 && in.Offset > 0 { // beyond the end, wherever that is
+		out.Pagination.Total, out.Pagination.TotalIsLowerBound = 0, true
+	}
 	for i := range found[:min(in.Limit, len(found))] {
 		out.Quarantine = append(out.Quarantine, presentQuarantined(&found[i]))
 	}

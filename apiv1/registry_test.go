@@ -174,6 +174,7 @@ func TestQuarantine(t *testing.T) {
 			{"?waiting=false", "2 1", 2, false},
 			{"?limit=1", "2", 2, true},
 			{"?limit=1&offset=1", "1", 2, false},
+			{"?offset=2", "", 0, true},
 		}
 		for _, c := range cases {
 			var got struct {
