@@ -13,7 +13,7 @@ import (
 	"leyden/rest"
 )
 
-// The codes of refusals that their status does not tell (API.md "Codes").
+// The codes of refusals that their status does not tell, listed in docs/api.md.
 const (
 	codeNotReady     = "CONNECTOR_NOT_READY"
 	codeActive       = "TRANSACTION_ACTIVE"

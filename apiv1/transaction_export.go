@@ -2,7 +2,6 @@ package apiv1
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -56,7 +55,7 @@ func writeNDJSON(w io.Writer, all iter.Seq2[leyden.Transaction, error], now time
 		if err != nil {
 			return err
 		}
-		line, err := marshal(present(&t, now))
+		line, err := rest.Encode(present(&t, now))
 		if err != nil {
 			return err
 		}
@@ -74,7 +73,7 @@ func writeJSON(w io.Writer, all iter.Seq2[leyden.Transaction, error], now time.T
 		if err != nil {
 			return err
 		}
-		item, err := marshal(present(&t, now))
+		item, err := rest.Encode(present(&t, now))
 		if err != nil {
 			return err
 		}
@@ -89,7 +88,7 @@ func writeJSON(w io.Writer, all iter.Seq2[leyden.Transaction, error], now time.T
 			return err
 		}
 	}
-	end, err := marshal(pagination{Total: n, Limit: n})
+	end, err := rest.Encode(pagination{Total: n, Limit: n})
 	if err != nil {
 		return err
 	}
@@ -136,7 +135,7 @@ func cell(v any) (string, error) {
 	if list, ok := v.([]string); ok {
 		return strings.Join(list, ";"), nil
 	}
-	data, err := marshal(v)
+	data, err := rest.Encode(v)
 	if err != nil {
 		return "", err
 	}
@@ -160,15 +159,4 @@ func harmless(text string) string {
 		return "'" + text
 	}
 	return text
-}
-
-// marshal renders JSON as the replies have it, without HTML escapes.
-func marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }

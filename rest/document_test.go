@@ -127,7 +127,7 @@ func TestPagesNeedACredentialBeyondLoopback(t *testing.T) {
 	f := newFixture(t, closed)
 	for _, path := range []string{"/docs", "/docs/rapidoc-min.js", "/openapi.json", "/openapi.yaml", "/metrics"} {
 		if w := f.do("GET "+path, "", "X-API-Key: "); w.Code != http.StatusUnauthorized || !slices.Contains(w.Header().Values("WWW-Authenticate"), `Basic realm="leyden"`) {
-			t.Errorf("%s for nobody: got %d, %v", path, w.Code, w.Header()["WWW-Authenticate"])
+			t.Errorf("%s for nobody: got %d, %v", path, w.Code, w.Header().Values("WWW-Authenticate"))
 		}
 		if w := f.do("GET "+path, "", "X-API-Key: reader"); w.Code != http.StatusForbidden {
 			t.Errorf("%s without chargers:read: got %d", path, w.Code)

@@ -78,7 +78,7 @@ func invalid(details []Detail) *Error {
 	return e
 }
 
-// CodeOf returns the usual code of a status: API.md "Codes".
+// CodeOf returns the usual code of a status.
 func CodeOf(status int) string {
 	switch status {
 	case http.StatusBadRequest:

@@ -104,7 +104,7 @@ func (a *API) refuse(w *reply, r *http.Request, f *Facade, err error) {
 	if _, ok := body.(problem); ok {
 		contentType = problemType
 	}
-	data, err := encode(body)
+	data, err := Encode(body)
 	if err != nil {
 		panic(err) // our own types always encode
 	}
@@ -130,8 +130,9 @@ func wantsProblem(r *http.Request) bool {
 	return false
 }
 
-// encode renders JSON without HTML escapes and without a newline at its end.
-func encode(v any) ([]byte, error) {
+// Encode renders v as the JSON of a reply: without HTML escapes and without a
+// newline at its end.
+func Encode(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

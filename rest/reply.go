@@ -97,7 +97,7 @@ func (w *reply) send(status int, body []byte) {
 	w.extendWrite()
 	w.WriteHeader(status)
 	if len(body) > 0 {
-		w.Write(body)
+		_, _ = w.Write(body)
 	}
 }
 

@@ -57,7 +57,7 @@ func (rt *route) Transform(ctx huma.Context, _ string, v any) (any, error) {
 
 // Marshal writes v as JSON.
 func (rt *route) Marshal(w io.Writer, _ string, v any) error {
-	data, err := encode(v)
+	data, err := Encode(v)
 	if err == nil {
 		_, err = w.Write(data)
 	}

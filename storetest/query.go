@@ -145,7 +145,8 @@ func queryModel(t *testing.T, s leyden.Store) {
 			rt.Fatalf("Scan of %+v:\n got %v\nwant %v", q, got, ids(want))
 		}
 	})
-	for range s.Scan(t.Context(), leyden.Query{}) {
+	for _, err := range s.Scan(t.Context(), leyden.Query{}) {
+		wantErr(t, "Scan", err, nil)
 		break // a reader may leave early, and the store goes on
 	}
 	same(t, "whole transaction", must[leyden.Transaction](t)(s.Transaction(t.Context(), 200)), all[199])

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -88,7 +87,7 @@ func stampsGoOn(t *testing.T, reopen func(*testing.T, string) Durable) {
 		mustAppend(t, s, e)
 		at := e.Transactions[0].Transaction.InsertedAt
 		if at.Before(last) {
-			t.Errorf("%s: InsertedAt %v after %v", fmt.Sprint("round ", id), at, last)
+			t.Errorf("round %d: InsertedAt %v after %v", id, at, last)
 		}
 		last = at
 		closed(t, s)
