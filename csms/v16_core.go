@@ -108,23 +108,18 @@ func heartbeat16(ctx context.Context, s *session, c call) ocpp.Reply {
 }
 
 // statusNotification16 notes the state of a connector. Without a connector and a
-// state it says nothing.
+// state it says nothing, which is no reason to refuse it.
 func statusNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.StatusNotification
 	var v ocpp.Violations
-	err := s.read(c.payload, &m, &v)
-	if err == nil {
-		err = cmp.Or(needed(&v, "connectorId"), needed(&v, "status"))
-	}
-	if err == nil && m.ConnectorID < 0 {
-		err = v.Err()
-	}
-	if err != nil {
+	if err := s.read(c.payload, &m, &v); err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	if m.ConnectorID > maxConnector {
-		s.srv.log.Warn("status of an impossible connector", "station", s.station, "connector", m.ConnectorID)
-		return ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
+	ok := ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
+	err := mend(&v, c.payload, "connectorId", &m.ConnectorID)
+	if err != nil || m.Status == "" || m.ConnectorID < 0 || m.ConnectorID > maxConnector {
+		s.srv.log.Info("status says nothing", "station", s.station, "connector", m.ConnectorID, "status", clip(string(m.Status)), "error", err)
+		return ok
 	}
 	err = s.srv.ledger.StatusReported(ctx, s.station, leyden.Connector{
 		Number: m.ConnectorID, Status: clip(string(m.Status)), ErrorCode: clip(string(m.ErrorCode)),
@@ -133,15 +128,7 @@ func statusNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
-	return ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
-}
-
-// needed returns what is wrong with a property if nothing was understood of it.
-func needed(v *ocpp.Violations, name string) error {
-	if x, found := v.At(name); found && !x.Kept {
-		return x.Err()
-	}
-	return nil
+	return ok
 }
 
 // dataTransferFrom16 answers what no vendor has told us the meaning of (OCPP 1.6
