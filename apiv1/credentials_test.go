@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leyden/auth"
+	"leyden/rest/resttest"
 )
 
 // withKey asks with another key and returns the status.
@@ -175,17 +176,17 @@ func TestScopes(t *testing.T) {
 func (w *world) operations() map[string]string {
 	w.t.Helper()
 	operations := map[string]string{}
-	for path := range w.contract.paths {
+	for path := range resttest.At(w.contract.Document, "paths").(map[string]any) {
 		below, ours := strings.CutPrefix(path, "/api/v1")
 		if !ours {
 			continue
 		}
-		methods, ok := at(w.contract.doc, "paths", path).(map[string]any)
+		methods, ok := resttest.At(w.contract.Document, "paths", path).(map[string]any)
 		if !ok {
 			w.t.Fatalf("%s has no methods", path)
 		}
 		for method, op := range methods {
-			id, ok := at(op, "operationId").(string)
+			id, ok := resttest.At(op, "operationId").(string)
 			if !ok {
 				w.t.Fatalf("%s %s has no operationId", method, path)
 			}

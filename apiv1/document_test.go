@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"leyden/rest/resttest"
 )
 
 // Every operation says what it does, and which refusals it has.
@@ -11,27 +13,27 @@ func TestOperationsAreDescribed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		for id, line := range w.operations() {
 			method, path, _ := strings.Cut(line, " ")
-			op := at(w.contract.doc, "paths", "/api/v1"+path, strings.ToLower(method))
+			op := resttest.At(w.contract.Document, "paths", "/api/v1"+path, strings.ToLower(method))
 			for _, key := range []string{"summary", "description"} {
-				if text, _ := at(op, key).(string); text == "" || strings.HasSuffix(text, " ") {
+				if text, _ := resttest.At(op, key).(string); text == "" || strings.HasSuffix(text, " ") {
 					t.Errorf("%s has no %s", id, key)
 				}
 			}
-			if tags, _ := at(op, "tags").([]any); len(tags) != 1 {
+			if tags, _ := resttest.At(op, "tags").([]any); len(tags) != 1 {
 				t.Errorf("%s is in the groups %v", id, tags)
 			}
 			statuses := []string{"400", "401", "403", "429", "500", "503"}
 			if strings.Contains(path, "{") {
 				statuses = append(statuses, "404")
 			}
-			if strings.Contains(path, "remote-start") || strings.HasSuffix(path, "/stop") || at(op, "tags").([]any)[0] == "Commands" {
+			if strings.Contains(path, "remote-start") || strings.HasSuffix(path, "/stop") || resttest.At(op, "tags").([]any)[0] == "Commands" {
 				statuses = append(statuses, "409", "502", "504")
 			}
-			if at(op, "requestBody") != nil {
+			if resttest.At(op, "requestBody") != nil {
 				statuses = append(statuses, "413", "415")
 			}
 			for _, status := range statuses {
-				if at(op, "responses", status) == nil {
+				if resttest.At(op, "responses", status) == nil {
 					t.Errorf("%s does not tell of %s", id, status)
 				}
 			}
@@ -53,7 +55,7 @@ func TestExamplesAreTheSeeds(t *testing.T) {
 			var seed map[string]any
 			w.must(json.Unmarshal([]byte(c.want), &seed))
 			for name, want := range seed {
-				examples, _ := at(w.contract.doc, "components", "schemas", c.schema, "properties", name, "examples").([]any)
+				examples, _ := resttest.At(w.contract.Document, "components", "schemas", c.schema, "properties", name, "examples").([]any)
 				got, err := json.Marshal(examples)
 				w.must(err)
 				text, err := json.Marshal([]any{want})
@@ -87,7 +89,7 @@ func TestConstraintsAreDocumented(t *testing.T) {
 	}
 	inWorld(t, func(w *world) {
 		for _, c := range cases {
-			got, err := json.Marshal(at(w.contract.doc, append([]string{"components", "schemas"}, c.path...)...))
+			got, err := json.Marshal(resttest.At(w.contract.Document, append([]string{"components", "schemas"}, c.path...)...))
 			if err != nil || string(got) != c.want {
 				t.Errorf("%s: got %s, %v, want %s", strings.Join(c.path, " "), got, err, c.want)
 			}

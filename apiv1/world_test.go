@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"leyden/csms"
 	"leyden/memory"
 	"leyden/rest"
+	"leyden/rest/resttest"
 )
 
 var update = flag.Bool("update", false, "write testdata anew from what is served")
@@ -39,9 +41,16 @@ type world struct {
 	stations  *csms.Server
 	registrar *auth.Registrar
 	api       *rest.API
-	contract  *contract
+	contract  *resttest.Contract
 	key       string // of who asks
 }
+
+// theContract is the same in all tests: it depends on nothing but code.
+var theContract = sync.OnceValues(func() (*resttest.Contract, error) {
+	api := rest.New(rest.Config{Version: "test"})
+	apiv1.Register(api, apiv1.Config{})
+	return resttest.NewContract(api)
+})
 
 // inWorld runs f in a bubble of its own, where time passes only when all wait.
 func inWorld(t *testing.T, f func(w *world), change ...func(*apiv1.Config)) {
@@ -118,7 +127,7 @@ func (w *world) do(line, body string, headers ...string) *httptest.ResponseRecor
 	}
 	out := httptest.NewRecorder()
 	w.api.ServeHTTP(out, r)
-	w.contract.check(w.t, r, out)
+	w.contract.Check(w.t, r, out)
 	return out
 }
 

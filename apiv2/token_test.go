@@ -39,7 +39,7 @@ func newIssuer(t *testing.T) *issuer {
 	w.must(err)
 	w.api = rest.New(rest.Config{Version: "test", Auth: tokens, Now: clock, Log: log})
 	apiv2.Register(w.api, w.store, tokens)
-	w.contract = newContract(t, w.api)
+	w.contract = contractOf(t, w.api)
 	return &issuer{w, client.ID, string(secret)}
 }
 

@@ -15,6 +15,7 @@ import (
 	"leyden/auth"
 	"leyden/memory"
 	"leyden/rest"
+	"leyden/rest/resttest"
 )
 
 // A world is the façade over a real ledger in memory, with a clock of its own.
@@ -25,7 +26,7 @@ type world struct {
 	store    *memory.Store
 	ledger   *leyden.Ledger
 	api      *rest.API
-	contract *contract
+	contract *resttest.Contract
 	bearer   string
 }
 
@@ -49,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	w.store = memory.New(clock)
 	w.ledger = leyden.NewLedger(w.store, w.store, leyden.Options{Now: clock, Tokens: leyden.TokensOpen})
 	w.api = newAPI(w.store, readers{}, clock)
-	w.contract = newContract(t, w.api)
+	w.contract = contractOf(t, w.api)
 	return w
 }
 
@@ -57,6 +58,15 @@ func newAPI(store leyden.Store, callers rest.Authenticator, clock func() time.Ti
 	api := rest.New(rest.Config{Version: "test", Auth: callers, Now: clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	apiv2.Register(api, store, nil)
 	return api
+}
+
+func contractOf(t *testing.T, api *rest.API) *resttest.Contract {
+	t.Helper()
+	c, err := resttest.NewContract(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // get sends a request of the form "GET target" and holds the reply against the
@@ -77,7 +87,7 @@ func (w *world) do(line, body string, headers ...string) *httptest.ResponseRecor
 	}
 	out := httptest.NewRecorder()
 	w.api.ServeHTTP(out, r)
-	w.contract.check(w.t, r, out)
+	w.contract.Check(w.t, r, out)
 	return out
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"leyden/rest/resttest"
 )
 
 func TestDocument(t *testing.T) {
@@ -21,26 +23,26 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := at(doc, "openapi"); got != "3.1.0" {
+	if got := resttest.At(doc, "openapi"); got != "3.1.0" {
 		t.Errorf("openapi is %v", got)
 	}
-	if got := at(doc, "info", "version"); got != "1.2.3" {
+	if got := resttest.At(doc, "info", "version"); got != "1.2.3" {
 		t.Errorf("version is %v", got)
 	}
 	for path, methods := range map[string][]string{"/t/orders": {"get", "delete"}, "/t/orders/{id}": {"post"}, "/healthz": {"get"}, "/readyz": {"get"}} {
 		for _, method := range methods {
-			if at(doc, "paths", path, method, "operationId") == nil {
+			if resttest.At(doc, "paths", path, method, "operationId") == nil {
 				t.Errorf("%s %s is not in the document", method, path)
 			}
 		}
 	}
-	if at(doc, "components", "schemas", "ErrorModel") != nil {
+	if resttest.At(doc, "components", "schemas", "ErrorModel") != nil {
 		t.Error("an error that is never sent is in the document")
 	}
 }
 
 func TestDocumentTellsWhatIsServed(t *testing.T) {
-	doc := parsedDocument(t, newFixture(t))
+	doc := documentOf(t, newFixture(t))
 	post := []string{"paths", "/t/orders/{id}", "post"}
 	cases := []struct {
 		path []string
@@ -65,7 +67,7 @@ func TestDocumentTellsWhatIsServed(t *testing.T) {
 		{[]string{"components", "securitySchemes", "oauth2", "flows", "clientCredentials", "tokenUrl"}, `"/oauth2/token"`},
 	}
 	for _, c := range cases {
-		got, err := json.Marshal(at(doc, c.path...))
+		got, err := json.Marshal(resttest.At(doc, c.path...))
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s: got %s, %v, want %s", strings.Join(c.path, " "), got, err, c.want)
 		}
@@ -75,12 +77,12 @@ func TestDocumentTellsWhatIsServed(t *testing.T) {
 // Every schema of the document is one that a JSON Schema reader takes, and
 // every reference leads somewhere.
 func TestDocumentIsReadable(t *testing.T) {
-	doc := parsedDocument(t, newFixture(t))
+	doc := documentOf(t, newFixture(t))
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource("openapi.json", doc); err != nil {
 		t.Fatal(err)
 	}
-	schemas, ok := at(doc, "components", "schemas").(map[string]any)
+	schemas, ok := resttest.At(doc, "components", "schemas").(map[string]any)
 	if !ok || len(schemas) == 0 {
 		t.Fatal("there are no schemas")
 	}
@@ -98,29 +100,13 @@ func TestDocumentAsYAML(t *testing.T) {
 	}
 }
 
-func parsedDocument(t *testing.T, f fixture) any {
+func documentOf(t *testing.T, f fixture) any {
 	t.Helper()
-	data, err := f.Document()
+	c, err := resttest.NewContract(f.API)
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return doc
-}
-
-// at returns what lies at a path of object keys, or nil.
-func at(v any, keys ...string) any {
-	for _, key := range keys {
-		object, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		v = object[key]
-	}
-	return v
+	return c.Document
 }
 
 func TestPagesNeedACredentialBeyondLoopback(t *testing.T) {
