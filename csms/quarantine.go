@@ -101,6 +101,9 @@ func (s *session) recordHeld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if !q.ReleasedAt.IsZero() {
+			continue // by another connection of the station
+		}
 		err = s.retry(ctx, &q, "")
 		if errors.Is(err, leyden.ErrUnavailable) || ctx.Err() != nil {
 			return err

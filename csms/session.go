@@ -53,6 +53,11 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
 		return s.turnAway(err)
 	}
+	if s.accepted.Load() { // maybe only since it was last here, and it need not boot again
+		if err := s.recordHeld(ctx); err != nil {
+			return s.turnAway(err)
+		}
+	}
 	s.srv.log.InfoContext(ctx, "station connected", "station", s.station, "protocol", s.dialect.protocol)
 	err = s.conn.Serve(ctx, s.handle)
 	s.srv.log.InfoContext(ctx, "station disconnected", "station", s.station, "cause", err)

@@ -34,6 +34,8 @@ func TestPlans(t *testing.T) {
 		{lastOn, "transactions_on_connector (station=? AND connector=?)"},
 		{due, "transactions_due (due_at<?)"},
 		{openWith, "transactions_open_with (token_fold=?)"},
+		{quarantined(&leyden.QuarantineQuery{Station: "S", Waiting: true}), "quarantine_by_station (station=?)"},
+		{quarantined(&leyden.QuarantineQuery{ID: 1}), "INTEGER PRIMARY KEY (rowid=?)"},
 		{list(leyden.Query{Station: "S"}), "transactions_by_station (station=?)"},
 		{list(leyden.Query{Token: "T"}), "transactions_by_token (token_fold=?)"},
 		{list(leyden.Query{Vehicle: "V"}), "transactions_by_vehicle (vehicle_id=?)"},

@@ -34,16 +34,27 @@ func release(t *tx, s leyden.StationID, key string) error {
 	})
 }
 
+// quarantined returns the statement for q. What stands in quarantine for one
+// station is looked for whenever it connects: that reads an index.
+func quarantined(q *leyden.QuarantineQuery) string {
+	which := `(?2 IS NULL OR station = ?2)`
+	if q.Station != "" {
+		which = `station = ?2`
+	}
+	if q.ID != 0 {
+		which += ` AND id = ?1`
+	}
+	return `
+SELECT id, station, key, action, frame, reason, received_at, released_at FROM quarantine
+WHERE ` + which + ` AND (?1 = 0 OR id = ?1) AND (?3 IS NULL OR key = ?3) AND (?4 = 0 OR released_at IS NULL)
+ORDER BY id DESC LIMIT ?5 OFFSET ?6`
+}
+
 // Quarantined implements [leyden.Store].
 func (db *DB) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
-	const query = `
-SELECT id, station, key, action, frame, reason, received_at, released_at FROM quarantine
-WHERE (?1 = 0 OR id = ?1) AND (?2 IS NULL OR station = ?2) AND (?3 IS NULL OR key = ?3)
-  AND (?4 = 0 OR released_at IS NULL)
-ORDER BY id DESC LIMIT ?5 OFFSET ?6`
 	var found []leyden.Quarantined
 	err := db.readLong(ctx, "quarantined messages", func(c *sqlite.Conn) error {
-		return each(c, query, func(b *binder) {
+		return each(c, quarantined(&q), func(b *binder) {
 			b.int(q.ID)
 			b.text(string(q.Station))
 			b.text(q.Key)
