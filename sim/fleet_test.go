@@ -211,6 +211,45 @@ func TestNotAdmitted(t *testing.T) {
 	}
 }
 
+// A run that is over after a while fails too when a station was in vain.
+func TestNeverAccepted(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		dial   func(sim.Login) error
+		handle func(string, ocpp.Request) (ocpp.Reply, bool)
+	}{
+		{name: "unreachable", dial: func(sim.Login) error { return errors.New("connection refused") }},
+		{name: "overloaded", dial: func(sim.Login) error { return &ocpp.HandshakeError{Status: http.StatusServiceUnavailable} }},
+		{name: "turned off", handle: func(string, ocpp.Request) (ocpp.Reply, bool) {
+			return ocpp.Reply{Err: &ocpp.CloseError{Code: ocpp.CloseTryLater}}, true
+		}},
+		{name: "unheard", handle: func(string, ocpp.Request) (ocpp.Reply, bool) {
+			time.Sleep(time.Minute)
+			return ocpp.Reply{}, false
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cs := newCentral(t)
+			cs.dial = func(who sim.Login) error {
+				if c.dial == nil || who.Station == "SIM-0001" {
+					return nil
+				}
+				return c.dial(who)
+			}
+			cs.handle = func(station string, m ocpp.Request) (ocpp.Reply, bool) {
+				if c.handle == nil || station == "SIM-0001" {
+					return ocpp.Reply{}, false
+				}
+				return c.handle(station, m)
+			}
+			r := run(t, sim.Options{Stations: 2, Duration: time.Hour}, cs, nil)
+			if r.Breaches != 1 || r.Broken[0].Station != "SIM-0002" || r.Broken[0].Expected != "to be accepted" || r.Started == 0 {
+				t.Errorf("got %v, want one station that was never accepted", r.Broken)
+			}
+		})
+	}
+}
+
 func TestStopEndsInGoodOrder(t *testing.T) {
 	c := newCentral(t)
 	var seen []sim.Progress

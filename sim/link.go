@@ -239,6 +239,7 @@ func (s *station) bootMessage(now time.Time) *message {
 		},
 		dropped: func(time.Time, bool) {
 			if s.conn == conn {
+				s.failures++
 				s.bootAt = clock().Add(s.config.seconds(keyRetryInterval))
 			}
 		},

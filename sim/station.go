@@ -160,9 +160,18 @@ func (s *station) done(now time.Time) bool {
 		}
 	}
 	if s.open == nil && len(s.durable) == 0 && (len(s.urgent) == 0 || s.conn == nil) {
+		s.wasInVain()
 		return true
 	}
 	return s.outOfPatience(now, true)
+}
+
+// wasInVain notes that the station tried and was never accepted, unless it has
+// been told why.
+func (s *station) wasInVain() {
+	if !s.everBooted && s.failures > 0 && len(s.rejections) == 0 {
+		s.book.breach(s.id, "to be accepted", "%d attempts in vain", s.failures)
+	}
 }
 
 // outOfPatience reports whether a station that only waits for the central
