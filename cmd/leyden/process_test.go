@@ -44,10 +44,14 @@ type process struct {
 	url string // of a server
 }
 
+// raceQuick makes a process that was built with the race detector end without
+// the second that it sleeps at its exit.
+const raceQuick = "GORACE=atexit_sleep_ms=0"
+
 // environment returns our own without settings of leyden, and with more.
 func environment(more ...string) []string {
 	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LEYDEN_") })
-	return append(own, more...)
+	return append(append(own, raceQuick), more...)
 }
 
 // launch starts a leyden. It is killed at the end of the test, if it still runs.
@@ -197,7 +201,7 @@ func eventually(t *testing.T, within time.Duration, what string, f func() bool) 
 	}
 }
 
-// run runs a leyden to its end and returns what it said.
+// runLeyden runs a leyden to its end and returns what it said.
 func runLeyden(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	p := launch(t, nil, args...)
@@ -205,7 +209,7 @@ func runLeyden(t *testing.T, args ...string) (stdout, stderr string, err error) 
 	return p.stdout.String(), p.stderr.String(), err
 }
 
-// must is run for what must succeed.
+// must is runLeyden for what must succeed.
 func must(t *testing.T, args ...string) string {
 	t.Helper()
 	stdout, stderr, err := runLeyden(t, args...)

@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Deadline:            time.Now().Add(3 * limit),
 		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, raceQuick)
 			e.Setenv("KEY", adminKey)
 			e.Values[background{}] = new(background)
 			return nil
