@@ -79,6 +79,8 @@ func explain(err error) *rest.Error {
 // unreachable explains what has nothing to do with what was asked.
 func unreachable(err error) *rest.Error {
 	switch {
+	case errors.Is(err, csms.ErrLeft):
+		return rest.Errorf(http.StatusServiceUnavailable, "the charger disconnected before it answered; it may have acted")
 	case errors.Is(err, leyden.ErrOffline):
 		return rest.Errorf(http.StatusServiceUnavailable, "the charger is not connected")
 	case errors.Is(err, leyden.ErrSilent):

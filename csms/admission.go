@@ -140,7 +140,10 @@ func (srv *Server) deny(w http.ResponseWriter, r *http.Request, id leyden.Statio
 		seconds := max(1, int(math.Ceil(wait.RetryAfter().Seconds())))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		http.Error(w, "too many wrong passwords", http.StatusTooManyRequests)
-	case errors.Is(err, leyden.ErrUnavailable), r.Context().Err() != nil:
+	case r.Context().Err() != nil:
+		srv.log.Debug("station left before it was admitted", "station", id, "address", r.RemoteAddr, "error", err)
+		unready(w, "the request was given up")
+	case errors.Is(err, leyden.ErrUnavailable):
 		srv.log.Error("station not admitted", "station", id, "address", r.RemoteAddr, "error", err)
 		unready(w, "storage is unavailable")
 	default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -122,6 +123,38 @@ func TestRefusals(t *testing.T) {
 			}
 			if _, err := w.store.Station(t.Context(), "CP-1"); !errors.Is(err, leyden.ErrNotFound) {
 				t.Errorf("a refused station was added: %v", err)
+			}
+		})
+	}
+}
+
+// A station that goes away before it is admitted is no trouble of ours, whatever
+// it made fail: storage that fails is.
+func TestLeftDuringHandshake(t *testing.T) {
+	for name, c := range map[string]struct {
+		leaves bool
+		err    error
+		want   string
+	}{
+		"left":                 {true, context.Canceled, ""},
+		"left during a lookup": {true, errors.Join(leyden.ErrUnavailable, context.Canceled), ""},
+		"storage":              {false, leyden.ErrUnavailable, "level=ERROR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged strings.Builder
+			w := newWorld(t)
+			w.options.Gate = &gate{err: c.err}
+			w.options.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			w.begin()
+			defer w.end()
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			if c.leaves {
+				leave()
+			}
+			w.server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/ocpp/CP-1", nil))
+			if got := logged.String(); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("logged %q; want %q", got, c.want)
 			}
 		})
 	}

@@ -41,8 +41,9 @@ const connectionTimeOut = "ConnectionTimeOut"
 
 // The commands below return the word with which the station answered, Rejected
 // included. They fail with [leyden.ErrInvalid] for what OCPP cannot say,
-// [leyden.ErrNotFound] for a station that nobody knows, [leyden.ErrOffline],
-// [leyden.ErrBusy], [leyden.ErrSilent], or a [*StationError].
+// [leyden.ErrNotFound] for a station that nobody knows, [leyden.ErrOffline] (with
+// [ErrLeft] if it was asked before), [leyden.ErrBusy], [leyden.ErrSilent], or a
+// [*StationError].
 
 // Reset restarts a station; kind is Hard or Soft.
 func (srv *Server) Reset(ctx context.Context, id leyden.StationID, kind string) (string, error) {

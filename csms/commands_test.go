@@ -181,7 +181,7 @@ func TestFailedCommands(t *testing.T) {
 		"no status":        {func(s *station, id string) { s.send(`[3,"` + id + `",{}]`) }, "station:OccurenceConstraintViolation"},
 		"another answer":   {func(s *station, id string) { s.send(`[3,"other",{"status":"Accepted"}]`) }, "silent"},
 		"silence":          {func(*station, string) {}, "silent"},
-		"leaves":           {func(s *station, _ string) { s.close() }, "silent"},
+		"leaves":           {func(s *station, _ string) { s.close() }, "offline"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/csms"
 	"leyden/ocpp"
 )
 
@@ -188,7 +189,7 @@ func TestThousandCommands(t *testing.T) {
 func (w *world) commandTwice(id leyden.StationID, leaves bool) {
 	want := "ok"
 	if leaves {
-		want = "silent"
+		want = "offline"
 	}
 	r := leyden.StartRequest{Station: id, Connector: 1, Token: leyden.IDToken{Value: "USER123"}}
 	got, err := w.server.RemoteStart(w.t.Context(), r)
@@ -198,8 +199,8 @@ func (w *world) commandTwice(id leyden.StationID, leaves bool) {
 	if leaves {
 		return
 	}
-	if _, err := w.server.Reset(w.t.Context(), id, "Soft"); !errors.Is(err, leyden.ErrSilent) {
-		w.t.Errorf("%s: reset: %v; want %v", id, err, leyden.ErrSilent)
+	if _, err := w.server.Reset(w.t.Context(), id, "Soft"); !errors.Is(err, csms.ErrLeft) {
+		w.t.Errorf("%s: reset: %v; want %v", id, err, csms.ErrLeft)
 	}
 }
 
@@ -288,8 +289,8 @@ func TestDrainOfCalls(t *testing.T) {
 		if got := <-words; got != "ok" {
 			t.Errorf("answered %s; want ok", got)
 		}
-		if got := <-words; got != "silent" {
-			t.Errorf("answered %s; want silent", got)
+		if got := <-words; got != "offline" {
+			t.Errorf("answered %s; want offline", got)
 		}
 		if err := <-drained; err != nil {
 			t.Error(err)

@@ -20,6 +20,10 @@ func (e *StationError) Error() string {
 	return fmt.Sprintf("station answered with %s: %s", e.Code, e.Description)
 }
 
+// ErrLeft comes with [leyden.ErrOffline] when a station was asked and its
+// connection ended before it answered: it may have acted.
+var ErrLeft = errors.New("it left before it answered and may have acted")
+
 // errNotSent marks calls that never left: the station cannot have acted.
 var errNotSent = errors.New("not sent")
 
@@ -39,6 +43,8 @@ func callError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", leyden.ErrOffline, errNotSent)
 	case notSent:
 		return fmt.Errorf("%w: %w", leyden.ErrBusy, errNotSent)
+	case errors.Is(err, ocpp.ErrClosed):
+		return fmt.Errorf("%w: %w", leyden.ErrOffline, ErrLeft)
 	}
 	return leyden.ErrSilent
 }

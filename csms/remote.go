@@ -12,8 +12,8 @@ import (
 // RemoteStart asks a station to begin a transaction. It returns once the station
 // has accepted, with the transaction as it is then: pending, or active when the
 // station was quick. A station that is not connected is not tried and leaves
-// nothing behind. It fails with [leyden.ErrRefused], a [*StationError] or
-// [leyden.ErrSilent] after the station was asked, which the transaction records
+// nothing behind. It fails with [leyden.ErrRefused], a [*StationError],
+// [leyden.ErrSilent] or [ErrLeft] after the station was asked, which the transaction records
 // and which comes with it; with the errors of [leyden.Ledger.Reserve], with
 // [leyden.ErrConnector] for a station that may not work here, and with those of
 // the commands.
@@ -56,7 +56,7 @@ const (
 	consent answerKind = iota
 	refusal
 	failure // an error, or it never left
-	silence
+	silence // or it left: it may have acted
 )
 
 var (
