@@ -58,8 +58,8 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 }
 
 // stopTransaction16 records a stop, read as tolerantly as can be: a station
-// sends a refused one again for weeks, or never. Only one that names neither a
-// transaction nor a register is of no use.
+// sends a refused one again for weeks, or never. Only one that lacks the
+// transaction's number or the register is of no use.
 func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.StopTransaction
 	var v ocpp.Violations
