@@ -185,6 +185,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 		"AuthenticateClient":         func() error { _, err := w.AuthenticateClient(ctx, login); return err },
 		"RevokeToken":                func() error { return w.RevokeToken(ctx, login, g.Text) },
 		"Admit":                      func() error { return gate.Admit(ctx, leyden.Attempt{Station: "S1"}) },
+		"Rotate":                     func() error { _, err := gate.Rotate(ctx, "S1", given); return err },
 		"CreateKey":                  func() error { _, _, err := w.CreateKey(ctx, adminSpec()); return err },
 		"UpdateKey":                  func() error { _, err := w.UpdateKey(ctx, "key_", auth.Edit{}); return err },
 		"RevokeKey":                  func() error { _, err := w.RevokeKey(ctx, "key_"); return err },

@@ -24,6 +24,9 @@
 // by another process counts from the next request on. That holds for access
 // tokens too, whose client must still exist and still have the scope.
 //
+// A station that is sent a new password may use it and the old one until it
+// first used the new one: no lost answer locks it out.
+//
 // Guessing is slowed, never answered with a lock-out: after [MaxGuesses] wrong
 // guesses within [GuessWindow] from one address, or at one station's identity,
 // the next wrong one gets a [ThrottledError]; a right one enters at any time.

@@ -48,7 +48,9 @@ func NewStationGate(c Config, mode Admission) *StationGate {
 // [ErrDenied], alike and at the same cost for a station that is not registered
 // and for a wrong password; a [ThrottledError] after too many of those from the
 // station's address or at its identity; or an error of the Store, upon which
-// the station shall come back later.
+// the station shall come back later. The first use of a password that the
+// station was sent ([StationGate.Rotate]) ends those before it, durably when
+// Admit returns nil.
 func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 	if !a.Station.Valid() {
 		return g.deny(a)
@@ -59,14 +61,27 @@ func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 	if err != nil && !unknown {
 		return fmt.Errorf("credential of station %s: %w", a.Station, err)
 	}
-	proved := subtle.ConstantTimeCompare(c.Hash[:], presented[:]) == 1
-	if !g.lets(c, unknown, proved, a.TLS) {
+	current, next := c.proves(presented)
+	if !g.lets(c, unknown, current || next, a.TLS) {
 		return g.deny(a)
 	}
 	if c.Profile == ProfileNone {
 		g.log.WarnContext(ctx, "station enters without a password, as it was registered", "station", a.Station)
 	}
+	if next {
+		return g.use(ctx, a.Station, presented)
+	}
 	return nil
+}
+
+// proves reports whether a hash is that of the station's password, or of one
+// that it was sent and has not used yet.
+func (c *StationCredential) proves(presented Hash) (current, next bool) {
+	equal := 0
+	for _, h := range c.Next {
+		equal |= subtle.ConstantTimeCompare(h[:], presented[:])
+	}
+	return subtle.ConstantTimeCompare(c.Hash[:], presented[:]) == 1, equal == 1
 }
 
 // lets decides whether a station enters that proved to know its password.

@@ -65,7 +65,7 @@ func (s StationSpec) complete() (StationSpec, error) {
 	if s.Password == "" {
 		s.Password = mintPassword()
 	}
-	return s, s.Password.checkPassword()
+	return s, s.Password.check("password")
 }
 
 func (s StationSpec) checkNoPassword() error {
@@ -75,9 +75,11 @@ func (s StationSpec) checkNoPassword() error {
 	return nil
 }
 
-func (s Secret) checkPassword() error {
+// check says what keeps s, which a field of a request holds, from being a
+// station's password.
+func (s Secret) check(field string) error {
 	if len(s) < MinPassword || len(s) > MaxPassword || !printable(strings.ReplaceAll(string(s), " ", "_")) {
-		return &InvalidError{"password", "must have 16 to 40 printable ASCII characters"}
+		return &InvalidError{field, "must have 16 to 40 printable ASCII characters"}
 	}
 	return nil
 }
@@ -91,7 +93,7 @@ func (r *Registrar) saveStation(ctx context.Context, spec StationSpec) error {
 	if err != nil {
 		return err
 	}
-	c.Profile, c.Hash, c.UpdatedAt = spec.Profile, Hash{}, now
+	c.Profile, c.Hash, c.Next, c.UpdatedAt = spec.Profile, Hash{}, nil, now
 	if spec.Profile != ProfileNone {
 		c.Hash = r.Secrets.stationHash(spec.Station, string(spec.Password))
 	}

@@ -117,7 +117,8 @@ type Revocation struct {
 type StationCredential struct {
 	Station   leyden.StationID
 	Profile   Profile
-	Hash      Hash // of the password; zero under [ProfileNone]
+	Hash      Hash   // of the password; zero under [ProfileNone]
+	Next      []Hash // of passwords that it was sent and has not used yet, oldest first; at most MaxNextPasswords
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Version   int

@@ -182,11 +182,14 @@ func (s *testStore) SaveStationCredential(_ context.Context, c auth.StationCrede
 	if s.err != nil {
 		return s.err
 	}
+	c.Next = slices.Clone(c.Next)
 	return save(s.stations, c.Station, c, func(c auth.StationCredential) int { return c.Version })
 }
 
 func (s *testStore) StationCredential(_ context.Context, id leyden.StationID) (auth.StationCredential, error) {
-	return read(s, s.stations, id)
+	c, err := read(s, s.stations, id)
+	c.Next = slices.Clone(c.Next)
+	return c, err
 }
 
 func (s *testStore) DeleteStationCredential(_ context.Context, id leyden.StationID) error {

@@ -33,6 +33,27 @@ func (r *row) hash() (h auth.Hash) {
 	return h
 }
 
+// hashes binds a list of hashes as one text of bytes; an empty one is NULL.
+func (b *binder) hashes(list []auth.Hash) {
+	var text []byte
+	for _, h := range list {
+		text = append(text, h[:]...)
+	}
+	b.i++
+	if len(text) > 0 {
+		b.stmt.BindBytes(b.i, text)
+	}
+}
+
+func (r *row) hashes() (list []auth.Hash) {
+	text := make([]byte, r.stmt.ColumnLen(r.i))
+	r.bytes(text)
+	for ; len(text) >= len(auth.Hash{}); text = text[len(auth.Hash{}):] {
+		list = append(list, auth.Hash(text[:len(auth.Hash{})]))
+	}
+	return list
+}
+
 // refuseStale fails unless the record that sql finds by id has the version
 // before the given one; a record that is not there has version 0.
 func refuseStale(c *sqlite.Conn, sql, id string, version int) error {

@@ -69,7 +69,7 @@ func clientRecord(n byte) auth.ClientRecord {
 
 func stationCredential(id leyden.StationID) auth.StationCredential {
 	return auth.StationCredential{
-		Station: id, Profile: auth.ProfileBasic, Hash: authHash(7),
+		Station: id, Profile: auth.ProfileBasic, Hash: authHash(7), Next: []auth.Hash{authHash(9), authHash(8)},
 		CreatedAt: authTime, UpdatedAt: authTime.Add(time.Second), Version: 1,
 	}
 }
@@ -301,7 +301,16 @@ func stationReadBack(t *testing.T, s auth.Store) {
 	authOK(t, s.SaveStationCredential(t.Context(), want))
 	got, err := s.StationCredential(t.Context(), "S1")
 	authSame(t, "credential", want, got, err)
-	want.Profile, want.Hash, want.UpdatedAt, want.Version = auth.ProfileNone, auth.Hash{}, authTime.Add(time.Hour), 2
+	got.Next[0] = auth.Hash{}
+	want.Next = []auth.Hash{authHash(8)}
+	want.Version = 2
+	saved := want
+	saved.Next = slices.Clone(want.Next)
+	authOK(t, s.SaveStationCredential(t.Context(), saved))
+	saved.Next[0] = auth.Hash{}
+	got, err = s.StationCredential(t.Context(), "S1")
+	authSame(t, "credential with one next password", want, got, err)
+	want.Profile, want.Hash, want.Next, want.UpdatedAt, want.Version = auth.ProfileNone, auth.Hash{}, nil, authTime.Add(time.Hour), 3
 	authOK(t, s.SaveStationCredential(t.Context(), want))
 	got, err = s.StationCredential(t.Context(), "S1")
 	authSame(t, "replaced credential", want, got, err)
