@@ -10,6 +10,7 @@ import (
 // Words that all versions of OCPP share.
 const (
 	accepted         = "Accepted"
+	rejected         = "Rejected"
 	bootNotification = "BootNotification"
 	heartbeat        = "Heartbeat"
 )

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"leyden"
+	"leyden/ocpp"
 )
 
 // RemoteStart asks a station to begin a transaction. It returns once the station
@@ -66,7 +68,12 @@ var (
 
 func (a answer) of(kinds [4]leyden.EventKind) leyden.EventKind { return kinds[a.kind] }
 
+// answerOf tells what a station's word or error means. A word that OCPP does not
+// know is neither consent nor refusal: nobody knows what the station will do.
 func answerOf(status string, err error) answer {
+	if err == nil && !strings.EqualFold(status, accepted) && !strings.EqualFold(status, rejected) {
+		err = &StationError{Code: string(ocpp.PropertyConstraint), Description: "the answer's status is " + strconv.Quote(clip(status))}
+	}
 	_, errored := errors.AsType[*StationError](err)
 	switch {
 	case err == nil && strings.EqualFold(status, accepted):
