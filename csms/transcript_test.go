@@ -319,7 +319,7 @@ func (p *stage) answer(text string) {
 	case r := <-p.answers[0]:
 		p.answers = p.answers[1:]
 		if r.word != wantWord {
-			p.fatalf("answered %s %v; want %s", r.word, r.body, wantWord)
+			p.fatalf("answered %s %s; want %s", r.word, toJSON(r.body), wantWord)
 		}
 		if want != "" {
 			p.match(want, toJSON(r.body))
