@@ -48,14 +48,18 @@ func presentSample(s *leyden.Sample, received time.Time) meterValue {
 }
 
 // sampleKey is what makes two samples the same one: stations send some of them
-// in MeterValues and again with the stop.
+// in MeterValues and again with the stop. One that says something else of the
+// same instant is another one, and which of them is right a person may want to
+// see.
 type sampleKey struct {
-	at                                            time.Time
-	measurand, context, phase, location, encoding string
+	at                                                         time.Time
+	measurand, context, phase, location, encoding, value, unit string
 }
 
 func (v *meterValue) key() sampleKey {
-	return sampleKey{v.Timestamp.UTC(), v.Measurand, v.Context, valueOr(v.Phase, ""), v.Location, v.Format}
+	return sampleKey{
+		v.Timestamp.UTC(), v.Measurand, v.Context, valueOr(v.Phase, ""), v.Location, v.Format, v.Value, valueOr(v.Unit, ""),
+	}
 }
 
 // meterValues returns the samples of all events by their time. Of those that

@@ -232,17 +232,18 @@ func TestMeterValues(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.meter(id, `{"value":"broken"},{"value":"1.5","unit":"kWh","context":"Sample.Clock","location":"Inlet"}`)
 		same := fmt.Sprintf(`{"timestamp":%q,"sampledValue":[{"value":"broken","context":"Sample.Periodic"}]}`, s.clock())
+		other := strings.Replace(same, "broken", "1400", 1) + "," + strings.Replace(same, `"broken"`, `"1400","unit":"Wh"`, 1)
 		time.Sleep(time.Minute)
-		s.stop(id, 1500, `,"transactionData":[`+same+`,{"timestamp":"`+s.clock()+`","sampledValue":[{"value":"1500","context":"Transaction.End"}]}]`)
+		s.stop(id, 1500, `,"transactionData":[`+same+`,`+other+`,{"timestamp":"`+s.clock()+`","sampledValue":[{"value":"1500","context":"Transaction.End"}]}]`)
 		cases := []struct{ query, values string }{
-			{"", "1 2 broken 1.5 1500"},
+			{"", "1 2 broken 1.5 1400 1500"},
 			{"?measurand=Voltage", "1 2"},
 			{"?measurand=voltage", ""},
-			{"?measurand=Energy.Active.Import.Register", "broken 1.5 1500"},
+			{"?measurand=Energy.Active.Import.Register", "broken 1.5 1400 1500"},
 			{"?phase=L2", "2"},
-			{"?from=2026-02-06T12:01:00Z", "broken 1.5 1500"},
+			{"?from=2026-02-06T12:01:00Z", "broken 1.5 1400 1500"},
 			{"?to=2026-02-06T12:01:00Z", "1 2"},
-			{"?from=2026-02-06T12:01:00Z&to=2026-02-06T12:02:00Z&measurand=Energy.Active.Import.Register", "broken 1.5"},
+			{"?from=2026-02-06T12:01:00Z&to=2026-02-06T12:02:00Z&measurand=Energy.Active.Import.Register", "broken 1.5 1400"},
 			{"?limit=2&offset=1", "2 broken"},
 		}
 		for _, c := range cases {
