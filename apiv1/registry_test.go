@@ -96,8 +96,17 @@ func TestVehicles(t *testing.T) {
 			t.Errorf("a new tag of it: got %s", got)
 		}
 		w.golden("vehicle_plain", w.want(http.StatusCreated, "POST /vehicles", `{"vehicleId":"CAR"}`))
+		for line, body := range map[string]string{"PATCH /vehicles/CAR": `{"idTags":["CARD3","card2"]}`, "POST /vehicles": `{"vehicleId":"BUS","idTags":["CARD3","card2"]}`} {
+			details := w.wantError(line, body, 409, "CONFLICT", "idTags: CARD2 belongs to vehicle VAN 12")
+			if len(details) != 1 || details[0].Field != "idTags" || details[0].Reason != "CARD2 belongs to vehicle VAN 12" {
+				t.Errorf("%s: details are %v", line, details)
+			}
+		}
+		w.wantError("GET /vehicles/BUS", "", 404, "NOT_FOUND", "vehicle BUS: not found")
+		w.wantError("GET /id-tags/CARD3", "", 404, "NOT_FOUND", "idTag CARD3: not found")
+		w.want(http.StatusOK, "PATCH /vehicles/VAN%2012", `{"idTags":["CARD1"]}`)
 		if got := w.want(http.StatusOK, "PATCH /vehicles/CAR", `{"idTags":["CARD2"],"name":"Blue"}`); !strings.Contains(got, `"name":"Blue","idTags":["CARD2"]`) {
-			t.Errorf("a tag that moves: got %s", got)
+			t.Errorf("a tag that nobody has any more: got %s", got)
 		}
 		if got := w.want(http.StatusOK, "PATCH /vehicles/CAR", `{"name":null}`); !strings.Contains(got, `"name":null,"idTags":["CARD2"]`) {
 			t.Errorf("without a name: got %s", got)

@@ -66,7 +66,7 @@ func (p *vehiclePatch) UnmarshalJSON(data []byte) error {
 }
 
 func (a *api) serveVehicles() {
-	const tags = "An idTag belongs to one vehicle at most: one that another vehicle has moves here. " +
+	const tags = "An idTag belongs to one vehicle at most: one that another vehicle has is a conflict. " +
 		"One that nobody listed is listed and accepted."
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/vehicles", ID: "v1AddVehicle", Tag: tagVehicles,
@@ -90,7 +90,7 @@ func (a *api) serveVehicles() {
 		Method: http.MethodPatch, Path: "/vehicles/{vehicleId}", ID: "v1ChangeVehicle", Tag: tagVehicles,
 		Summary:     "Change a vehicle",
 		Description: "Changes what is given; null takes the name away. " + tags,
-		Scope:       auth.TagsWrite, Errors: notFound(),
+		Scope:       auth.TagsWrite, Errors: notFoundOrConflict(),
 	}, a.changeVehicle)
 	handle(a, rest.Operation{
 		Method: http.MethodDelete, Path: "/vehicles/{vehicleId}", ID: "v1RemoveVehicle", Tag: tagVehicles,
@@ -117,12 +117,30 @@ func (a *api) addVehicle(ctx context.Context, in *addVehicleInput) (*created[veh
 	return &created[vehicle]{Location: prefix + "/vehicles/" + url.PathEscape(v.ID), Body: presentVehicle(&v)}, nil
 }
 
-// saveVehicle writes a vehicle and returns it as it is kept.
+// saveVehicle writes a vehicle and returns it as it is kept. It takes no idTag
+// away from another vehicle.
 func (a *api) saveVehicle(ctx context.Context, v leyden.Vehicle) (leyden.Vehicle, error) {
+	for _, value := range v.Tokens {
+		t, err := a.Ledger.Registry().Token(ctx, value)
+		if err != nil && !errors.Is(err, leyden.ErrNotFound) {
+			return v, err
+		}
+		if err == nil && t.VehicleID != "" && t.VehicleID != v.ID {
+			return v, taken(&t)
+		}
+	}
 	if err := a.Ledger.Registry().SaveVehicle(ctx, v); err != nil {
 		return v, err
 	}
 	return a.vehicle(ctx, v.ID)
+}
+
+// taken refuses an idTag that another vehicle has.
+func taken(t *leyden.Token) error {
+	reason := fmt.Sprintf("%s belongs to vehicle %s", t.Value, t.VehicleID)
+	e := rest.Errorf(http.StatusConflict, "idTags: %s", reason)
+	e.Details = []rest.Detail{{Field: "idTags", Reason: reason}}
+	return e
 }
 
 func (a *api) vehicle(ctx context.Context, id string) (leyden.Vehicle, error) {
