@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"leyden"
 	"leyden/auth"
@@ -65,7 +66,7 @@ type listInput struct {
 	VehicleID   string    `query:"vehicleId" doc:"Only of this vehicle."`
 	From        rest.Time `query:"from" doc:"Begin of the window; belongs to it."`
 	To          rest.Time `query:"to" doc:"End of the window; does not belong to it."`
-	FilterBy    string    `query:"filterBy" enum:"StartAt,EndAt,InsertedAt,Overlapping" default:"StartAt" doc:"Which time must lie in the window. Overlapping: the charge ran at some time of the window."`
+	FilterBy    string    `query:"filterBy" enum:"StartAt,EndAt,InsertedAt,Overlapping" default:"StartAt" doc:"Which time must lie in the window. EndAt and InsertedAt leave out what runs. Overlapping: the charge ran at some time of the window."`
 	OrderBy     string    `query:"orderBy" enum:"TransactionID,StartAt,EndAt,InsertedAt" default:"TransactionID" doc:"What to sort by; ties follow the TransactionID in the same direction, an EndAt of null is the newest."`
 	Order       string    `query:"order" enum:"desc,asc" default:"desc"`
 	Page        int       `query:"page" minimum:"1" default:"1" doc:"Beyond the last page the list is empty."`
@@ -157,9 +158,9 @@ func (in *listInput) query() (leyden.Query, error) {
 	case "StartAt":
 		q.Started = window
 	case "EndAt":
-		q.Stopped = window
+		q.Stopped = known(window)
 	case "InsertedAt":
-		q.Inserted = window
+		q.Inserted = known(window)
 	case "Overlapping":
 		q.Overlaps = window
 	}
@@ -172,6 +173,15 @@ func (in *listInput) query() (leyden.Query, error) {
 		q.Order = leyden.ByInserted
 	}
 	return q, nil
+}
+
+// known returns a window without bounds as one that begins before all that ever
+// was: a charge that runs has no such time, and lies in none.
+func known(w leyden.Window) leyden.Window {
+	if w.IsZero() {
+		w.From = time.Time{}.Add(time.Microsecond)
+	}
+	return w
 }
 
 // offset returns how many transactions lie on the pages before. A page beyond
