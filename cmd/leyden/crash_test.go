@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -84,6 +89,57 @@ func TestKill(t *testing.T) {
 	compare(t, data, report.Charges)
 	must(t, "check", "--data", data)
 	t.Logf("%d kills, %d charges\n%v", *kills, len(report.Charges), report)
+}
+
+// TestDiskFull lets a real server run into the end of its disk, a limit on the
+// size of its files, while stations charge. It must stay alive, say that it is
+// not ready and send stations away, and lose nothing of what it answered; with
+// room again the stations come back with all that they kept.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	data, address := filepath.Join(t.TempDir(), "data"), stableAddress(t)
+	fleet, err := sim.NewFleet(sim.Options{
+		Dial: sim.WebSocket("ws://"+address+"/ocpp", ocpp.DialOptions{}), Stations: 20, Connectors: 2, Seed: *killSeed, Speed: 1000,
+		RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond, Record: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"serve", "--listen", address, "--data", data, "--admission", "open"}
+	// The shell's unit is 512 bytes or 1 KiB, so the limit 2 or 4 MiB.
+	small := startProcess(t, exec.Command("sh", append([]string{"-c", `ulimit -f 4096; exec leyden "$@"`, "sh"}, args...)...), "LEYDEN_ADMIN_KEY="+adminKey)
+	small.url = small.await(small.stdout, `Leyden serves (\S+)\n`)
+	reports := make(chan *sim.Report, 1)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	defer cancel()
+	go func() { reports <- fleet.Run(ctx) }()
+
+	eventually(t, limit, "the server says that it is not ready", func() bool {
+		r := small.call(http.MethodGet, "/readyz", "", "")
+		return r.StatusCode == http.StatusServiceUnavailable && strings.Contains(r.body, `"reasons":["storage"]`)
+	})
+	eventually(t, limit, "stations are sent away", func() bool {
+		metrics := small.call(http.MethodGet, "/metrics", "", "").body
+		return regexp.MustCompile(`(?m)^leyden_connections_shed_total [1-9]`).MatchString(metrics) &&
+			regexp.MustCompile(`(?m)^leyden_storage_commit_failures_total [1-9]`).MatchString(metrics)
+	})
+	if r := small.call(http.MethodGet, "/healthz", "", ""); r.StatusCode != http.StatusOK {
+		t.Errorf("/healthz: %s", r.Status)
+	}
+	if r := small.call(http.MethodGet, "/v2/transactions", adminKey, ""); r.StatusCode != http.StatusOK || r.body == "[]" {
+		t.Errorf("what is there cannot be read: %s %.200s", r.Status, r.body)
+	}
+	small.drain()
+
+	p := startServer(t, args[1:]...)
+	fleet.Stop()
+	report := <-reports
+	p.drain()
+	if err := report.Err(); err != nil {
+		t.Errorf("%v\n%v", err, report)
+	}
+	compare(t, data, report.Charges)
+	must(t, "check", "--data", data)
 }
 
 // compare wants the ledger in a data folder to hold just these charges.

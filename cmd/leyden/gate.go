@@ -27,6 +27,15 @@ func (g gate) Admit(ctx context.Context, a leyden.Attempt) error {
 	return fmt.Errorf("%w: %w", leyden.ErrUnavailable, err)
 }
 
+// Rotate implements csms.Gate.
+func (g gate) Rotate(ctx context.Context, id leyden.StationID, password string) (takeBack func(context.Context) error, err error) {
+	takeBack, err = g.StationGate.Rotate(ctx, id, auth.Secret(password))
+	if err == nil || errors.Is(err, leyden.ErrInvalid) {
+		return takeBack, err
+	}
+	return nil, fmt.Errorf("%w: %w", leyden.ErrUnavailable, err)
+}
+
 type throttled struct{ err *auth.ThrottledError }
 
 func (t throttled) Error() string { return t.err.Error() }

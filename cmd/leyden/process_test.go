@@ -54,20 +54,31 @@ func environment(more ...string) []string {
 	return append(append(own, raceQuick), more...)
 }
 
-// launch starts a leyden. It is killed at the end of the test, if it still runs.
+// launch starts a leyden.
 func launch(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command("leyden", args...), stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{})}
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = environment(env...), p.stdout, p.stderr
-	if err := p.cmd.Start(); err != nil {
+	return startProcess(t, exec.Command("leyden", args...), env...)
+}
+
+// startProcess starts a command, which is killed at the end of the test if it
+// still runs, with all that it started.
+func startProcess(t *testing.T, cmd *exec.Cmd, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	if cmd.Env == nil {
+		cmd.Env = environment(env...)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		p.err = p.cmd.Wait()
+		p.err = cmd.Wait()
 		close(p.exited)
 	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it may have ended
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
 		<-p.exited
 	})
 	return p

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"io/fs"
 	"maps"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"leyden"
 )
 
 var readme = flag.Bool("readme", false, "run the commands of README.md")
@@ -83,6 +85,48 @@ func TestREADMENames(t *testing.T) {
 		}
 	}
 	wantFlags(t, text+read("docs/operating.md"))
+}
+
+// TestOperating: what docs/operating.md names is there.
+func TestOperating(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join(root, "docs", "operating.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	example := regexp.MustCompile("(?s)```toml\n(.*?)```").FindStringSubmatch(text)
+	if example == nil {
+		t.Fatal("there is no config file in it")
+	}
+	file := filepath.Join(t.TempDir(), "leyden.toml")
+	if err := os.WriteFile(file, []byte(example[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := serveCommand().Flags()
+	err = errors.Join(flags.Set("config", file), loadSettings(flags, func(string) (string, bool) { return "", false }))
+	if expire := flags.Lookup("remote-start-expire"); err != nil || !expire.Changed || expire.Value.String() != "2m0s" {
+		t.Errorf("its config file: %v", err)
+	}
+	for _, name := range leyden.Flags(1<<32 - 1).Names() {
+		if !strings.Contains(text, "| "+name+" |") && name != "SEQ_GAP" { // which is of OCPP 2.x
+			t.Errorf("flag %s is not explained", name)
+		}
+	}
+	for _, source := range []leyden.EnergySource{
+		leyden.EnergySigned, leyden.EnergyRegisters, leyden.EnergyRising, leyden.EnergyReadings, leyden.EnergyLastSample,
+	} {
+		if !strings.Contains(text, "`"+string(source)+"`") {
+			t.Errorf("energySource %s is not explained", source)
+		}
+	}
+	p := startServer(t, "--data", filepath.Join(t.TempDir(), "data"))
+	metrics := p.call(http.MethodGet, "/metrics", "", "").body
+	for _, name := range regexp.MustCompile(`leyden_\w+`).FindAllString(text, -1) {
+		if !strings.Contains(metrics, "# TYPE "+name+" ") {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
 }
 
 // wantFlags wants every --flag in a text to be a flag of some command.
@@ -188,25 +232,13 @@ func (s *shell) command(text string) *exec.Cmd {
 	for name, value := range s.vars {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C ends all of it
 	return cmd
 }
 
 // start starts a command in another terminal.
 func (s *shell) start(text string) *process {
-	p := &process{t: s.t, cmd: s.command("exec " + text), stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{}), url: "http://" + s.address}
-	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
-	if err := p.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.exited)
-	}()
-	s.t.Cleanup(func() {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-		<-p.exited
-	})
+	p := startProcess(s.t, s.command("exec "+text))
+	p.url = "http://" + s.address
 	s.background = append(s.background, p)
 	return p
 }
@@ -259,7 +291,8 @@ func (s *shell) run(text string) {
 	}
 }
 
-// end presses Ctrl-C in the other terminals, the last one first.
+// end presses Ctrl-C in the other terminals, the last one first: it reaches
+// all that runs there.
 func (s *shell) end() {
 	for _, p := range slices.Backward(s.background) {
 		if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net"
@@ -168,6 +169,10 @@ func TestCredentialsCountAtOnce(t *testing.T) {
 
 	password := strings.TrimSpace(must(t, "station", "add", "CHARGER-001", "--data", data))
 	eventually(t, time.Second, "the new station may connect", func() bool { return connects(t, p, "CHARGER-001", password) })
+	raw, err := hex.DecodeString(password)
+	if err != nil || !connects(t, p, "CHARGER-001", string(raw)) {
+		t.Errorf("the 20 bytes of the password are refused: %v", err)
+	}
 	renewed := strings.TrimSpace(must(t, "station", "password", "CHARGER-001", "--data", data))
 	eventually(t, time.Second, "the old password is refused", func() bool { return !connects(t, p, "CHARGER-001", password) })
 	if !connects(t, p, "CHARGER-001", renewed) {
