@@ -185,7 +185,7 @@ func (w *source) decodeField(f *field) {
 		w.line("s.Found.Under(mark, %q)", f.json)
 	case number:
 		w.line("if x, ok := s.Number(%q); ok {", f.json)
-		w.checkNumber(f, "s.Found", f.json, "x")
+		w.checkNumber(f, "s.Found", strconv.Quote(f.json), "x")
 		if f.required {
 			w.line("m.%s = x\n}", f.name)
 		} else {
@@ -228,13 +228,11 @@ func (w *source) decodeList(f *field) {
 	if bounded {
 		w.body.WriteString("ok := ")
 	}
-	w.line("s.List(&l)\nfor s.Item(&l) {")
+	w.line("s.List(&l)\nfor s.Item(&l) {\nmark := len(s.Found.List)")
 	if f.item.kind == record {
-		w.line("mark := len(s.Found.List)")
 		w.line("m.%s = %s.Grow(m.%s)", f.name, w.use(runtime), f.name)
 		w.line("m.%s[l.Index].decode(s)", f.name)
 	} else {
-		w.line("mark := len(s.Found.List)")
 		w.line("item, _ := %s", w.decodeCall(f.item, `""`))
 		w.line("m.%s = append(m.%s, item)", f.name, f.name)
 	}

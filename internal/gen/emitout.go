@@ -162,10 +162,7 @@ func (w *source) checkValue(f *field, path, value string) {
 	case integer:
 		w.line("v.CheckInt(%s, %s, %s)", path, value, w.intBounds(f))
 	case number:
-		name, err := strconv.Unquote(path)
-		if err == nil {
-			w.checkNumber(f, "v", name, value)
-		}
+		w.checkNumber(f, "v", path, value)
 	case instant:
 		w.line("v.CheckTime(%s, %s)", path, value)
 	case choice:
@@ -180,7 +177,7 @@ func (w *source) checkValue(f *field, path, value string) {
 }
 
 // checkNumber writes the checks of a number on the Violations called found.
-func (w *source) checkNumber(f *field, found, name, value string) {
+func (w *source) checkNumber(f *field, found, path, value string) {
 	least, most := w.use("math")+".Inf(-1)", w.use("math")+".Inf(1)"
 	if f.least != nil {
 		least = bound(f.least)
@@ -188,8 +185,8 @@ func (w *source) checkNumber(f *field, found, name, value string) {
 	if f.most != nil {
 		most = bound(f.most)
 	}
-	w.line("%s.CheckNumber(%q, %s, %s, %s)", found, name, value, least, most)
+	w.line("%s.CheckNumber(%s, %s, %s, %s)", found, path, value, least, most)
 	if f.steps > 0 {
-		w.line("%s.CheckStep(%q, %s, %d)", found, name, value, f.steps)
+		w.line("%s.CheckStep(%s, %s, %d)", found, path, value, f.steps)
 	}
 }

@@ -240,8 +240,7 @@ func (b *builder) resolve(s *schema) (target *schema, definition string, err err
 func (b *builder) text(f *field, s *schema, path string) error {
 	switch {
 	case len(s.Enum) > 0:
-		f.kind = choice
-		return b.enum(f, s)
+		f.kind, f.enum = choice, b.enum(s)
 	case s.Format == "date-time":
 		f.kind = instant
 	case s.Format == "" || s.Format == "uri": // a location is for the station to judge
@@ -274,15 +273,13 @@ func (b *builder) list(f *field, s *schema, path, name string) error {
 	return nil
 }
 
-func (b *builder) enum(f *field, s *schema) error {
+// enum returns the type for s, the same one for equal sets of values.
+func (b *builder) enum(s *schema) *enum {
 	name := b.enumNames[valueSet(s)]
-	e := b.enums[name]
-	if e == nil {
-		e = &enum{name: name, values: s.Enum}
-		b.enums[name] = e
+	if b.enums[name] == nil {
+		b.enums[name] = &enum{name: name, values: s.Enum}
 	}
-	f.enum = e
-	return nil
+	return b.enums[name]
 }
 
 // object returns the struct for s, the same one for equal shapes.
