@@ -16,7 +16,8 @@ import (
 	"leyden/ocpp"
 )
 
-// A Gate decides which stations may connect.
+// A Gate decides which stations may connect, and learns which passwords they
+// are given.
 type Gate interface {
 	// Admit returns nil if the station may connect. An error that has a method
 	// RetryAfter() time.Duration asks a guesser to wait that long (HTTP 429);
@@ -24,6 +25,12 @@ type Gate interface {
 	// decided now (503); any other means no (401), and does not tell a station
 	// that is unknown from one that did not prove who it is.
 	Admit(ctx context.Context, a leyden.Attempt) error
+	// Rotate lets a station connect with password too, beside the one that it has,
+	// until it first used it: then the older one has ended. It is durable when
+	// Rotate returns. takeBack undoes it, unless the password is in use. Rotate
+	// fails with [leyden.ErrInvalid] for what cannot be this station's password,
+	// or with [leyden.ErrUnavailable]; no error quotes the password.
+	Rotate(ctx context.Context, station leyden.StationID, password string) (takeBack func(context.Context) error, err error)
 }
 
 // retryUnready is after how many seconds a station shall come back that met a

@@ -32,6 +32,10 @@ func (g *gate) Admit(_ context.Context, a leyden.Attempt) error {
 	return g.err
 }
 
+func (g *gate) Rotate(context.Context, leyden.StationID, string) (func(context.Context) error, error) {
+	return func(context.Context) error { return nil }, nil
+}
+
 // throttled is an error that asks to wait.
 type throttled struct{ time.Duration }
 

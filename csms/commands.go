@@ -91,11 +91,16 @@ func (srv *Server) Trigger(ctx context.Context, id leyden.StationID, message str
 	return s.dialect.trigger(ctx, s, message, connector)
 }
 
-// ChangeConfiguration changes a setting of a station.
+// ChangeConfiguration changes a setting of a station. With the key
+// AuthorizationKey it changes the station's password, here too ([Gate].Rotate);
+// no error quotes the value then.
 func (srv *Server) ChangeConfiguration(ctx context.Context, id leyden.StationID, key, value string) (string, error) {
 	s, err := srv.session(ctx, id)
 	if err != nil {
 		return "", err
+	}
+	if strings.EqualFold(key, authorizationKey) && srv.opt.Gate != nil {
+		return s.changeKey(ctx, key, value)
 	}
 	status, err := s.dialect.changeConfiguration(ctx, s, key, value)
 	if err == nil && strings.EqualFold(status, accepted) {

@@ -14,6 +14,8 @@ import (
 type StationError struct {
 	Code        string // as OCPP names it, e.g. NotSupported
 	Description string
+
+	unread bool // there was an answer, but it cannot be read: the station may have acted
 }
 
 func (e *StationError) Error() string {
@@ -36,7 +38,8 @@ func callError(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case answered:
-		return &StationError{Code: string(refusal.Code), Description: refusal.Description}
+		_, whole := err.(*ocpp.Error) // as it is, see [ocpp.Conn.Call]
+		return &StationError{Code: string(refusal.Code), Description: refusal.Description, unread: !whole}
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case notSent && errors.Is(err, ocpp.ErrClosed):
