@@ -97,12 +97,15 @@ func (t *Transaction) deriveFlags() Flags {
 	if t.Status.Open() && !v.StaleAt.IsZero() {
 		f |= Stale
 	}
+	if t.HasStart() && t.HasStop() && t.StoppedAt.Before(t.StartedAt) {
+		f |= ClockImplausible
+	}
 	return f | t.meterFlags()
 }
 
 func (t *Transaction) meterFlags() Flags {
 	d, known := t.registerDelta()
-	rollback := t.MeterStart != nil && t.MeterStop != nil && (!known || d < 0)
+	rollback := t.MeterStart != nil && t.MeterStop != nil && (!known || d < 0 || t.fell())
 	signed, plausibly := t.signedDelta()
 	f := flagIf(MeterRollback, rollback) | flagIf(MeterJump, signed >= 0 && !plausibly)
 	if known || rollback {
@@ -113,6 +116,14 @@ func (t *Transaction) meterFlags() Flags {
 		return f
 	}
 	return f | flagIf(MeterJump, t.jumped(last.Wh-*t.MeterStart, last.Wh, last.At))
+}
+
+// fell reports whether the register stood higher during the charge than at its
+// stop: it was reset, or the stop is wrong. A reading that no charge can have
+// reached proves nothing.
+func (t *Transaction) fell() bool {
+	p := t.Evidence.Peak
+	return p != nil && p.Wh > *t.MeterStop && rose(*t.MeterStart, p.Wh, gap(t.StartedAt, p.At))
 }
 
 func flagIf(f Flags, is bool) Flags {
@@ -171,8 +182,8 @@ func gap(from, to time.Time) time.Duration {
 	return between(from, to)
 }
 
-// deriveEnergy picks the figure with the best evidence (OCPP.md "Transactions,
-// 1.6": signed begin and end, stop − start, rising segments, last − first).
+// deriveEnergy picks the figure with the best evidence (docs/ocpp.md
+// "Energy").
 func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
 	if !t.HasStart() || !t.Status.Charged() {
 		return nil, EnergyUnknown
@@ -300,7 +311,10 @@ func (v *Evidence) observeRegister(r Reading, place int, received time.Time) {
 		return
 	}
 	if place > v.Place {
-		v.Place, v.First, v.Last, v.Rising, v.Rises, v.Disordered = place, nil, nil, 0, 0, false
+		v.Place, v.First, v.Last, v.Peak, v.Rising, v.Rises, v.Disordered = place, nil, nil, nil, 0, 0, false
+	}
+	if p := v.Peak; p == nil || r.Wh > p.Wh || r.Wh == p.Wh && r.At.Before(p.At) {
+		v.Peak = &r
 	}
 	if v.First == nil || earlier(r, *v.First) {
 		v.First = &r

@@ -8,7 +8,7 @@ import (
 
 // The keys by which a resend of a 1.6 report is recognised: 1.6 has no id for
 // its reports, and the message id is none, for a retry may reuse it or not and
-// many stations count anew after a boot (OCPP.md, rule 5).
+// many stations count anew after a boot (docs/ocpp.md "Replays").
 
 // implausibleBefore is when a station's clock cannot have been: 1.6 is younger.
 var implausibleBefore = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -351,10 +351,10 @@ func TestEnergyByTheBestEvidence(t *testing.T) {
 	}{
 		"plain":                                {1000, read("2000"), 3000, 2000, ""},
 		"from nought, without readings":        {0, nil, 14000, 14000, ""},
-		"late register never outranks a stop":  {1000, read("2000", "9000"), 3000, 2000, ""},
+		"late register never outranks a stop":  {1000, read("2000", "9000"), 3000, 2000, "METER_ROLLBACK"},
 		"stop of −1, no readings":              {1000, nil, -1, none, "METER_ROLLBACK"},
 		"stop of −1, readings":                 {1000, read("2000", "2500"), -1, 1500, "METER_ROLLBACK"},
-		"a fall in between, stop above start":  {1000, read("3000", "0", "2000"), 2500, 1500, ""},
+		"a fall in between, stop above start":  {1000, read("3000", "0", "2000"), 2500, 1500, "METER_ROLLBACK"},
 		"reset, stop below start":              {5000, read("7000", "0", "1000"), 1500, 3500, "METER_ROLLBACK"},
 		"10 GWh jump without readings":         {1000, nil, 10_000_000_000, none, "METER_JUMP"},
 		"begin of 0, then a lifetime register": {0, read("910000", "910050"), 910083, 83, "METER_JUMP"},

@@ -58,6 +58,7 @@ type Evidence struct {
 
 	First       *Reading  `json:"first,omitempty"`      // earliest reading
 	Last        *Reading  `json:"last,omitempty"`       // latest reading
+	Peak        *Reading  `json:"peak,omitempty"`       // highest reading
 	Begin       *Reading  `json:"begin,omitempty"`      // earliest reading with context Transaction.Begin
 	BeginPlace  int       `json:"beginPlace,omitempty"` // rank of the location that Begin is from
 	SignedBegin *Reading  `json:"signedBegin,omitempty"`

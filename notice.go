@@ -2,7 +2,7 @@ package leyden
 
 import "time"
 
-// The topics of notices (API.md "Webhooks").
+// The topics of notices (webhooks and feeds name them so).
 const (
 	TopicPending     = "transaction.pending"
 	TopicStarted     = "transaction.started"

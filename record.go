@@ -232,7 +232,7 @@ func (d *desk) startOf(e *Event) (Transaction, bool) {
 }
 
 // mayStart reports whether a start comes in time for a remote start
-// (API.md "Remote start allocates first").
+// (docs/ocpp.md "Remote start and stop").
 func mayStart(t *Transaction, e *Event) bool {
 	switch {
 	case t.Status == Pending || t.Status.Charged():

@@ -75,7 +75,7 @@ func (s Status) Charged() bool { return s == Active || s == Stopping || s == Com
 // An EnergySource names the evidence behind an energy figure.
 type EnergySource string
 
-// Evidence of energy, best first (OCPP.md "Transactions, 1.6").
+// Evidence of energy, best first (docs/ocpp.md "Energy").
 const (
 	EnergyUnknown    EnergySource = ""           // no evidence: the figure is null
 	EnergySigned     EnergySource = "signed"     // signed readings of begin and end
