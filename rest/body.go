@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 )
 
 const (
@@ -130,6 +132,7 @@ func parseJSON(data []byte) (any, error) {
 		return nil, Invalid("body", "is not UTF-8")
 	}
 	p := jsonParser{json.NewDecoder(bytes.NewReader(data))}
+	p.UseNumber()
 	value, err := p.value("", 0)
 	if err != nil {
 		return nil, err
@@ -167,7 +170,22 @@ func (p jsonParser) value(path string, depth int) (any, error) {
 	case json.Delim('['):
 		return p.array(path, depth)
 	}
+	if n, ok := token.(json.Number); ok {
+		return number(path, n)
+	}
 	return token, nil
+}
+
+// number reads an integer as one only if it is written as one.
+func number(path string, n json.Number) (any, error) {
+	if i, err := n.Int64(); err == nil {
+		return i, nil
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return nil, Invalid(clip(cmp.Or(path, "body")), "is too large for a number")
+	}
+	return f, nil
 }
 
 func (p jsonParser) object(path string, depth int) (any, error) {
@@ -209,7 +227,7 @@ func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 // check holds a parsed body against its schema.
 func (rt *route) check(s *huma.Schema, value any) error {
 	schemas := rt.api.document.Components.Schemas
-	if wrong := unknownNames(schemas, s, value, ""); len(wrong) > 0 {
+	if wrong := loose(schemas, s, value, ""); len(wrong) > 0 {
 		return invalidSorted(wrong)
 	}
 	path, result := huma.NewPathBuffer(nil, 0), &huma.ValidateResult{}
@@ -227,9 +245,10 @@ func (rt *route) check(s *huma.Schema, value any) error {
 	return invalidSorted(details)
 }
 
-// unknownNames finds the fields of a body that its schema does not have. huma
-// would let a name pass that differs by case alone.
-func unknownNames(schemas huma.Registry, s *huma.Schema, value any, path string) []Detail {
+// loose finds what huma would let pass and the types of the handlers cannot
+// take: fields of a body that its schema does not have but for their case, and
+// integers that are not written as such, like 1.0.
+func loose(schemas huma.Registry, s *huma.Schema, value any, path string) []Detail {
 	for s != nil && s.Ref != "" {
 		s = schemas.SchemaFromRef(s.Ref)
 	}
@@ -245,11 +264,15 @@ func unknownNames(schemas huma.Registry, s *huma.Schema, value any, path string)
 			if closed && !known {
 				wrong = append(wrong, Detail{clip(join(path, name)), "is unknown"})
 			}
-			wrong = append(wrong, unknownNames(schemas, property, v, join(path, name))...)
+			wrong = append(wrong, loose(schemas, property, v, join(path, name))...)
 		}
 	case []any:
 		for i, v := range value {
-			wrong = append(wrong, unknownNames(schemas, s.Items, v, fmt.Sprintf("%s[%d]", path, i))...)
+			wrong = append(wrong, loose(schemas, s.Items, v, fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	case float64:
+		if s.Type == huma.TypeInteger {
+			wrong = append(wrong, Detail{clip(path), validation.MsgExpectedInteger})
 		}
 	}
 	return wrong
