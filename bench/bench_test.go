@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-type anybody struct{}
+type anybody struct{ csms.Gate }
 
 func (anybody) Admit(context.Context, leyden.Attempt) error { return nil }
 
