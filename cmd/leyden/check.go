@@ -22,7 +22,8 @@ func checkCommand() *cobra.Command {
 		Short: "Prove that the ledger is whole",
 		Long: `Check reads the whole ledger: that the database file is sound, and that the
 events of every transaction fold to just what is stored of it. It changes
-nothing, may run beside a server, and exits with 1 if it finds anything.`,
+nothing, but that it brings the schema of an older version up to date first, may
+run beside a server, and exits with 1 if it finds anything.`,
 		Example: `  leyden check --data ./data
   leyden check --data /backup/leyden-2026-02-06`,
 		Args: noArgs,

@@ -27,7 +27,8 @@ import (
 //	                        standard output and one line of its own on the other
 //	server [ARG...]         starts leyden serve in the background on a free port;
 //	                        sets $URL, $WS, $HOST
-//	drain                   ends it with SIGTERM; it must exit with 0
+//	drain                   ends it with SIGTERM; it must exit with 0; what it logged
+//	                        is the standard error
 //	http METHOD PATH [FILE] asks the server with $KEY; the file is the body, status
 //	                        and body of the answer are the standard output
 //	capture NAME            sets $NAME to the standard output before, without its end
@@ -129,6 +130,7 @@ func scriptDrain(ts *testscript.TestScript, neg bool, args []string) {
 	if err := b.cmd.Wait(); err != nil {
 		ts.Fatalf("the server ended with %v\n%s", err, b.stderr)
 	}
+	fmt.Fprint(ts.Stderr(), b.stderr)
 }
 
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {

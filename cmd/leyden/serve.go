@@ -208,6 +208,9 @@ func (n *node) run(ctx context.Context, greet func()) error {
 		}
 	})
 	greet()
+	if n.exposed() {
+		n.log.Warn("without TLS keys and passwords cross the network in clear: give --tls-cert and --tls-key, or --public-url if a proxy speaks TLS")
+	}
 	n.startDemo(ctx)
 	<-ctx.Done()
 	err := n.drain()
@@ -217,6 +220,12 @@ func (n *node) run(ctx context.Context, greet func()) error {
 		err = errors.Join(cause, err)
 	}
 	return err
+}
+
+// exposed reports whether secrets may cross a network that is not ours in clear.
+func (n *node) exposed() bool {
+	addr, ok := n.listener.Addr().(*net.TCPAddr)
+	return ok && !addr.IP.IsLoopback() && n.http.TLSConfig == nil && !strings.HasPrefix(n.settings.publicURL, "https://")
 }
 
 func newLog(s *serveSettings, stderr io.Writer) *slog.Logger {

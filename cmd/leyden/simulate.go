@@ -120,11 +120,14 @@ func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer
 func (s *simulateSettings) knock(ctx context.Context) error {
 	first := s.StationIDs()[0]
 	tr, err := s.Dial(ctx, sim.Login{Station: first, Password: s.Password(first)})
-	if refusal, ok := errors.AsType[*ocpp.HandshakeError](err); ok && refusal.Status == http.StatusUnauthorized {
+	refusal, ok := errors.AsType[*ocpp.HandshakeError](err)
+	switch {
+	case ok && refusal.Status == http.StatusUnauthorized:
 		return fmt.Errorf("the server does not admit station %s; name its data folder with --data, "+
 			"give the stations' --password, or run it with --admission open", first)
-	}
-	if err != nil {
+	case ok:
+		return fmt.Errorf("the server at %s takes no stations: %w; is the --url right?", s.url, refusal)
+	case err != nil:
 		return fmt.Errorf("no server to charge at %s: %w; start one with leyden serve, or name it with --url", s.url, err)
 	}
 	if err := tr.Close(ocpp.CloseNormal, ""); err != nil {
