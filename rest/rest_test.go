@@ -276,20 +276,24 @@ func TestRefusals(t *testing.T) {
 	}
 	f := newFixture(t)
 	for _, c := range cases {
-		w := f.do(c.line, c.body, c.headers...)
-		var got errorBody
-		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
-			t.Errorf("%s %.60s: %v in %s", c.line, c.body, err, w.Body)
-			continue
-		}
-		if w.Code != c.status || c.message != "" && got.Message != c.message || got.RequestID != "req-1" {
-			t.Errorf("%s %.60s: got %d %s, want %d %q", c.line, c.body, w.Code, w.Body, c.status, c.message)
-		}
-		if w.Header().Get("Content-Type") != "application/json" {
-			t.Errorf("%s: Content-Type %q", c.line, w.Header().Get("Content-Type"))
-		}
+		wantRefusal(t, c.line+" "+c.body, f.do(c.line, c.body, c.headers...), c.status, c.message)
 	}
 	if log := f.log.String(); !strings.Contains(log, "secret of the house") || !strings.Contains(log, "disk on fire") {
 		t.Errorf("the log does not tell the causes:\n%s", log)
+	}
+}
+
+func wantRefusal(t *testing.T, what string, w *httptest.ResponseRecorder, status int, message string) {
+	t.Helper()
+	var got errorBody
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Errorf("%.80s: %v in %s", what, err, w.Body)
+		return
+	}
+	if w.Code != status || got.Message != message || got.RequestID != "req-1" {
+		t.Errorf("%.80s: got %d %s, want %d %q", what, w.Code, w.Body, status, message)
+	}
+	if contentType := w.Header().Get("Content-Type"); contentType != "application/json" {
+		t.Errorf("%.80s: Content-Type %q", what, contentType)
 	}
 }
