@@ -213,7 +213,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 
 // upgrade migrates the file, if it must be. Beside a running server of another
 // version it must not.
-func (db *DB) upgrade(c *sqlite.Conn) error {
+func (db *DB) upgrade(c *sqlite.Conn) (err error) {
 	_, scripts, err := pending(c, db.file)
 	if err != nil || len(scripts) == 0 {
 		return err
@@ -222,7 +222,7 @@ func (db *DB) upgrade(c *sqlite.Conn) error {
 		if err := db.takeLock(); err != nil {
 			return fmt.Errorf("its schema must be brought up to date: %w", err)
 		}
-		defer db.unlock()
+		defer func() { err = errors.Join(err, db.unlock()) }()
 	}
 	return migrate(c, db.file)
 }
