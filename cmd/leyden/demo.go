@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +19,10 @@ import (
 
 const (
 	maxDemo = 1000
+	// demoInterval is how often a demo says how it goes, and demoShown of how
+	// many charges.
+	demoInterval = 5 * time.Second
+	demoShown    = 3
 	// demoName marks the stations that a demo made.
 	demoName = "Simulated by --demo"
 )
@@ -80,7 +86,8 @@ func (n *node) demoDialer() sim.Dialer {
 	return sim.WebSocket("ws"+strings.TrimPrefix(n.url, "http")+"/ocpp", o)
 }
 
-func (n *node) startDemo(ctx context.Context) {
+// startDemo lets the stations charge and shows on out how that goes.
+func (n *node) startDemo(ctx context.Context, out io.Writer) {
 	if n.demo == nil {
 		return
 	}
@@ -89,6 +96,40 @@ func (n *node) startDemo(ctx context.Context) {
 			n.log.Error("demo", "err", err)
 		}
 	})
+	n.demo.running.Go(func() {
+		tick := time.NewTicker(demoInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if err := n.showDemo(ctx, out); err != nil && ctx.Err() == nil {
+					n.log.Error("demo", "err", err)
+				}
+			}
+		}
+	})
+}
+
+// showDemo writes a line about the charges that run.
+func (n *node) showDemo(ctx context.Context, out io.Writer) error {
+	page, err := n.db.Transactions(ctx, leyden.Query{Statuses: []leyden.Status{leyden.Active, leyden.Stopping}, Ascending: true, Limit: demoShown})
+	if err != nil || page.Total == 0 {
+		return err
+	}
+	done, err := n.db.Transactions(ctx, leyden.Query{Statuses: []leyden.Status{leyden.Completed}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	var charges []string
+	for i := range page.Transactions {
+		t := &page.Transactions[i]
+		energy := cmp.Or(kWh(t.Energy), "0.000")
+		charges = append(charges, fmt.Sprintf("%d %s/%d %s kWh", t.ID, t.Station, t.Connector, energy))
+	}
+	_, err = fmt.Fprintf(out, "%d charging, %d completed: %s\n", page.Total, done.Total, strings.Join(charges, ", "))
+	return err
 }
 
 // admitStation registers a station, or gives one that is registered a new

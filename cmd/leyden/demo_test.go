@@ -34,6 +34,7 @@ func TestDemo(t *testing.T) {
 				return err == nil && strings.Contains(r.body, `"chargeBoxId":"DEMO-00`)
 			})
 			t.Logf("the first transaction after %v", time.Since(began))
+			p.await(p.stdout, `\n\d+ charging, \d+ completed: \d+ DEMO-00\d/\d \d+\.\d{3} kWh`)
 			client.CloseIdleConnections()
 			pasted := 0
 			for line := range strings.Lines(p.stdout.String()) {

@@ -189,11 +189,11 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
-	return n.run(ctx, func() { n.greet(stdout, data, key) })
+	return n.run(ctx, stdout, func() { n.greet(stdout, data, key) })
 }
 
 // run serves, calls greet, and drains when ctx is done or serving fails.
-func (n *node) run(ctx context.Context, greet func()) error {
+func (n *node) run(ctx context.Context, stdout io.Writer, greet func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// The ledger outlives ctx: sessions that end still tell it things.
@@ -211,7 +211,7 @@ func (n *node) run(ctx context.Context, greet func()) error {
 	if n.exposed() {
 		n.log.Warn("without TLS keys and passwords cross the network in clear: give --tls-cert and --tls-key, or --public-url if a proxy speaks TLS")
 	}
-	n.startDemo(ctx)
+	n.startDemo(ctx, stdout)
 	<-ctx.Done()
 	err := n.drain()
 	end()
