@@ -188,13 +188,16 @@ func TestAuthorizationKeyIsKnownFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	back := make(chan struct{})
 	w.wg.Go(func() {
+		defer close(back)
 		s.next()
 		w.logins("+text -old") // this replaces the connection on which it was asked
 	})
 	if _, err := w.server.ChangeConfiguration(t.Context(), cp, "authorizationKEY", newKey); !errors.Is(err, leyden.ErrOffline) {
 		t.Errorf("%v; want %v", err, leyden.ErrOffline)
 	}
+	<-back // or the next login replaces that one
 	w.logins("+bytes")
 	w.tellsNothing(nil)
 }
