@@ -119,13 +119,14 @@ func (s *station) stopping(c *connector, reason v16.Reason) func(time.Time) {
 
 // remoteStart takes a remote start where a cable can be plugged in, or is
 // plugged in and waits for a card (OCPP 1.6 §5.11). The car is plugged in at
-// once: a driver who asked by phone stands before the station.
+// once: a driver who asked by phone stands before the station. One that came
+// before this connection's boot was accepted has come too early (§4.2).
 func (s *station) remoteStart(m *v16.RemoteStartTransaction, now time.Time) v16.GenericStatus {
 	c := s.connector(m.ConnectorID.Value)
 	if !m.ConnectorID.Set {
 		c = s.anyFree()
 	}
-	if c == nil || !c.free() || s.ending || m.IDTag == "" {
+	if c == nil || !c.free() || s.ending || m.IDTag == "" || !s.booted {
 		return v16.GenericStatusRejected
 	}
 	c.visit, c.number = s.opt.remoteVisit(s.remotes, m.IDTag), -1
