@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/device"
 	"leyden/ocpp"
 )
 
@@ -19,7 +20,9 @@ type Options struct {
 	Gate  Gate                        // who may connect over HTTP [nobody]
 	Ready func(context.Context) error // why storage takes no facts now, or nil [always ready]
 	Open  bool                        // stations that nobody registered are added as they come
-	Log   *slog.Logger                // [nowhere]
+	// Devices keeps what has nothing to do with charging [nothing is kept].
+	Devices device.Store
+	Log     *slog.Logger // [nowhere]
 
 	CallTimeout      time.Duration // how long a station may take to answer a call [30 s]
 	Heartbeat        time.Duration // how often stations shall send Heartbeat [300 s]

@@ -1,0 +1,26 @@
+package device
+
+import "leyden"
+
+// A Store keeps what this package is about. The drivers memory and sqlite
+// implement it; package storetest says what an implementation must do. What a
+// method wrote is durable when it returns. A Store that cannot answer returns
+// [leyden.ErrUnavailable].
+type Store interface {
+	CommandStore
+	NotificationStore
+	ProfileStore
+	LocalListStore
+	CertificateStore
+}
+
+// Limits of what is kept of one station. Beyond them the oldest is forgotten.
+const (
+	MaxCommands      = 10_000
+	MaxNotifications = 10_000 // of each kind
+	MaxCertificates  = 1_000
+)
+
+// A Page is the part of a list that a query asks for. Limit 0 means
+// [leyden.MaxWorking].
+type Page = leyden.Slice
