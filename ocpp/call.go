@@ -63,43 +63,75 @@ func (c *Conn) Call(ctx context.Context, req Request, res Response) error {
 			return fmt.Errorf("%s: %w: %w", req.Action(), ErrNotSent, err)
 		}
 	}
-	payload, err := c.roundTrip(ctx, req.Action(), req)
+	payload, err := c.Exchange(ctx, Outgoing{Action: req.Action(), Message: req})
 	if err != nil {
 		return err
 	}
-	if err := res.Decode(payload, &v); err != nil {
-		return fmt.Errorf("answer to %s: %w", req.Action(), err)
-	}
-	for _, x := range v.List {
-		if !x.Kept {
-			return fmt.Errorf("answer to %s: %w", req.Action(), x.Err())
-		}
-	}
-	return nil
+	return ReadAnswer(req.Action(), payload, res)
 }
 
 // CallRaw sends a payload that is JSON already and returns the payload of the
 // answer unread. Its errors are those of Call.
 func (c *Conn) CallRaw(ctx context.Context, action string, payload []byte) ([]byte, error) {
-	answer, err := c.roundTrip(ctx, action, Raw(payload))
+	answer, err := c.Exchange(ctx, Outgoing{Action: action, Message: Raw(payload)})
 	if err != nil {
 		return nil, err
 	}
 	return []byte(answer), nil
 }
 
-func (c *Conn) roundTrip(ctx context.Context, action string, m Message) (string, error) {
+// ReadAnswer reads the payload of an answer to a call of that action, or says
+// in an error that wraps an [*Error] what its schema misses.
+func ReadAnswer(action, payload string, res Response) error {
+	var v Violations
+	if err := res.Decode(payload, &v); err != nil {
+		return fmt.Errorf("answer to %s: %w", action, err)
+	}
+	for _, x := range v.List {
+		if !x.Kept {
+			return fmt.Errorf("answer to %s: %w", action, x.Err())
+		}
+	}
+	return nil
+}
+
+// An Outgoing is a call of ours, and who wants to know how it goes. Its hooks
+// run while it is open, the goroutine of the caller being busy with them: no
+// other call of ours leaves meanwhile.
+type Outgoing struct {
+	Action  string
+	Message Message
+	// Sent, if not nil, is called once the call has left.
+	Sent func()
+	// Answered, if not nil, is called with the payload of a CALLRESULT.
+	Answered func(payload string)
+}
+
+// Exchange sends a call as it is and returns the payload of the answer unread.
+// Its errors are those of Call.
+func (c *Conn) Exchange(ctx context.Context, o Outgoing) (string, error) {
 	p, err := c.enqueue()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %w", action, ErrNotSent, err)
+		return "", fmt.Errorf("%s: %w: %w", o.Action, ErrNotSent, err)
 	}
 	defer c.leave(p)
 	if err := c.await(ctx, p); err != nil {
-		return "", fmt.Errorf("%s: %w: %w", action, ErrNotSent, err)
+		return "", fmt.Errorf("%s: %w: %w", o.Action, ErrNotSent, err)
 	}
-	if err := c.sendCall(p.id, action, m); err != nil {
-		return "", fmt.Errorf("%s: %w", action, err)
+	if err := c.sendCall(p.id, o.Action, o.Message); err != nil {
+		return "", fmt.Errorf("%s: %w", o.Action, err)
 	}
+	if o.Sent != nil {
+		o.Sent()
+	}
+	answer, err := c.awaitAnswer(ctx, p, o.Action)
+	if err == nil && o.Answered != nil {
+		o.Answered(answer)
+	}
+	return answer, err
+}
+
+func (c *Conn) awaitAnswer(ctx context.Context, p *call, action string) (string, error) {
 	select {
 	case r := <-p.done:
 		return r.read(action)

@@ -102,6 +102,47 @@ func TestCallRaw(t *testing.T) {
 	})
 }
 
+// The caller learns when the call left, and has its answer to itself before the
+// next one leaves. An answer that is an error is no payload.
+func TestExchangeTellsHowItGoes(t *testing.T) {
+	serve(t, ocpp.Options{}, central, func(t *testing.T, c *ocpp.Conn, f far) {
+		var told []string
+		release := make(chan struct{})
+		exchange := func() error {
+			_, err := c.Exchange(t.Context(), ocpp.Outgoing{
+				Action: "A", Message: ocpp.Raw(`{"n":1}`),
+				Sent: func() { told = append(told, "sent") },
+				Answered: func(payload string) {
+					<-release
+					told = append(told, payload)
+				},
+			})
+			return err
+		}
+		first := inBackground(exchange)
+		f.want(`[2,"c1","A",{"n":1}]`)
+		synctest.Wait()
+		second := inBackground(exchange)
+		f.send(`[3,"c1",{"x":1}]`)
+		synctest.Wait() // the second one has not left
+		if got := strings.Join(told, " "); got != "sent" {
+			t.Errorf("while the first is looked at: told %s; want sent", got)
+		}
+		close(release)
+		f.want(`[2,"c2","A",{"n":1}]`)
+		f.send(`[4,"c2","GenericError","no",{"why":"so"}]`)
+		if err := <-first; err != nil {
+			t.Errorf("the first: %v", err)
+		}
+		if e, ok := errors.AsType[*ocpp.Error](<-second); !ok || e.Details != `{"why":"so"}` {
+			t.Errorf("the second: %+v; want the station's details", e)
+		}
+		if got := strings.Join(told, " "); got != `sent {"x":1} sent` {
+			t.Errorf("told %s", got)
+		}
+	})
+}
+
 // A call of the peer is answered while ours is open, and ours go out one at a
 // time in the order in which they were made.
 func TestCallDirectionsAreIndependent(t *testing.T) {

@@ -25,11 +25,12 @@ const (
 type Error struct {
 	Code        ErrorCode
 	Description string // for people; at most 255 characters on the wire
+	Details     string // of one that was received: the JSON object with more about it; "" for none
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Description) }
 
 // Errorf returns an [*Error] with a formatted description.
 func Errorf(code ErrorCode, format string, args ...any) *Error {
-	return &Error{code, fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Description: fmt.Sprintf(format, args...)}
 }

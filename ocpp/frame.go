@@ -247,7 +247,11 @@ func (s *splitter) callError() (*Error, error) {
 		return nil, Errorf(FormationViolation, "the error code is not a text")
 	}
 	description, _ := text(s.parts[3])
-	return &Error{Code: ErrorCode(code), Description: description}, nil
+	e := &Error{Code: ErrorCode(code), Description: description}
+	if details := s.parts[4]; len(details) > len("{}") && details[0] == '{' {
+		e.Details = string(details)
+	}
+	return e, nil
 }
 
 func (s *splitter) between(least, most int) error {

@@ -34,6 +34,7 @@ func TestParseFrame(t *testing.T) {
 		{"result", `[3,"a",{"status":"Accepted"}]`, ocpp.Frame{Type: ocpp.CallResult, ID: "a", Payload: []byte(`{"status":"Accepted"}`)}},
 		{"result null", `[3,"a",null]`, ocpp.Frame{Type: ocpp.CallResult, ID: "a", Payload: []byte(`{}`)}},
 		{"error", `[4,"a","GenericError","busy",{}]`, ocpp.Frame{Type: ocpp.CallError, ID: "a", Err: &ocpp.Error{Code: ocpp.GenericError, Description: "busy"}}},
+		{"error with details", `[4,"a","GenericError","busy",{"n": 1}]`, ocpp.Frame{Type: ocpp.CallError, ID: "a", Err: &ocpp.Error{Code: ocpp.GenericError, Description: "busy", Details: `{"n": 1}`}}},
 		{"error without details", `[4,"a","GenericError","busy"]`, ocpp.Frame{Type: ocpp.CallError, ID: "a", Err: &ocpp.Error{Code: ocpp.GenericError, Description: "busy"}}},
 		{"error with code alone", `[4,"a","GenericError"]`, ocpp.Frame{Type: ocpp.CallError, ID: "a", Err: &ocpp.Error{Code: ocpp.GenericError}}},
 		{"error with a null description", `[4,"a","GenericError",null,null]`, ocpp.Frame{Type: ocpp.CallError, ID: "a", Err: &ocpp.Error{Code: ocpp.GenericError}}},
