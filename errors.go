@@ -23,6 +23,10 @@ var (
 
 	// ErrActive means that a transaction runs on that connector and nothing shows that it died.
 	ErrActive = errors.New("a transaction is active on this connector")
+	// ErrLimit means that there are as many of them as there may be.
+	ErrLimit = errors.New("there are too many")
+	// ErrReservation means that the reservation is not open any more.
+	ErrReservation = errors.New("the reservation has ended")
 	// ErrState means that the transaction is in no state to do that.
 	ErrState = errors.New("not possible in this state")
 	// ErrConnector means that the connector is in no state to start a charge.

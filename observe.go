@@ -11,6 +11,7 @@ import (
 const (
 	available = "Available"
 	preparing = "Preparing"
+	reserved  = "Reserved"
 )
 
 // Connected notes that a station has a new connection. What other processes may
@@ -115,11 +116,11 @@ func (d *desk) noteClock(c *Connector) {
 func (d *desk) pluggedAt(old *Connector, status string, when time.Time) time.Time {
 	unseen := latest(d.sighting.ConnectedAt, d.sighting.BootedAt).After(old.UpdatedAt)
 	switch {
-	case status == available, status == "Reserved":
+	case status == available, status == reserved:
 		return time.Time{}
 	case status == preparing && (old.PluggedAt.IsZero() || unseen && old.Status != preparing):
 		return when
-	case plugged(status) && old.PluggedAt.IsZero() && (old.Status == available || old.Status == "Reserved"):
+	case plugged(status) && old.PluggedAt.IsZero() && (old.Status == available || old.Status == reserved):
 		return when
 	}
 	return old.PluggedAt

@@ -61,6 +61,9 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	if err := l.completeStart(ctx, d, &e, &t, busy); err != nil {
 		return Outcome{}, err
 	}
+	if err := c.claim(ctx, &e, t.ID); err != nil {
+		return Outcome{}, err
+	}
 	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
 		return Outcome{}, err
 	}
@@ -109,9 +112,6 @@ func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transa
 	e.Flags |= d.lateness(e)
 	if !auth.Accepted() {
 		e.Flags |= Unauthorized
-	}
-	if e.Reservation != nil {
-		e.Flags |= ReservationUnknown
 	}
 	plugged := d.connector(e.Connector).PluggedAt
 	if !plugged.IsZero() && !plugged.After(e.At.Add(time.Minute)) && e.Flags&(Offline|ClockImplausible) == 0 {

@@ -35,6 +35,11 @@ func (l *Ledger) Reserve(ctx context.Context, r StartRequest) (Transaction, erro
 		if !info.Accepted() {
 			return fmt.Errorf("idTag %s is %s: %w", r.Token.Value, info.Status, ErrToken)
 		}
+		if d.connector(r.Connector).Status == reserved {
+			if err := l.reservedFor(ctx, &r, info.Parent); err != nil {
+				return err
+			}
+		}
 		if r.VehicleID == "" {
 			r.VehicleID = tok.VehicleID
 		}
@@ -63,7 +68,8 @@ func (l *Ledger) startTimeout(d *desk) time.Duration {
 	return orDefault(d.sighting.StartTimeout, l.opt.StartTimeout)
 }
 
-// startable reports why a remote start cannot be tried on a connector.
+// startable reports why a remote start cannot be tried on a connector, whoever
+// asks for it.
 func (d *desk) startable(r *StartRequest) error {
 	for _, t := range d.working {
 		if t.Status == Pending && t.Connector == r.Connector {
@@ -77,7 +83,7 @@ func (d *desk) startable(r *StartRequest) error {
 	}
 	status := d.connector(r.Connector).Status
 	switch status {
-	case "Charging", "SuspendedEV", "SuspendedEVSE", "Faulted", "Unavailable", "Reserved":
+	case "Charging", "SuspendedEV", "SuspendedEVSE", "Faulted", "Unavailable":
 		return fmt.Errorf("%w: it is %s", ErrConnector, status)
 	case "Preparing":
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -14,7 +15,8 @@ type Entry struct {
 	Transactions []Change // new states of all transactions that the facts change
 	Notices      []Notice // announcements for the feeds (outbox rows)
 	Quarantine   []Quarantined
-	Release      []string // keys of this station's quarantined messages that the facts make good
+	Release      []string      // keys of this station's quarantined messages that the facts make good
+	Reservations []Reservation // new states of reservations that the facts change; like transactions guarded by Version
 	Station      StationID
 }
 
@@ -46,6 +48,22 @@ func (e *Entry) Check() error {
 	for i := range e.Quarantine {
 		if q := &e.Quarantine[i]; q.Station != e.Station {
 			return fmt.Errorf("entry of %s: quarantined message of %q: %w", e.Station, q.Station, ErrInvalid)
+		}
+	}
+	return e.checkReservations()
+}
+
+func (e *Entry) checkReservations() error {
+	for i := range e.Reservations {
+		r := &e.Reservations[i]
+		if r.Station != e.Station {
+			return fmt.Errorf("entry of %s: reservation %d of %q: %w", e.Station, r.ID, r.Station, ErrInvalid)
+		}
+		if slices.ContainsFunc(e.Reservations[:i], func(o Reservation) bool { return o.ID == r.ID }) {
+			return fmt.Errorf("entry of %s changes reservation %d twice: %w", e.Station, r.ID, ErrInvalid)
+		}
+		if err := r.Check(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -177,6 +195,14 @@ type Store interface {
 
 	// Quarantined returns quarantined messages, the newest first.
 	Quarantined(ctx context.Context, q QuarantineQuery) ([]Quarantined, error)
+
+	// Reservation returns the reservation of a station with that number, or
+	// ErrNotFound.
+	Reservation(ctx context.Context, s StationID, id int) (Reservation, error)
+
+	// Reservations returns those that q selects, the newest first, and how many
+	// there are.
+	Reservations(ctx context.Context, q ReservationQuery) ([]Reservation, int, error)
 }
 
 // MaxWorking limits what Working returns.

@@ -7,32 +7,50 @@ import (
 	"time"
 )
 
-// sweepBatch is how many transactions one look at the clock takes up.
+// sweepBatch is how many of what is due one look at the clock takes up.
 const sweepBatch = 256
 
 // Sweep does what is due by the clock: remote starts expire, remote stops
-// become overdue, transactions that outlived a boot are marked for review. It
-// returns how many it decided about. One that fails is in nobody's way.
+// become overdue, transactions that outlived a boot are marked for review,
+// reservations that nobody used expire. It returns how many it decided about.
+// One that fails is in nobody's way.
 func (l *Ledger) Sweep(ctx context.Context) (int, error) {
+	decided, err := eachDue(ctx, l.settle,
+		func(t *Transaction) string { return fmt.Sprintf("transaction %d", t.ID) },
+		func(limit int) ([]Transaction, error) { return l.store.Due(ctx, l.Now(), limit) })
+	expired, expireErr := eachDue(ctx, l.expire,
+		func(r *Reservation) string { return fmt.Sprintf("reservation %d of %s", r.ID, r.Station) },
+		func(limit int) ([]Reservation, error) {
+			due := ReservationQuery{Statuses: openReservations(), Due: l.Now().Add(-reservationGrace), Limit: limit}
+			list, _, err := l.store.Reservations(ctx, due)
+			return list, err
+		})
+	return decided + expired, errors.Join(err, expireErr)
+}
+
+// eachDue settles what look finds due, a part at a time, until nothing is left
+// but what failed. It returns what settle did, added up.
+func eachDue[T any](ctx context.Context, settle func(context.Context, *T) (int, error), name func(*T) string, look func(limit int) ([]T, error)) (int, error) {
 	var errs []error
-	decided, failed := 0, make(map[TransactionID]bool)
+	decided, failed := 0, make(map[string]bool)
 	for {
-		due, err := l.store.Due(ctx, l.Now(), sweepBatch+len(failed))
+		due, err := look(sweepBatch + len(failed))
 		if err != nil {
-			return decided, errors.Join(append(errs, fmt.Errorf("due transactions: %w", err))...)
+			return decided, errors.Join(append(errs, fmt.Errorf("what is due: %w", err))...)
 		}
 		full, before := len(due) == sweepBatch+len(failed), decided+len(failed)
 		for i := range due {
-			if failed[due[i].ID] {
+			id := name(&due[i])
+			if failed[id] {
 				continue
 			}
-			n, err := l.settle(ctx, &due[i])
+			n, err := settle(ctx, &due[i])
 			if ctx.Err() != nil || errors.Is(err, ErrUnavailable) {
 				return decided, errors.Join(append(errs, err)...)
 			}
 			if err != nil {
-				failed[due[i].ID] = true
-				errs = append(errs, fmt.Errorf("due transaction %d: %w", due[i].ID, err))
+				failed[id] = true
+				errs = append(errs, fmt.Errorf("due %s: %w", id, err))
 			}
 			decided += n
 		}

@@ -108,6 +108,9 @@ func (a *appending) refuse(c *sqlite.Conn, known []stored) error {
 			return err
 		}
 	}
+	if err := a.refuseReservations(c); err != nil {
+		return err
+	}
 	return a.refusePending(c)
 }
 
@@ -231,6 +234,11 @@ func (a *appending) write(t *tx, known []stored) error {
 func (a *appending) writeRest(t *tx) error {
 	for _, key := range a.Release {
 		if err := release(t, a.Station, key); err != nil {
+			return err
+		}
+	}
+	for i := range a.Reservations {
+		if err := saveReservation(t.c, &a.Reservations[i]); err != nil {
 			return err
 		}
 	}

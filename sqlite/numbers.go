@@ -54,7 +54,8 @@ func (db *DB) NextID(ctx context.Context) (leyden.TransactionID, error) {
 }
 
 // reserve makes durable that the numbers of the next block are taken. It begins
-// behind every number that is reserved or in use.
+// behind every number that is reserved or in use by a transaction. Reservations
+// have theirs from here as well, or from elsewhere and then only at their station.
 func (db *DB) reserve(ctx context.Context) (block, error) {
 	const (
 		reserved = `SELECT max(value, (SELECT ifnull(max(id), 0) FROM transactions)) FROM meta WHERE name = 'last_id'`

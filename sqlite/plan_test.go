@@ -22,6 +22,8 @@ func TestPlans(t *testing.T) {
 	list := func(q leyden.Query) string {
 		return `SELECT id ` + listOf(&q).from() + ` ORDER BY ` + orderOf(&q) + ` LIMIT 100`
 	}
+	open := []leyden.ReservationStatus{leyden.ReservationPending, leyden.ReservationActive}
+	reserved := func(q *leyden.ReservationQuery) string { return reservationList(reservationsOf(q)) }
 	tally := func(q leyden.Query) string { return `SELECT count(*) ` + countOf(&q).from() }
 	for _, test := range []struct{ sql, want string }{
 		{tally(leyden.Query{Charged: true}), "transactions_by_charged_start (charged=?)"},
@@ -36,6 +38,9 @@ func TestPlans(t *testing.T) {
 		{openWith, "transactions_open_with (token_fold=?)"},
 		{quarantined(&leyden.QuarantineQuery{Station: "S", Waiting: true}), "quarantine_by_station (station=?)"},
 		{quarantined(&leyden.QuarantineQuery{ID: 1}), "INTEGER PRIMARY KEY (rowid=?)"},
+		{reserved(&leyden.ReservationQuery{Station: "S"}), "reservations_by_station (station=?)"},
+		{reserved(&leyden.ReservationQuery{Station: "S", Statuses: open}), "reservations_by_station_status (station=? AND status=?)"},
+		{reserved(&leyden.ReservationQuery{Due: window.To, Statuses: open}), "reservations_by_end (status=? AND expires_at<?)"},
 		{list(leyden.Query{Station: "S"}), "transactions_by_station (station=?)"},
 		{list(leyden.Query{Token: "T"}), "transactions_by_token (token_fold=?)"},
 		{list(leyden.Query{Vehicle: "V"}), "transactions_by_vehicle (vehicle_id=?)"},

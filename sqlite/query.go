@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -83,6 +84,7 @@ func countFrom(c *sqlite.Conn, s *selection) (n int64, err error) {
 // A selection is a FROM clause in the making: terms that must all hold, and the
 // values of their parameters in order.
 type selection struct {
+	table  string // "" is transactions
 	hint   string // which index SQLite shall take; "" leaves the choice to it
 	terms  []string
 	values []func(*binder)
@@ -94,7 +96,7 @@ func (s *selection) add(term string, values ...func(*binder)) {
 }
 
 func (s *selection) from() string {
-	clause := `FROM transactions ` + s.hint
+	clause := `FROM ` + cmp.Or(s.table, `transactions`) + ` ` + s.hint
 	if len(s.terms) > 0 {
 		clause += ` WHERE ` + strings.Join(s.terms, ` AND `)
 	}
