@@ -50,6 +50,6 @@ type CertificateStore interface {
 	// Certificate returns one, or [leyden.ErrNotFound].
 	Certificate(ctx context.Context, id string) (Certificate, error)
 	// Certificates returns a part of those that q selects, the last requested
-	// first, and how many there are.
+	// first (of those requested together, the last saved), and how many there are.
 	Certificates(ctx context.Context, q CertificateQuery) ([]Certificate, int, error)
 }

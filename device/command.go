@@ -51,7 +51,7 @@ type CommandStore interface {
 	SaveCommand(ctx context.Context, c Command) error
 	// Command returns one, or [leyden.ErrNotFound].
 	Command(ctx context.Context, id string) (Command, error)
-	// Commands returns a part of those that q selects, the last asked first, and
-	// how many there are.
+	// Commands returns a part of those that q selects, the last asked first (of
+	// those asked together, the last saved), and how many there are.
 	Commands(ctx context.Context, q CommandQuery) ([]Command, int, error)
 }

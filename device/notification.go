@@ -33,10 +33,11 @@ type Notification struct {
 
 // A NotificationQuery selects notifications. Zero fields do not restrict.
 type NotificationQuery struct {
-	Station  leyden.StationID
-	Kind     Kind
-	Type     string
-	Received leyden.Window
+	Station   leyden.StationID
+	Kind      Kind
+	Type      string
+	RequestID *int // only those that belong to this request
+	Received  leyden.Window
 	Page
 }
 

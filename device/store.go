@@ -4,8 +4,9 @@ import "leyden"
 
 // A Store keeps what this package is about. The drivers memory and sqlite
 // implement it; package storetest says what an implementation must do. What a
-// method wrote is durable when it returns. A Store that cannot answer returns
-// [leyden.ErrUnavailable].
+// method wrote is durable when it returns. A record that its Check refuses is
+// refused with [leyden.ErrInvalid], and so is one whose ID another station has.
+// A Store that cannot answer returns [leyden.ErrUnavailable].
 type Store interface {
 	CommandStore
 	NotificationStore

@@ -1,7 +1,8 @@
-// Package memory keeps the ledger, the registry and credentials in maps and
-// forgets them when the process ends. It is for tests and demonstrations, and
-// the shortest correct driver to read: what package storetest asks of a driver
-// is done here in the plainest way, one lock around everything.
+// Package memory keeps the ledger, the registry, credentials and what is known
+// of stations apart from charging in maps, and forgets them when the process
+// ends. It is for tests and demonstrations, and the shortest correct driver to
+// read: what package storetest asks of a driver is done here in the plainest
+// way, one lock around everything.
 package memory
 
 import (
@@ -16,8 +17,8 @@ import (
 	"leyden"
 )
 
-// A Store implements [leyden.Store], [leyden.Registry] and [auth.Store]. It is
-// safe for concurrent use.
+// A Store implements [leyden.Store], [leyden.Registry], [auth.Store] and
+// [device.Store]. It is safe for concurrent use.
 type Store struct {
 	now func() time.Time
 
@@ -33,12 +34,12 @@ type Store struct {
 	ofID         map[leyden.TransactionID][]int64
 	notices      []leyden.Notice
 	quarantine   []leyden.Quarantined // at ID-1
-	reservations map[reservationKey]leyden.Reservation
 
 	stations map[leyden.StationID]leyden.Station
 	tokens   map[string]leyden.Token // by folded value
 	vehicles map[string]leyden.Vehicle
 	cred     credentials
+	devices  devices
 }
 
 type eventKey struct {
@@ -60,11 +61,11 @@ func New(now func() time.Time) *Store {
 		byPublicID:   make(map[string]leyden.TransactionID),
 		byKey:        make(map[eventKey]int64),
 		ofID:         make(map[leyden.TransactionID][]int64),
-		reservations: make(map[reservationKey]leyden.Reservation),
 		stations:     make(map[leyden.StationID]leyden.Station),
 		tokens:       make(map[string]leyden.Token),
 		vehicles:     make(map[string]leyden.Vehicle),
 		cred:         newCredentials(),
+		devices:      newDevices(),
 	}
 }
 
@@ -114,9 +115,6 @@ func (s *Store) refuse(e *leyden.Entry) error {
 		if s.version(t.ID) != t.Version-1 {
 			return leyden.ErrStale
 		}
-	}
-	if err := s.refuseReservations(e); err != nil {
-		return err
 	}
 	if err := s.refusePending(e); err != nil {
 		return err
@@ -181,9 +179,6 @@ func (s *Store) write(e *leyden.Entry) {
 	}
 	for i := range e.Transactions {
 		s.writeTransaction(&e.Transactions[i], now)
-	}
-	for i := range e.Reservations {
-		s.writeReservation(&e.Reservations[i])
 	}
 	for i := range e.Notices {
 		e.Notices[i].Seq = int64(len(s.notices)) + 1

@@ -6,6 +6,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/device"
 	"leyden/memory"
 	"leyden/storetest"
 )
@@ -24,4 +25,8 @@ func TestRegistry(t *testing.T) {
 
 func TestAuth(t *testing.T) {
 	storetest.RunAuth(t, func(*testing.T) auth.Store { return memory.New(time.Now) })
+}
+
+func TestDevice(t *testing.T) {
+	storetest.RunDevice(t, func(*testing.T) device.Store { return memory.New(time.Now) })
 }
