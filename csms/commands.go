@@ -102,11 +102,7 @@ func (srv *Server) ChangeConfiguration(ctx context.Context, id leyden.StationID,
 	if strings.EqualFold(key, authorizationKey) && srv.opt.Gate != nil {
 		return s.changeKey(ctx, key, value)
 	}
-	status, err := s.dialect.changeConfiguration(ctx, s, key, value)
-	if err == nil && strings.EqualFold(status, accepted) {
-		s.learn(key, value)
-	}
-	return status, err
+	return s.dialect.changeConfiguration(ctx, s, key, value)
 }
 
 // Configuration returns the settings of a station with these keys, or all of
@@ -116,7 +112,7 @@ func (srv *Server) Configuration(ctx context.Context, id leyden.StationID, keys 
 	if err != nil {
 		return Configuration{}, err
 	}
-	return s.configuration(ctx, keys)
+	return s.dialect.configuration(ctx, s, keys)
 }
 
 // DataTransfer sends a message that the station's vendor defined.
@@ -126,16 +122,6 @@ func (srv *Server) DataTransfer(ctx context.Context, id leyden.StationID, d Data
 		return DataTransferAnswer{}, err
 	}
 	return s.dialect.dataTransfer(ctx, s, d)
-}
-
-func (s *session) configuration(ctx context.Context, keys []string) (Configuration, error) {
-	c, err := s.dialect.configuration(ctx, s, keys)
-	for _, e := range c.Entries {
-		if e.Value != nil {
-			s.learn(e.Key, *e.Value)
-		}
-	}
-	return c, err
 }
 
 // learn takes note of a setting that matters to the ledger.

@@ -26,6 +26,14 @@ type dialect struct {
 	// startable says why a remote start cannot be asked for, or returns nil.
 	startable func(r *leyden.StartRequest) error
 
+	// sendable says why a message must not go to a station as it is, or returns nil.
+	sendable func(action, payload string) error
+	// newKey returns the setting and the password that a message gives a station,
+	// if it is that message.
+	newKey func(action, payload string) (key, value string, ok bool)
+	// kept notes what the answer to a call means for what is kept of a station.
+	kept func(ctx context.Context, s *session, action, request, answer string)
+
 	// These send a call and return the station's word.
 	remoteStart         func(ctx context.Context, s *session, t *leyden.Transaction) (string, error)
 	remoteStop          func(ctx context.Context, s *session, t *leyden.Transaction) (string, error)

@@ -14,6 +14,7 @@ import (
 type StationError struct {
 	Code        string // as OCPP names it, e.g. NotSupported
 	Description string
+	Details     string // JSON object that came with it; "" for none
 
 	unread bool // there was an answer, but it cannot be read: the station may have acted
 }
@@ -39,7 +40,7 @@ func callError(ctx context.Context, err error) error {
 		return nil
 	case answered:
 		_, whole := err.(*ocpp.Error) // as it is, see [ocpp.Conn.Call]
-		return &StationError{Code: string(refusal.Code), Description: refusal.Description, unread: !whole}
+		return &StationError{Code: string(refusal.Code), Description: refusal.Description, Details: refusal.Details, unread: !whole}
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case notSent && errors.Is(err, ocpp.ErrClosed):

@@ -35,7 +35,7 @@ func (srv *Server) RemoteStart(ctx context.Context, r leyden.StartRequest) (leyd
 	if err != nil {
 		return leyden.Transaction{}, err
 	}
-	ctx = context.WithoutCancel(ctx) // what was begun is seen through, also for a client that left
+	ctx = orAs(context.WithoutCancel(ctx), r.By) // what was begun is seen through, also for a client that left
 	status, err := s.dialect.remoteStart(ctx, s, &t)
 	answer := answerOf(status, err)
 	now, err := srv.ledger.AnswerStart(ctx, t.ID, answer.of(startAnswers), answer.reason)
@@ -145,7 +145,7 @@ func (s *session) remoteStop(ctx context.Context, id leyden.TransactionID, by st
 	if err != nil {
 		return t, err
 	}
-	ctx = context.WithoutCancel(ctx) // as in RemoteStart
+	ctx = orAs(context.WithoutCancel(ctx), by) // as in RemoteStart
 	status, err := s.dialect.remoteStop(ctx, s, &t)
 	answer := answerOf(status, err)
 	now, err := s.srv.ledger.AnswerStop(ctx, id, t.StopRound, answer.of(stopAnswers), answer.reason)

@@ -191,34 +191,6 @@ func (s *session) fault(ctx context.Context, action string, err error) error {
 	return errors.Join(&ocpp.CloseError{Code: ocpp.CloseTryLater, Reason: tryLater}, err)
 }
 
-// call sends req and reads the answer into res, within the time of a call.
-func (s *session) call(ctx context.Context, req ocpp.Request, res ocpp.Response) error {
-	if err := valid(req); err != nil {
-		return err
-	}
-	if !s.srv.begin(&s.srv.calls) {
-		return fmt.Errorf("%s: %w: %w", restarting, leyden.ErrUnavailable, errNotSent)
-	}
-	defer s.srv.calls.Done()
-	limited, cancel := context.WithTimeout(ctx, s.srv.opt.CallTimeout)
-	defer cancel()
-	return callError(ctx, s.conn.Call(limited, req, res))
-}
-
-// valid checks a message of ours before it goes out.
-func valid(req ocpp.Request) error {
-	c, ok := req.(ocpp.Checker)
-	if !ok {
-		return nil
-	}
-	var v ocpp.Violations
-	c.Check(&v)
-	if len(v.List) > 0 {
-		return fmt.Errorf("%s: %w", v.List[0], leyden.ErrInvalid)
-	}
-	return nil
-}
-
 // askLater asks the station for the settings that matter to the ledger, once it
 // has had time to settle. It asks once, however often it boots meanwhile.
 func (s *session) askLater() {
@@ -230,7 +202,7 @@ func (s *session) askLater() {
 			defer s.asking.Store(false)
 			ctx, cancel := context.WithTimeout(ctx, askTimeout)
 			defer cancel()
-			_, err := s.configuration(ctx, []string{connectionTimeOut})
+			_, err := s.dialect.configuration(ctx, s, []string{connectionTimeOut})
 			if err != nil {
 				s.srv.log.Debug("station told no settings", "station", s.station, "error", err)
 			}

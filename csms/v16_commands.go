@@ -15,6 +15,9 @@ var dialect16 = dialect{
 	answer:    answer16,
 	reports:   reports16,
 	startable: startable16,
+	sendable:  sendable16,
+	newKey:    newKey16,
+	kept:      kept16,
 
 	remoteStart:         remoteStart16,
 	remoteStop:          remoteStop16,

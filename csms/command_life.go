@@ -1,0 +1,128 @@
+package csms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"leyden"
+	"leyden/device"
+)
+
+// Limits of what is kept apart from charging.
+const (
+	// asideTimeout is how long storage may hold up a command with what is merely kept
+	// about it.
+	asideTimeout = 2 * time.Second
+	// maxKeptPayload is the longest payload that the record of a command keeps,
+	// in bytes.
+	maxKeptPayload = 64 << 10
+)
+
+// aside returns a context to keep something in that the matter at hand does not
+// depend on: it outlives a caller who left, and does not take long.
+func aside(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), asideTimeout)
+}
+
+// A life is the record of one CALL of ours, from when it was asked for to its
+// end. Storage that fails does not fail the call. A nil life records nothing.
+type life struct {
+	srv     *Server
+	command device.Command
+	told    chan struct{} // closed once it is on record that the call left; nil before it left
+}
+
+// beginLife records that a call is asked for.
+func (s *session) beginLife(ctx context.Context, action, payload string) *life {
+	if s.srv.opt.Devices == nil {
+		return nil
+	}
+	now := s.srv.ledger.Now()
+	l := &life{srv: s.srv, command: device.Command{
+		ID: leyden.NewPublicID("cmd_", now), Station: s.station, Action: action, By: callerOf(ctx),
+		Request: keptPayload(payload), Outcome: device.Asked, AskedAt: now,
+	}}
+	if c := callerIn(ctx); c != nil {
+		c.last.Store(&l.command.ID)
+	}
+	l.srv.saveCommand(ctx, l.command)
+	return l
+}
+
+// left records that the call left, while its answer is awaited.
+func (l *life) left(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	l.command.Outcome, l.command.SentAt, l.told = device.Sent, l.srv.ledger.Now(), make(chan struct{})
+	go func(c device.Command) {
+		defer close(l.told)
+		defer l.srv.rescue("command life", nil)
+		l.srv.saveCommand(ctx, c)
+	}(l.command)
+}
+
+// end records what became of the call.
+func (l *life) end(ctx context.Context, answer string, err error) {
+	if l == nil {
+		return
+	}
+	if l.told != nil {
+		<-l.told
+	}
+	l.command.Outcome = l.outcome(err)
+	switch l.command.Outcome {
+	case device.Answered:
+		l.command.AnsweredAt = l.srv.ledger.Now()
+		l.command.Answer, l.command.Status = keptPayload(answer), statusIn(answer)
+	case device.Errored:
+		l.command.AnsweredAt = l.srv.ledger.Now()
+		l.command.Error = err.Error()
+	default:
+		l.command.Error = err.Error()
+	}
+	l.srv.saveCommand(ctx, l.command)
+}
+
+// outcome says what an error means for a call.
+func (l *life) outcome(err error) device.Outcome {
+	_, answered := errors.AsType[*StationError](err)
+	switch {
+	case err == nil:
+		return device.Answered
+	case answered:
+		return device.Errored
+	case l.command.SentAt.IsZero():
+		return device.NotSent
+	case errors.Is(err, ErrLeft):
+		return device.Left
+	}
+	return device.Silent
+}
+
+func (srv *Server) saveCommand(ctx context.Context, c device.Command) {
+	ctx, cancel := aside(ctx)
+	defer cancel()
+	if err := srv.opt.Devices.SaveCommand(ctx, c); err != nil {
+		srv.log.WarnContext(ctx, "command not kept", "station", c.Station, "action", c.Action, "outcome", c.Outcome, "error", err)
+	}
+}
+
+// keptPayload returns what is kept of a payload: nothing if it is long.
+func keptPayload(payload string) string {
+	if len(payload) > maxKeptPayload {
+		return ""
+	}
+	return payload
+}
+
+// statusIn returns the word with which a station answered, or "".
+func statusIn(answer string) string {
+	var word string
+	if json.Unmarshal([]byte(property(answer, "status")), &word) != nil {
+		return ""
+	}
+	return clip(word)
+}
