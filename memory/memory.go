@@ -34,6 +34,7 @@ type Store struct {
 	ofID         map[leyden.TransactionID][]int64
 	notices      []leyden.Notice
 	quarantine   []leyden.Quarantined // at ID-1
+	reservations map[reservationKey]leyden.Reservation
 
 	stations map[leyden.StationID]leyden.Station
 	tokens   map[string]leyden.Token // by folded value
@@ -61,6 +62,7 @@ func New(now func() time.Time) *Store {
 		byPublicID:   make(map[string]leyden.TransactionID),
 		byKey:        make(map[eventKey]int64),
 		ofID:         make(map[leyden.TransactionID][]int64),
+		reservations: make(map[reservationKey]leyden.Reservation),
 		stations:     make(map[leyden.StationID]leyden.Station),
 		tokens:       make(map[string]leyden.Token),
 		vehicles:     make(map[string]leyden.Vehicle),
@@ -115,6 +117,9 @@ func (s *Store) refuse(e *leyden.Entry) error {
 		if s.version(t.ID) != t.Version-1 {
 			return leyden.ErrStale
 		}
+	}
+	if err := s.refuseReservations(e); err != nil {
+		return err
 	}
 	if err := s.refusePending(e); err != nil {
 		return err
@@ -179,6 +184,9 @@ func (s *Store) write(e *leyden.Entry) {
 	}
 	for i := range e.Transactions {
 		s.writeTransaction(&e.Transactions[i], now)
+	}
+	for i := range e.Reservations {
+		s.writeReservation(&e.Reservations[i])
 	}
 	for i := range e.Notices {
 		e.Notices[i].Seq = int64(len(s.notices)) + 1

@@ -53,6 +53,10 @@ func Run(t *testing.T, open func(*testing.T) leyden.Store) {
 		{"QueryFields", queryFields},
 		{"QueryModel", queryModel},
 		{"Quarantine", quarantine},
+		{"Reservations", reservations},
+		{"ReservationsWithFacts", reservationsWithFacts},
+		{"RefusesBrokenReservations", refusesBrokenReservations},
+		{"ReservationList", reservationList},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.f(t, open(t)) })
 	}
