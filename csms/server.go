@@ -72,6 +72,7 @@ type Server struct {
 	orders   atomic.Uint64
 	online   atomic.Int64
 	stops    sync.Map // *openStop by leyden.TransactionID
+	noticed  notices  // security events of ours
 
 	mu       sync.Mutex // guards draining, and running against it
 	draining bool

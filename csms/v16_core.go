@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 
 	"leyden"
 	"leyden/ocpp"
@@ -140,20 +139,4 @@ func dataTransferFrom16(ctx context.Context, s *session, c call) ocpp.Reply {
 		return s.refuse(ctx, c, err)
 	}
 	return ocpp.Reply{Message: &v16.DataTransferResponse{Status: v16.DataTransferStatusUnknownVendorId}}
-}
-
-// notification16 acknowledges what a station merely wants known. All of these
-// have an empty answer.
-func notification16(ctx context.Context, s *session, c call) ocpp.Reply {
-	m := v16.NewRequest(c.action)
-	var v ocpp.Violations
-	if err := s.read(c.payload, m, &v); err != nil {
-		return s.refuse(ctx, c, err)
-	}
-	level := slog.LevelInfo
-	if c.action == "SecurityEventNotification" {
-		level = slog.LevelWarn
-	}
-	s.srv.log.Log(ctx, level, "station notifies", "station", s.station, "action", c.action, "payload", clip(c.payload))
-	return ocpp.Reply{Message: ocpp.Raw(nil)}
 }
