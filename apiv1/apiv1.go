@@ -88,6 +88,7 @@ func Register(on *rest.API, c Config) {
 	a.serveChargers()
 	a.serveCommands()
 	a.serveConfiguration()
+	a.serveReservations()
 	a.serveIDTags()
 	a.serveVehicles()
 	a.serveKeys()

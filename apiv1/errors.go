@@ -105,6 +105,8 @@ func refused(err error) *rest.Error {
 		{leyden.ErrToken, codeToken},
 		{leyden.ErrState, codeNotActive},
 		{leyden.ErrExists, ""},
+		{leyden.ErrLimit, ""},
+		{leyden.ErrReservation, ""},
 		{leyden.ErrStale, ""},
 		{auth.ErrStale, ""},
 		{auth.ErrRevoked, ""},
