@@ -118,7 +118,7 @@ func (c *Conn) Exchange(ctx context.Context, o Outgoing) (string, error) {
 	if err := c.await(ctx, p); err != nil {
 		return "", fmt.Errorf("%s: %w: %w", o.Action, ErrNotSent, err)
 	}
-	if err := c.sendCall(p.id, o.Action, o.Message); err != nil {
+	if err := c.sendCall(ctx, p.id, o.Action, o.Message); err != nil {
 		return "", fmt.Errorf("%s: %w", o.Action, err)
 	}
 	if o.Sent != nil {
@@ -156,11 +156,11 @@ func (r result) read(action string) (string, error) {
 	return r.payload, nil
 }
 
-func (c *Conn) sendCall(id, action string, m Message) error {
+func (c *Conn) sendCall(ctx context.Context, id, action string, m Message) error {
 	b := newBuffer()
 	defer b.free()
 	b.b = AppendCall(b.b, id, action, m)
-	return c.send(b.b)
+	return c.send(ctx, Frame{Type: Call, ID: id, Action: action}, b.b)
 }
 
 // enqueue gives a call its place and, if it is the first, its turn.

@@ -43,12 +43,21 @@ type Options struct {
 	// connection, so that an answer which outlived its connection fits no call
 	// of the next.
 	IDPrefix string
-	// OnFrame, if not nil, sees every frame that was received or sent, for a
-	// journal. The frame is valid only while it runs.
-	OnFrame func(sent bool, frame []byte)
+	// OnFrame, if not nil, sees every frame that was received, before it is
+	// handled, and every frame of ours just before it leaves. ctx is that of Serve,
+	// or of whoever calls.
+	OnFrame func(ctx context.Context, s Sight)
 	// OnBroken, if not nil, sees every frame that ParseFrame refused, and what
 	// could be read of it. Both are valid only while it runs.
 	OnBroken func(f Frame, data []byte, err error)
+}
+
+// A Sight is one frame on its way over a connection, for a journal.
+type Sight struct {
+	Sent  bool
+	Frame Frame  // as far as it could be read; of ours only Type, ID and the Action of a Call
+	Data  []byte // all of it; valid, as Frame is, only while OnFrame runs
+	Err   error  // why ParseFrame refused it
 }
 
 // Counters counts what connections do.
@@ -150,12 +159,12 @@ func (c *Conn) end(err error) {
 // handle treats one message. An error of it ends the connection.
 func (c *Conn) handle(ctx context.Context, h Handler, msg []byte) error {
 	c.count.FramesIn.Add(1)
-	if c.opt.OnFrame != nil {
-		c.opt.OnFrame(false, msg)
-	}
 	f, err := ParseFrame(msg)
+	if c.opt.OnFrame != nil {
+		c.opt.OnFrame(ctx, Sight{Frame: f, Data: msg, Err: err})
+	}
 	if err != nil && err != ErrUnknownType {
-		return c.refuse(f, msg, err)
+		return c.refuse(ctx, f, msg, err)
 	}
 	c.broken = 0
 	if err == nil && f.Type == Call {
@@ -169,7 +178,7 @@ func (c *Conn) handle(ctx context.Context, h Handler, msg []byte) error {
 
 // refuse answers a broken frame, which hurts only itself. If it was to answer a
 // call of ours, that call need not wait any longer.
-func (c *Conn) refuse(f Frame, msg []byte, err error) error {
+func (c *Conn) refuse(ctx context.Context, f Frame, msg []byte, err error) error {
 	c.count.Broken.Add(1)
 	if c.opt.OnBroken != nil {
 		c.opt.OnBroken(f, msg, err)
@@ -184,7 +193,7 @@ func (c *Conn) refuse(f Frame, msg []byte, err error) error {
 	if id == "" {
 		id = unreadableID
 	}
-	return c.sendError(id, err)
+	return c.sendError(ctx, id, err)
 }
 
 // answer has h handle f and sends what it answers.
@@ -193,7 +202,7 @@ func (c *Conn) answer(ctx context.Context, h Handler, f Frame) error {
 		return ce
 	}
 	r := h(ctx, f)
-	err := c.reply(f.ID, r)
+	err := c.reply(ctx, f.ID, r)
 	if err == nil && r.Then != nil {
 		r.Then()
 	}
@@ -217,21 +226,21 @@ func (c *Conn) finish() *CloseError {
 	return c.draining
 }
 
-func (c *Conn) reply(id string, r Reply) error {
+func (c *Conn) reply(ctx context.Context, id string, r Reply) error {
 	if ce, ok := errors.AsType[*CloseError](r.Err); ok {
 		return ce
 	}
 	if r.Err != nil || r.Message == nil {
-		return c.sendError(id, r.Err)
+		return c.sendError(ctx, id, r.Err)
 	}
 	b := newBuffer()
 	defer b.free()
 	b.b = AppendCallResult(b.b, id, r.Message)
-	return c.send(b.b)
+	return c.send(ctx, Frame{Type: CallResult, ID: id}, b.b)
 }
 
 // sendError sends a CALLERROR that says of err only what an *Error says.
-func (c *Conn) sendError(id string, err error) error {
+func (c *Conn) sendError(ctx context.Context, id string, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		e = Errorf(InternalError, "internal error")
@@ -239,16 +248,18 @@ func (c *Conn) sendError(id string, err error) error {
 	b := newBuffer()
 	defer b.free()
 	b.b = AppendCallError(b.b, id, e)
-	return c.send(b.b)
+	return c.send(ctx, Frame{Type: CallError, ID: id}, b.b)
 }
 
-func (c *Conn) send(frame []byte) error {
-	if err := c.tr.Send(frame); err != nil {
+// send sends data, which f tells of. It is seen before it leaves, or the answer
+// to it could be seen first.
+func (c *Conn) send(ctx context.Context, f Frame, data []byte) error {
+	if c.opt.OnFrame != nil {
+		c.opt.OnFrame(ctx, Sight{Sent: true, Frame: f, Data: data})
+	}
+	if err := c.tr.Send(data); err != nil {
 		return err
 	}
 	c.count.FramesOut.Add(1)
-	if c.opt.OnFrame != nil {
-		c.opt.OnFrame(true, frame)
-	}
 	return nil
 }

@@ -186,7 +186,7 @@ func TestConnOrder(t *testing.T) {
 		order = append(order, "handle "+f.ID)
 		return ocpp.Reply{Message: ocpp.Raw(nil), Then: func() { order = append(order, "then "+f.ID) }}
 	}
-	o := ocpp.Options{OnFrame: func(sent bool, frame []byte) { order = append(order, fmt.Sprint(sent, " ", string(frame))) }}
+	o := ocpp.Options{OnFrame: func(_ context.Context, s ocpp.Sight) { order = append(order, fmt.Sprint(s.Sent, " ", string(s.Data))) }}
 	serve(t, o, handler, func(_ *testing.T, _ *ocpp.Conn, f far) {
 		f.send(`[2,"1","X",{}]`, `[2,"2","X",{}]`)
 		f.want(`[3,"1",{}]`, `[3,"2",{}]`)
@@ -197,6 +197,43 @@ func TestConnOrder(t *testing.T) {
 	}
 	if !slices.Equal(order, want) {
 		t.Errorf("order %q\n want %q", order, want)
+	}
+}
+
+// Every frame is seen in the order of the conversation, with what could be read
+// of it and the context it belongs to.
+func TestConnSights(t *testing.T) {
+	type caller struct{}
+	var mu sync.Mutex
+	var seen []string
+	o := ocpp.Options{OnFrame: func(ctx context.Context, s ocpp.Sight) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, fmt.Sprint(s.Sent, s.Frame.Type, " ", s.Frame.ID, " ", s.Frame.Action, " ", string(s.Data), " ", s.Err != nil, ctx.Value(caller{}) != nil))
+	}}
+	serve(t, o, central, func(t *testing.T, c *ocpp.Conn, f far) {
+		f.send(`[2,"1","Refuse",{}]`, `[2,"2","X",`, `[9]`)
+		f.want(`[4,"1","PropertyConstraintViolation","connectorId is below 1",{}]`, `[4,"2","FormationViolation","not JSON at byte 11",{}]`)
+		synctest.Wait()
+		go func() {
+			f.receive()
+			f.send(`[3,"c1",{}]`)
+		}()
+		if _, err := c.CallRaw(context.WithValue(t.Context(), caller{}, "me"), "ClearCache", nil); err != nil {
+			t.Error(err)
+		}
+	})
+	want := []string{
+		`false 2 1 Refuse [2,"1","Refuse",{}] false false`,
+		`true 4 1  [4,"1","PropertyConstraintViolation","connectorId is below 1",{}] false false`,
+		`false 2 2 X [2,"2","X", true false`,
+		`true 4 2  [4,"2","FormationViolation","not JSON at byte 11",{}] false false`,
+		`false 9   [9] true false`,
+		`true 2 c1 ClearCache [2,"c1","ClearCache",{}] false true`,
+		`false 3 c1  [3,"c1",{}] false false`,
+	}
+	if !slices.Equal(seen, want) {
+		t.Errorf("seen %q\nwant %q", seen, want)
 	}
 }
 

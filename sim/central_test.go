@@ -86,14 +86,13 @@ func (c *central) Dial(_ context.Context, who sim.Login) (ocpp.Transport, error)
 	return near, nil
 }
 
-func (c *central) onFrame(sent bool, frame []byte) {
-	f, err := ocpp.ParseFrame(frame)
-	if sent || err != nil || f.Type != ocpp.Call {
+func (c *central) onFrame(_ context.Context, s ocpp.Sight) {
+	if s.Sent || s.Err != nil || s.Frame.Type != ocpp.Call {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.frames = append(c.frames, f.ID+" "+f.Action)
+	c.frames = append(c.frames, s.Frame.ID+" "+s.Frame.Action)
 }
 
 func (c *central) answer(station string, f ocpp.Frame) ocpp.Reply {
