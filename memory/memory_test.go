@@ -27,6 +27,12 @@ func TestAuth(t *testing.T) {
 	storetest.RunAuth(t, func(*testing.T) auth.Store { return memory.New(time.Now) })
 }
 
+func TestJournal(t *testing.T) {
+	storetest.RunJournal(t, func(_ *testing.T, limits leyden.JournalLimits, now func() time.Time) leyden.Journal {
+		return memory.NewJournal(limits, now)
+	})
+}
+
 func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(*testing.T) device.Store { return memory.New(time.Now) })
 }
