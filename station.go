@@ -94,6 +94,17 @@ type Vehicle struct {
 // A Slice is a part of a list. Limit 0 means MaxWorking.
 type Slice struct{ Limit, Offset int }
 
+// A TokenQuery selects idTags. Zero fields do not restrict.
+type TokenQuery struct {
+	Listed *bool
+	Status string // TokenAccepted or TokenBlocked
+	Parent string // the group, whatever its case
+	Text   string // part of the value or the note, whatever its case; in notes only that of ASCII letters
+	After  string // only those sorted behind this value
+	Limit  int    // 0: MaxWorking
+	Offset int
+}
+
 // A Registry keeps stations, idTags and vehicles. The drivers of [Store]
 // implement it too. What it returns is a copy.
 type Registry interface {
@@ -112,9 +123,15 @@ type Registry interface {
 	// Stations returns those that are not removed, by ID, and how many there are.
 	Stations(ctx context.Context, part Slice) ([]Station, int, error)
 
+	// AddToken adds one, or fails with ErrExists if it is listed. One that was
+	// merely seen is replaced but for its Value, CreatedAt and SeenAt. It returns
+	// what is kept. VehicleID and Value as in SaveToken.
+	AddToken(ctx context.Context, t Token) (Token, error)
 	// SaveToken adds one, or replaces all but its Value. VehicleID must name a
 	// vehicle or be "", and Value must not be "": otherwise ErrInvalid.
 	SaveToken(ctx context.Context, t Token) error
+	// SaveTokens is SaveToken for many, all or none, in one commit.
+	SaveTokens(ctx context.Context, list []Token) error
 	// SeeTokens remembers tokens that are not there yet, as not listed and of no
 	// vehicle, and when all were last seen.
 	SeeTokens(ctx context.Context, seen []Token) error
@@ -122,9 +139,12 @@ type Registry interface {
 	RemoveToken(ctx context.Context, value string) error
 	// Token returns the one with that value, whatever its case, or ErrNotFound.
 	Token(ctx context.Context, value string) (Token, error)
-	// Tokens returns them by folded value, and how many there are.
-	Tokens(ctx context.Context, part Slice) ([]Token, int, error)
+	// Tokens returns those that q selects, by folded value, and how many there
+	// are.
+	Tokens(ctx context.Context, q TokenQuery) ([]Token, int, error)
 
+	// AddVehicle is SaveVehicle for a new one, or fails with ErrExists.
+	AddVehicle(ctx context.Context, v Vehicle) error
 	// SaveVehicle adds or replaces one with its tokens: listed tokens it names
 	// move to it, others become listed and accepted, and those it no longer
 	// names lose it. A vehicle or token without a name is ErrInvalid.
@@ -146,5 +166,7 @@ type Attempt struct {
 	Password string
 	Addr     netip.Addr
 	TLS      bool
-	CertName string // common name of a verified client certificate; "" without one
+	HasCert  bool   // it came with a client certificate, and that is verified
+	CertName string // its one common name (CN); "" when there is none, or several
+	CertOrg  string // its one organization (O); "" when there is none, or several
 }

@@ -37,7 +37,7 @@ type chargerDetails struct {
 	Registration    string             `json:"registration" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
 	Registered      bool               `json:"registered" doc:"False for a charger that was merely admitted as it came." example:"true"`
 	RegisteredAt    rest.Time          `json:"registeredAt" doc:"When it was registered, or first seen."`
-	SecurityProfile *int               `json:"securityProfile" doc:"0: no password, 1: password, 2: password over TLS; null without credentials." example:"1"`
+	SecurityProfile *int               `json:"securityProfile" doc:"The least that lets it in. 0: no password, 1: password, 2: password over TLS, 3: client certificate; null without credentials." example:"1"`
 	SerialNumber    *string            `json:"serialNumber"`
 	FirmwareVersion *string            `json:"firmwareVersion"`
 	ConnectionURL   string             `json:"connectionUrl" doc:"Where it connects to." example:"wss://csms.example/ocpp/CHARGER-001"`
@@ -48,6 +48,7 @@ type chargerDetails struct {
 	ClockSkew       *float64           `json:"clockSkew" doc:"Seconds by which its clock is ahead of the server's." example:"0"`
 	StationStatus   *string            `json:"stationStatus" doc:"What it said of itself as a whole, as connector 0." example:"Available"`
 	Connectors      []chargerConnector `json:"connectors"`
+	ProvenProfile   *int               `json:"provenSecurityProfile" doc:"The highest security profile above securityProfile that it came with: since then nothing less lets it in. A new securityProfile ends that." example:"2"`
 	Password        string             `json:"password,omitempty" doc:"Only in the reply to a change of the password: shown here and never again."`
 }
 
@@ -97,9 +98,7 @@ func (a *api) presentDetails(ctx context.Context, s *leyden.Station) (chargerDet
 		LastSeen:        rest.Time{Time: s.SeenAt},
 		Connectors:      []chargerConnector{},
 	}
-	if n := credential.Profile.Number(); n >= 0 {
-		d.SecurityProfile = &n
-	}
+	d.SecurityProfile, d.ProvenProfile = profileNumber(credential.Profile), profileNumber(credential.Proven)
 	if !s.SeenAt.IsZero() {
 		d.ClockSkew = new(s.ClockSkew.Seconds())
 	}
@@ -113,6 +112,15 @@ func (a *api) presentDetails(ctx context.Context, s *leyden.Station) (chargerDet
 		})
 	}
 	return d, nil
+}
+
+// profileNumber returns OCPP's number of a profile, or nil.
+func profileNumber(p auth.Profile) *int {
+	n := p.Number()
+	if n < 0 {
+		return nil
+	}
+	return &n
 }
 
 // connectionURL returns where a station connects to: at the public address, or
@@ -195,7 +203,8 @@ func (a *api) serveChargers() {
 		Method: http.MethodPost, Path: "/chargers", ID: "v1RegisterCharger", Tag: tagChargers,
 		Summary: "Register a charger",
 		Description: "Makes a charger known and gives it a password, which only this reply shows. " +
-			"The charger connects to `connectionUrl` with HTTP Basic: its identity and the password. " +
+			"The charger connects to `connectionUrl` with HTTP Basic: its identity and the password; " +
+			"under security profile 3 with a client certificate. " +
 			"A charger that was merely admitted as it came can be registered too.",
 		Scope: auth.ChargersControl, Status: http.StatusCreated, Errors: conflict(),
 	}, a.registerCharger)
@@ -204,7 +213,8 @@ func (a *api) serveChargers() {
 		Summary: "Change a charger",
 		Description: "Changes what is given; null takes a name or a location away. " +
 			"A new `registration` closes the connection, so that the charger comes back and learns of it. " +
-			"A new security profile comes with a new password unless one is given; a connection that is there goes on.",
+			"A new security profile keeps the password; one is made, and shown, where the profile needs one and there is none. " +
+			"A connection that is there goes on.",
 		Scope: auth.ChargersControl, Errors: notFoundOrConflict(),
 	}, a.changeCharger)
 	handle(a, rest.Operation{

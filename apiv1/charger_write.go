@@ -18,8 +18,8 @@ type registration struct {
 	ChargeBoxID     string `json:"chargeBoxId" pattern:"^[A-Za-z0-9._:@|=*+-]{1,48}$" patternDescription:"1 to 48 of A-Z a-z 0-9 . _ : @ | = * + -" doc:"Its OCPP identity, as it stands at the end of the URL it connects to. It must not begin with chg_." example:"CHARGER-001"`
 	Name            string `json:"name,omitempty" maxLength:"100" example:"North gate"`
 	Location        string `json:"location,omitempty" maxLength:"200" example:"Car park 2"`
-	Password        string `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Made, with 40 hex digits, unless it is given."`
-	SecurityProfile *int   `json:"securityProfile,omitempty" minimum:"0" maximum:"2" default:"1" doc:"0: no password, for a network that is trusted. 1: password. 2: password over TLS only." example:"1"`
+	Password        string `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Made, with 40 hex digits, unless it is given; under security profile 3 none is made."`
+	SecurityProfile *int   `json:"securityProfile,omitempty" minimum:"0" maximum:"3" default:"1" doc:"The least that lets it in. 0: no password, for a network that is trusted. 1: password. 2: password over TLS. 3: client certificate." example:"1"`
 }
 
 // registered is a charger that has just been registered.
@@ -32,7 +32,7 @@ type registered struct {
 	IsOnline        bool             `json:"isOnline" example:"false"`
 	RegisteredAt    rest.Time        `json:"registeredAt" nullable:"false" example:"2026-02-06T12:00:00.000Z"`
 	ConnectionURL   string           `json:"connectionUrl" example:"wss://csms.example/ocpp/CHARGER-001"`
-	Password        *string          `json:"password" doc:"Shown here and never again; null under security profile 0." example:"8f14e45fceea167a5a36dedd4bea2543c4ca4238"`
+	Password        *string          `json:"password" doc:"Shown here and never again; null when it has none." example:"8f14e45fceea167a5a36dedd4bea2543c4ca4238"`
 	SecurityProfile int              `json:"securityProfile" example:"1"`
 	Registration    string           `json:"registration" example:"Accepted"`
 }
@@ -90,7 +90,7 @@ func (r *registration) spec() (auth.StationSpec, error) {
 	if profile == auth.ProfileNone && r.Password != "" {
 		return spec, rest.Invalid("password", "has no use under security profile 0")
 	}
-	spec.Profile = profile
+	spec.Profile, spec.KeepPassword = profile, profile == auth.ProfileMutualTLS
 	return spec, nil
 }
 
@@ -142,7 +142,7 @@ type chargerPatch struct {
 	Name            *string `json:"name,omitempty" nullable:"true" maxLength:"100" example:"North gate"`
 	Location        *string `json:"location,omitempty" nullable:"true" maxLength:"200" example:"Car park 2"`
 	Registration    *string `json:"registration,omitempty" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
-	SecurityProfile *int    `json:"securityProfile,omitempty" minimum:"0" maximum:"2" doc:"0: no password. 1: password. 2: password over TLS only." example:"1"`
+	SecurityProfile *int    `json:"securityProfile,omitempty" minimum:"0" maximum:"3" doc:"The least that lets it in; what it proved before is forgotten. 0: no password. 1: password. 2: password over TLS. 3: client certificate." example:"1"`
 	Password        *string `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"The new password."`
 	RotatePassword  bool    `json:"rotatePassword,omitempty" doc:"Makes a new password; the reply shows it." example:"true"`
 
@@ -205,17 +205,17 @@ func (a *api) newCredential(ctx context.Context, id leyden.StationID, p *charger
 	if err != nil {
 		return nil, err
 	}
-	spec := &auth.StationSpec{Station: id, Profile: cmp.Or(known.Profile, auth.ProfileBasic), Password: auth.Secret(valueOr(p.Password, ""))}
+	spec := &auth.StationSpec{Station: id, Password: auth.Secret(valueOr(p.Password, "")), KeepPassword: !p.RotatePassword}
 	if p.SecurityProfile != nil {
 		if spec.Profile, err = auth.ProfileOf(*p.SecurityProfile); err != nil {
 			return nil, err
 		}
 	}
 	changesPassword := p.Password != nil || p.RotatePassword
-	if spec.Profile == auth.ProfileNone && changesPassword {
+	if cmp.Or(spec.Profile, known.Profile) == auth.ProfileNone && changesPassword {
 		return nil, rest.Invalid("password", "has no use under security profile 0")
 	}
-	if spec.Profile == known.Profile && !changesPassword {
+	if spec.Profile == known.Profile && known.Proven == "" && !changesPassword {
 		return nil, nil
 	}
 	return spec, nil

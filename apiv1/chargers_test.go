@@ -64,6 +64,14 @@ func TestRegisterChargerInOtherWays(t *testing.T) {
 		if password := field(t, secure, "password"); w.admits("C2", password, false) || !w.admits("C2", password, true) {
 			t.Error("profile 2 is for TLS only")
 		}
+		certified := w.want(http.StatusCreated, "POST /chargers", `{"chargeBoxId":"C3","securityProfile":3}`)
+		if !strings.Contains(certified, `"password":null,"securityProfile":3`) || w.admits("C3", "", true) {
+			t.Errorf("profile 3: got %s", certified)
+		}
+		spare := w.want(http.StatusCreated, "POST /chargers", `{"chargeBoxId":"C4","securityProfile":3,"password":"correct horse battery"}`)
+		if got := field(t, spare, "password"); got != "correct horse battery" || w.admits("C4", got, true) {
+			t.Errorf("profile 3 with a password: got %s", spare)
+		}
 		odd := w.want(http.StatusCreated, "POST /chargers", `{"chargeBoxId":"A|b=+*@:._-9"}`)
 		if got := field(t, odd, "connectionUrl"); got != "wss://csms.example/ocpp/A%7Cb=+%2A@:._-9" && got != "wss://csms.example/ocpp/A%7Cb=+*@:._-9" {
 			t.Errorf("an odd identity: got %s", got)
@@ -168,9 +176,24 @@ func TestChangeCharger(t *testing.T) {
 		if got := field(t, w.want(http.StatusOK, line, `{"password":"correct horse battery"}`), "password"); got != "correct horse battery" {
 			t.Errorf("a given password: got %q", got)
 		}
-		secure := field(t, w.want(http.StatusOK, line, `{"securityProfile":2}`), "password")
-		if w.admits("CHARGER-001", secure, false) || !w.admits("CHARGER-001", secure, true) {
-			t.Error("profile 2 is for TLS only")
+		const given = "correct horse battery"
+		if got := w.want(http.StatusOK, line, `{"securityProfile":2}`); strings.Contains(got, `"password"`) || w.admits("CHARGER-001", given, false) || !w.admits("CHARGER-001", given, true) {
+			t.Errorf("profile 2 is for TLS only, with the password that there is: got %s", got)
+		}
+		if got := w.want(http.StatusOK, line, `{"securityProfile":1}`); !strings.Contains(got, `"provenSecurityProfile":null`) || !w.admits("CHARGER-001", given, true) || w.admits("CHARGER-001", given, false) {
+			t.Errorf("a station that came over TLS came without later: %s", got)
+		}
+		if got := w.want(http.StatusOK, line, `{"name":"Gate"}`); !strings.Contains(got, `"securityProfile":1`) || !strings.Contains(got, `"provenSecurityProfile":2`) {
+			t.Errorf("another name: got %s", got)
+		}
+		if got := w.want(http.StatusOK, line, `{"securityProfile":1}`); !strings.Contains(got, `"provenSecurityProfile":null`) || !w.admits("CHARGER-001", given, false) {
+			t.Errorf("the same profile after a higher one: got %s", got)
+		}
+		if got := w.want(http.StatusOK, line, `{"securityProfile":3}`); strings.Contains(got, `"password"`) || w.admits("CHARGER-001", given, true) {
+			t.Errorf("profile 3: got %s", got)
+		}
+		if got := field(t, w.want(http.StatusOK, line, `{"rotatePassword":true}`), "password"); len(got) != 40 {
+			t.Errorf("a new password under profile 3: %q", got)
 		}
 		open := w.want(http.StatusOK, line, `{"securityProfile":0}`)
 		if !strings.Contains(open, `"securityProfile":0`) || strings.Contains(open, `"password"`) || !w.admits("CHARGER-001", "", false) {
@@ -242,7 +265,7 @@ func TestChargerInput(t *testing.T) {
 		{"POST /chargers", `{"chargeBoxId":"C2","password":"short"}`, 400, "password: expected length >= 16"},
 		{"POST /chargers", `{"chargeBoxId":"C2","password":"` + strings.Repeat("x", 41) + `"}`, 400, "password: expected length <= 40"},
 		{"POST /chargers", `{"chargeBoxId":"C2","password":"pässword pässword"}`, 400, "password: expected string to be printable ASCII"},
-		{"POST /chargers", `{"chargeBoxId":"C2","securityProfile":3}`, 400, "securityProfile: expected number <= 2"},
+		{"POST /chargers", `{"chargeBoxId":"C2","securityProfile":4}`, 400, "securityProfile: expected number <= 3"},
 		{"POST /chargers", `{"chargeBoxId":"C2","securityProfile":0,"password":"correct horse battery"}`, 400, "password: has no use under security profile 0"},
 		{"POST /chargers", `{"chargeBoxId":"C2","name":"` + strings.Repeat("x", 101) + `"}`, 400, "name: expected length <= 100"},
 		{patch, `{"registration":"Maybe"}`, 400, `registration: expected value to be one of "Accepted, Pending, Rejected"`},

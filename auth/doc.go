@@ -1,6 +1,6 @@
 // Package auth decides who may do what: callers of the REST façades by API key
-// or OAuth2 access token, stations by the password of OCPP's security
-// profiles 1 and 2. It knows no HTTP and no SQL.
+// or OAuth2 access token, stations by the password or the client certificate of
+// OCPP's security profiles 1 to 3. It knows no HTTP, no TLS and no SQL.
 //
 // # Parts
 //
@@ -26,6 +26,9 @@
 //
 // A station that is sent a new password may use it and the old one until it
 // first used the new one: no lost answer locks it out.
+//
+// A station never comes lower than it came before: the highest security profile
+// that it proved is the least from then on, until an operator sets another.
 //
 // Guessing is slowed, never answered with a lock-out: after [MaxGuesses] wrong
 // guesses within [GuessWindow] from one address, or at one station's identity,

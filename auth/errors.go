@@ -39,6 +39,30 @@ func (e *InvalidError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.
 // Is makes errors.Is(e, leyden.ErrInvalid) true.
 func (e *InvalidError) Is(target error) bool { return target == leyden.ErrInvalid }
 
+// A SuspectError is an [ErrDenied] that tells more than a wrong guess: somebody
+// tries what its station must not, or holds a certificate of another. It answers
+// the station as any denial does; what it says is for operators.
+type SuspectError struct {
+	event, info string
+}
+
+func (e *SuspectError) Error() string { return fmt.Sprintf("%v: %s", ErrDenied, e.info) }
+
+// Is makes errors.Is(e, ErrDenied) true.
+func (e *SuspectError) Is(target error) bool { return target == ErrDenied }
+
+// SecurityEvent returns the type of the event that this is, in the manner of
+// OCPP's, and what there is to know of it.
+func (e *SuspectError) SecurityEvent() (event, info string) { return e.event, e.info }
+
+func foreignCertificate(a leyden.Attempt) error {
+	return &SuspectError{"InvalidChargePointCertificate", fmt.Sprintf("client certificate of CN %q, O %q", a.CertName, a.CertOrg)}
+}
+
+func tooLow(came Profile, least int) error {
+	return &SuspectError{"SecurityProfileTooLow", fmt.Sprintf("came at security profile %d, %d is the least", came.Number(), least)}
+}
+
 // A ThrottledError answers a wrong guess that came after too many others. A
 // right credential never meets it.
 type ThrottledError struct {

@@ -28,6 +28,7 @@ type StationGate struct {
 	mode       Admission
 	store      StationStore
 	secrets    Secrets
+	operator   string
 	now        func() time.Time
 	log        *slog.Logger
 	addresses  *throttle[netip.Prefix]
@@ -38,7 +39,7 @@ type StationGate struct {
 // [AdmitRegistered].
 func NewStationGate(c Config, mode Admission) *StationGate {
 	return &StationGate{
-		mode: mode, store: c.Store, secrets: c.Secrets, now: c.Now, log: c.Log,
+		mode: mode, store: c.Store, secrets: c.Secrets, operator: c.Operator, now: c.Now, log: c.Log,
 		addresses:  newThrottle[netip.Prefix](),
 		identities: newThrottle[leyden.StationID](),
 	}
@@ -48,12 +49,22 @@ func NewStationGate(c Config, mode Admission) *StationGate {
 // [ErrDenied], alike and at the same cost for a station that is not registered
 // and for a wrong password; a [ThrottledError] after too many of those from the
 // station's address or at its identity; or an error of the Store, upon which
-// the station shall come back later. The first use of a password that the
-// station was sent ([StationGate.Rotate]) ends those before it, durably when
-// Admit returns nil.
+// the station shall come back later. A [SuspectError] is an ErrDenied that
+// operators should look at.
+//
+// What a station proves is a profile: [ProfileMutualTLS] by a certificate with
+// its identity and the operator's name, whatever password comes with it, else
+// [ProfileBasicTLS] or [ProfileBasic] by its password. A station with
+// credentials must prove its registered profile, or the highest one that it ever
+// proved, whichever is more. A certificate of another station or of another
+// operator lets nobody in.
+//
+// When Admit returns nil two things are durable: a higher profile than before is
+// the least from now on, and the first use of a password that the station was
+// sent ([StationGate.Rotate]) has ended those before it.
 func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 	if !a.Station.Valid() {
-		return g.deny(a)
+		return g.deny(a, ErrDenied)
 	}
 	presented := g.secrets.stationHash(a.Station, password(a))
 	c, err := g.store.StationCredential(ctx, a.Station)
@@ -62,16 +73,47 @@ func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 		return fmt.Errorf("credential of station %s: %w", a.Station, err)
 	}
 	current, next := c.proves(presented)
-	if !g.lets(c, unknown, current || next, a.TLS) {
-		return g.deny(a)
+	proved := g.proved(a, current || next)
+	switch {
+	case a.HasCert && proved != ProfileMutualTLS:
+		return g.deny(a, foreignCertificate(a))
+	case unknown && g.mode == AdmitOpen:
+		return nil
+	case unknown || c.least() < 0 || proved == ProfileNone && c.Profile != ProfileNone:
+		return g.deny(a, ErrDenied)
+	case proved.Number() < c.least():
+		return g.deny(a, tooLow(proved, c.least()))
 	}
-	if c.Profile == ProfileNone {
+	if proved == ProfileNone {
 		g.log.WarnContext(ctx, "station enters without a password, as it was registered", "station", a.Station)
 	}
-	if next {
-		return g.use(ctx, a.Station, presented)
+	if next || proved.Number() > c.least() {
+		return g.note(ctx, a.Station, proved, presented)
 	}
 	return nil
+}
+
+// proved returns the profile that an attempt proves, given whether it came with
+// the station's password.
+func (g *StationGate) proved(a leyden.Attempt, password bool) Profile {
+	switch {
+	case g.operator != "" && a.HasCert && a.CertName == string(a.Station) && a.CertOrg == g.operator:
+		return ProfileMutualTLS
+	case password && a.TLS:
+		return ProfileBasicTLS
+	case password:
+		return ProfileBasic
+	}
+	return ProfileNone
+}
+
+// least returns the number of the profile that a station must prove at least, or
+// -1 if none would do.
+func (c *StationCredential) least() int {
+	if c.Profile.Number() < 0 {
+		return -1
+	}
+	return max(c.Profile.Number(), c.Proven.Number())
 }
 
 // proves reports whether a hash is that of the station's password, or of one
@@ -84,37 +126,51 @@ func (c *StationCredential) proves(presented Hash) (current, next bool) {
 	return subtle.ConstantTimeCompare(c.Hash[:], presented[:]) == 1, equal == 1
 }
 
-// lets decides whether a station enters that proved to know its password.
-func (g *StationGate) lets(c StationCredential, unknown, proved, overTLS bool) bool {
-	if unknown {
-		return g.mode == AdmitOpen
+// note makes the profile that a station proved the least that lets it in, and
+// the password that it used the current one.
+func (g *StationGate) note(ctx context.Context, id leyden.StationID, proved Profile, presented Hash) error {
+	var used, raised bool
+	err := g.change(ctx, id, func(c *StationCredential) bool {
+		used, raised = c.use(presented), c.raise(proved)
+		return used || raised
+	})
+	if err != nil {
+		return err
 	}
-	switch c.Profile {
-	case ProfileNone:
-		return true
-	case ProfileBasic:
-		return proved
-	case ProfileBasicTLS:
-		return proved && overTLS
+	if used {
+		g.log.InfoContext(ctx, "station uses its new password, the old one has ended", "station", id)
 	}
-	return false
+	if raised {
+		g.log.InfoContext(ctx, "station came at a higher security profile, which is the least from now on", "station", id, "profile", proved.Number())
+	}
+	return nil
 }
 
-// deny counts a wrong guess. The address comes first: one that is throttled
-// does not use up the places of the identities it makes up.
-func (g *StationGate) deny(a leyden.Attempt) error {
+// raise makes a profile the least that lets the station in, if it is more than
+// that was.
+func (c *StationCredential) raise(to Profile) bool {
+	if to.Number() <= c.least() {
+		return false
+	}
+	c.Proven = to
+	return true
+}
+
+// deny counts a wrong guess and returns why it is one. The address comes first:
+// one that is throttled does not use up the places of the identities it makes up.
+func (g *StationGate) deny(a leyden.Attempt, why error) error {
 	now := g.now()
 	if err := g.addresses.wrong(network(a.Addr), now); err != nil {
 		return err
 	}
 	if !a.Station.Valid() {
-		return ErrDenied
+		return why
 	}
 	id := leyden.StationID(strings.Clone(string(a.Station))) // it outlives the request it is a part of
 	if err := g.identities.wrong(id, now); err != nil {
 		return err
 	}
-	return ErrDenied
+	return why
 }
 
 // password returns the password of an attempt whose user name is the

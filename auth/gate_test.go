@@ -110,8 +110,8 @@ func TestAdmit(t *testing.T) {
 			wantError(t, test.name+", "+string(mode), err, auth.ErrDenied)
 		}
 	}
-	if log := w.log.String(); !strings.Contains(log, "station=FREE") || strings.Contains(log, "GIVEN") {
-		t.Errorf("the log should tell of the station without a password alone:\n%s", log)
+	if log := w.log.String(); !strings.Contains(log, "station=FREE") || strings.Count(log, "GIVEN") != 1 {
+		t.Errorf("the log should tell of the station without a password, and once of the one that came over TLS:\n%s", log)
 	}
 }
 
@@ -273,13 +273,13 @@ func TestSetStationRefuses(t *testing.T) {
 }
 
 func TestProfiles(t *testing.T) {
-	for number, want := range []auth.Profile{auth.ProfileNone, auth.ProfileBasic, auth.ProfileBasicTLS} {
+	for number, want := range []auth.Profile{auth.ProfileNone, auth.ProfileBasic, auth.ProfileBasicTLS, auth.ProfileMutualTLS} {
 		got, err := auth.ProfileOf(number)
 		if err != nil || got != want || got.Number() != number {
 			t.Errorf("ProfileOf(%d) = %q, %v; its number is %d", number, got, err, got.Number())
 		}
 	}
-	for _, number := range []int{-1, 3, 4} {
+	for _, number := range []int{-1, 4} {
 		_, err := auth.ProfileOf(number)
 		wantInvalid(t, fmt.Sprint("profile ", number), err, "securityProfile")
 	}

@@ -9,13 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// A Config is what the parts of this package work with. All fields must be set.
+// A Config is what the parts of this package work with. All fields must be
+// set, but for Operator.
 type Config struct {
-	Store   Store
-	Secrets Secrets
-	Issuer  string // iss of access tokens, the same on every node and at every start
-	Now     func() time.Time
-	Log     *slog.Logger
+	Store    Store
+	Secrets  Secrets
+	Issuer   string // iss of access tokens, the same on every node and at every start
+	Operator string // the organization (O) in certificates of stations; "" admits none by certificate
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // A Registrar makes, lists, changes and revokes credentials. It may be used by

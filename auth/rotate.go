@@ -29,7 +29,7 @@ func (g *StationGate) Rotate(ctx context.Context, id leyden.StationID, password 
 		return nil, err
 	}
 	next, added := g.secrets.stationHash(id, string(password)), false
-	err = g.change(ctx, id, func(c *StationCredential) bool {
+	err = g.changePassword(ctx, id, func(c *StationCredential) bool {
 		added = c.await(next)
 		return added
 	})
@@ -43,25 +43,24 @@ func (g *StationGate) Rotate(ctx context.Context, id leyden.StationID, password 
 		if !added {
 			return nil
 		}
-		return g.change(ctx, id, func(c *StationCredential) bool { return c.forget(next) })
+		return g.changePassword(ctx, id, func(c *StationCredential) bool { return c.forget(next) })
 	}, nil
 }
 
-// use makes the next password that a station came with its only one, but for
-// those that it was sent later.
-func (g *StationGate) use(ctx context.Context, id leyden.StationID, next Hash) error {
-	used := false
+// changePassword is change for a station that has a password.
+func (g *StationGate) changePassword(ctx context.Context, id leyden.StationID, f func(*StationCredential) bool) error {
+	lacks := false
 	err := g.change(ctx, id, func(c *StationCredential) bool {
-		used = c.use(next)
-		return used
+		lacks = c.Hash == Hash{}
+		return !lacks && f(c)
 	})
-	if err == nil && used {
-		g.log.InfoContext(ctx, "station uses its new password, the old one has ended", "station", id)
+	if err == nil && lacks {
+		return errNoPassword
 	}
 	return err
 }
 
-// errNoPassword means that a station enters without one.
+// errNoPassword means that a station has none.
 var errNoPassword = errors.New("station has no password")
 
 // change saves what f makes of a station's credential, unless f reports that it
@@ -69,9 +68,6 @@ var errNoPassword = errors.New("station has no password")
 func (g *StationGate) change(ctx context.Context, id leyden.StationID, f func(*StationCredential) bool) error {
 	err := decided(func() error {
 		c, err := g.store.StationCredential(ctx, id)
-		if err == nil && c.Profile == ProfileNone {
-			err = errNoPassword
-		}
 		if err != nil || !f(&c) {
 			return err
 		}

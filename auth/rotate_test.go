@@ -172,7 +172,7 @@ func TestSetStationEndsRotation(t *testing.T) {
 	r.steps("+B")
 	r.rotate(keyA)
 	r.station(t, auth.StationSpec{Station: "S1", Profile: auth.ProfileNone})
-	r.station(t, auth.StationSpec{Station: "S1", Password: oldKey})
+	r.station(t, auth.StationSpec{Station: "S1", Profile: auth.ProfileBasic, Password: oldKey})
 	r.steps("-A, +old")
 }
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -18,24 +19,34 @@ const (
 
 // A StationSpec says how a station shall prove who it is.
 type StationSpec struct {
-	Station  leyden.StationID
-	Profile  Profile // "" means ProfileBasic
-	Password Secret  // "" means mint one; else 16 to 40 printable ASCII characters
+	Station leyden.StationID
+	// Profile is the least that lets it in; whatever it proved before is
+	// forgotten. "" leaves both as they are, and means ProfileBasic for a station
+	// without credentials.
+	Profile Profile
+	// Password is 16 to 40 printable ASCII characters; "" means mint one.
+	Password Secret
+	// KeepPassword, without a Password, leaves the one that the station has, and
+	// those that it was sent, as they are. One is minted only if the profile needs
+	// it and there is none.
+	KeepPassword bool
 }
 
 // SetStation registers a station, or replaces how it proves who it is. It
-// returns the station's password, here and never again; "" under
-// [ProfileNone]. It fails with an [InvalidError].
-func (r *Registrar) SetStation(ctx context.Context, spec StationSpec) (Secret, error) {
-	spec, err := spec.complete()
-	if err != nil {
+// returns the station's new password, here and never again; "" when it gets
+// none, as it must not under [ProfileNone]. It fails with an [InvalidError].
+func (r *Registrar) SetStation(ctx context.Context, spec StationSpec) (made Secret, err error) {
+	if err := spec.check(); err != nil {
 		return "", err
 	}
-	err = decided(func() error { return r.saveStation(ctx, spec) })
+	err = decided(func() error {
+		made, err = r.saveStation(ctx, spec)
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("station %s: %w", spec.Station, err)
 	}
-	return spec.Password, nil
+	return made, nil
 }
 
 // Station returns how a station proves who it is, or [leyden.ErrNotFound].
@@ -48,31 +59,18 @@ func (r *Registrar) DeleteStation(ctx context.Context, id leyden.StationID) erro
 	return r.Store.DeleteStationCredential(ctx, id)
 }
 
-// complete checks s and fills in what it leaves to us.
-func (s StationSpec) complete() (StationSpec, error) {
+// check says what cannot be, whatever the station has now.
+func (s *StationSpec) check() error {
 	if !s.Station.Valid() {
-		return s, &InvalidError{"chargeBoxId", "must have 1 to 48 of A-Z a-z 0-9 . _ : @ | = * + - and not begin with chg_"}
+		return &InvalidError{"chargeBoxId", "must have 1 to 48 of A-Z a-z 0-9 . _ : @ | = * + - and not begin with chg_"}
 	}
-	if s.Profile == "" {
-		s.Profile = ProfileBasic
-	}
-	if s.Profile.Number() < 0 {
-		return s, &InvalidError{"securityProfile", "must be 0, 1 or 2"}
-	}
-	if s.Profile == ProfileNone {
-		return s, s.checkNoPassword()
+	if s.Profile != "" && s.Profile.Number() < 0 {
+		return &InvalidError{"securityProfile", profileRange}
 	}
 	if s.Password == "" {
-		s.Password = mintPassword()
+		return nil
 	}
-	return s, s.Password.check("password")
-}
-
-func (s StationSpec) checkNoPassword() error {
-	if s.Password != "" {
-		return &InvalidError{"password", "has no use under security profile 0"}
-	}
-	return nil
+	return s.Password.check("password")
 }
 
 // check says what keeps s, which a field of a request holds, from being a
@@ -84,21 +82,47 @@ func (s Secret) check(field string) error {
 	return nil
 }
 
-func (r *Registrar) saveStation(ctx context.Context, spec StationSpec) error {
+// saveStation decides on what the station has now, and returns its new password.
+func (r *Registrar) saveStation(ctx context.Context, spec StationSpec) (Secret, error) {
 	c, err := r.Store.StationCredential(ctx, spec.Station)
 	now := r.time()
 	if errors.Is(err, leyden.ErrNotFound) {
 		c, err = StationCredential{Station: spec.Station, CreatedAt: now}, nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	c.Profile, c.Hash, c.Next, c.UpdatedAt = spec.Profile, Hash{}, nil, now
-	if spec.Profile != ProfileNone {
-		c.Hash = r.Secrets.stationHash(spec.Station, string(spec.Password))
+	if spec.Profile != "" {
+		c.Profile, c.Proven = spec.Profile, ""
 	}
+	c.Profile = cmp.Or(c.Profile, ProfileBasic)
+	password, err := c.renew(spec)
+	if err != nil {
+		return "", err
+	}
+	if password != "" {
+		c.Hash = r.Secrets.stationHash(c.Station, string(password))
+	}
+	c.UpdatedAt = now
 	c.Version++
-	return r.Store.SaveStationCredential(ctx, c)
+	return password, r.Store.SaveStationCredential(ctx, c)
+}
+
+// renew takes the passwords away that spec does not keep and returns the new
+// one, if there is to be one.
+func (c *StationCredential) renew(spec StationSpec) (Secret, error) {
+	if c.Profile == ProfileNone && spec.Password != "" {
+		return "", &InvalidError{"password", "has no use under security profile 0"}
+	}
+	needless := c.Profile == ProfileMutualTLS || c.Profile != ProfileNone && c.Hash != Hash{}
+	if spec.KeepPassword && spec.Password == "" && needless {
+		return "", nil
+	}
+	c.Hash, c.Next = Hash{}, nil
+	if spec.Password != "" || c.Profile == ProfileNone {
+		return spec.Password, nil
+	}
+	return mintPassword(), nil
 }
 
 // stationHash returns the hash of a station's password. A password in hex and

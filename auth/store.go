@@ -116,47 +116,11 @@ type Revocation struct {
 // A StationCredential says how a registered station proves who it is.
 type StationCredential struct {
 	Station   leyden.StationID
-	Profile   Profile
-	Hash      Hash   // of the password; zero under [ProfileNone]
-	Next      []Hash // of passwords that it was sent and has not used yet, oldest first; at most MaxNextPasswords
+	Profile   Profile // the least that lets it in
+	Proven    Profile // the highest above Profile that it came with: since then the least; "" for none
+	Hash      Hash    // of the password; zero for a station without one
+	Next      []Hash  // of passwords that it was sent and has not used yet, oldest first; at most MaxNextPasswords
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Version   int
-}
-
-// A Profile is a security profile of OCPP (1.6 security white paper §3). The
-// zero Profile is unknown and admits nobody.
-type Profile string
-
-// The profiles that stations may have.
-const (
-	ProfileNone     Profile = "none"      // 0: no password; somebody must have asked for it
-	ProfileBasic    Profile = "basic"     // 1: password
-	ProfileBasicTLS Profile = "basic-tls" // 2: password, over TLS only
-)
-
-// ProfileOf returns the profile with OCPP's number, or an [InvalidError].
-func ProfileOf(number int) (Profile, error) {
-	switch number {
-	case 0:
-		return ProfileNone, nil
-	case 1:
-		return ProfileBasic, nil
-	case 2:
-		return ProfileBasicTLS, nil
-	}
-	return "", &InvalidError{"securityProfile", "must be 0, 1 or 2"}
-}
-
-// Number returns OCPP's number of the profile, or -1 when it is unknown.
-func (p Profile) Number() int {
-	switch p {
-	case ProfileNone:
-		return 0
-	case ProfileBasic:
-		return 1
-	case ProfileBasicTLS:
-		return 2
-	}
-	return -1
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/netip"
@@ -23,7 +24,8 @@ type Gate interface {
 	// RetryAfter() time.Duration asks a guesser to wait that long (HTTP 429);
 	// [leyden.ErrUnavailable] and errors of the context mean that nothing could be
 	// decided now (503); any other means no (401), and does not tell a station
-	// that is unknown from one that did not prove who it is.
+	// that is unknown from one that did not prove who it is. One that has a method
+	// SecurityEvent() (typ, info string) is kept as such an event.
 	Admit(ctx context.Context, a leyden.Attempt) error
 	// Rotate lets a station connect with password too, beside the one that it has,
 	// until it first used it: then the older one has ended. It is durable when
@@ -129,7 +131,7 @@ func (srv *Server) slow(ctx context.Context, id leyden.StationID) error {
 	if len(swaps) < swapLimit || srv.ledger.Now().Sub(swaps[0]) >= swapWindow {
 		return nil
 	}
-	srv.log.Warn("security event: connections replace each other", "station", id, "limit", swapLimit, "within", swapWindow)
+	srv.securityEvent(ctx, id, eventSwaps, fmt.Sprintf("%d connections within %v replaced living ones", len(swaps), swapWindow))
 	select {
 	case <-time.After(swapDelay):
 		return nil
@@ -144,16 +146,22 @@ func (srv *Server) deny(w http.ResponseWriter, r *http.Request, id leyden.Statio
 	switch {
 	case errors.As(err, &wait):
 		srv.log.Warn("station throttled", "station", id, "address", r.RemoteAddr)
+		srv.securityEvent(r.Context(), id, eventGuesses, "too many wrong passwords, the last from "+r.RemoteAddr)
 		seconds := max(1, int(math.Ceil(wait.RetryAfter().Seconds())))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		http.Error(w, "too many wrong passwords", http.StatusTooManyRequests)
 	case r.Context().Err() != nil:
 		srv.log.Debug("station left before it was admitted", "station", id, "address", r.RemoteAddr, "error", err)
 		unready(w, "the request was given up")
-	case errors.Is(err, leyden.ErrUnavailable):
+	case errors.Is(err, leyden.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		srv.log.Error("station not admitted", "station", id, "address", r.RemoteAddr, "error", err)
 		unready(w, "storage is unavailable")
 	default:
+		var suspect interface{ SecurityEvent() (typ, info string) }
+		if errors.As(err, &suspect) {
+			typ, info := suspect.SecurityEvent()
+			srv.securityEvent(r.Context(), id, typ, info+", from "+r.RemoteAddr)
+		}
 		srv.log.Warn("station denied", "station", id, "address", r.RemoteAddr, "cause", err)
 		w.Header().Set("WWW-Authenticate", `Basic realm="OCPP", charset="UTF-8"`)
 		http.Error(w, "unknown station or wrong password", http.StatusUnauthorized)
@@ -173,7 +181,8 @@ func attempt(r *http.Request, id leyden.StationID) leyden.Attempt {
 		a.Addr = addr.Addr().Unmap()
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		a.CertName = r.TLS.PeerCertificates[0].Subject.CommonName
+		subject := r.TLS.PeerCertificates[0].Subject
+		a.HasCert, a.CertName, a.CertOrg = true, sole(subject, commonName()), sole(subject, organization())
 	}
 	return a
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -43,6 +44,12 @@ func (throttled) Error() string               { return "throttled" }
 func (e throttled) RetryAfter() time.Duration { return e.Duration }
 
 var errDenied = errors.New("denied")
+
+// suspect is a denial that operators should look at.
+type suspect struct{}
+
+func (suspect) Error() string                     { return "suspect" }
+func (suspect) SecurityEvent() (typ, info string) { return "SomethingOdd", "a word on it" }
 
 // listen serves w's server on a loopback address.
 func (w *world) listen() (url string) {
@@ -97,6 +104,9 @@ func TestRefusals(t *testing.T) {
 		"not registered":      {registered: true, status: 401, header: map[string]string{"WWW-Authenticate": `Basic realm="OCPP", charset="UTF-8"`}, text: "unknown station or wrong password"},
 		"throttled":           {gate: throttled{1500 * time.Millisecond}, status: 429, header: map[string]string{"Retry-After": "2"}},
 		"not ready":           {ready: unready, status: 503, header: map[string]string{"Retry-After": "10"}, text: "storage is unavailable"},
+		"gate out of time":    {gate: context.DeadlineExceeded, status: 503, header: map[string]string{"Retry-After": "10"}, text: "storage is unavailable"},
+		"gate given up":       {gate: fmt.Errorf("lookup: %w", context.Canceled), status: 503, header: map[string]string{"Retry-After": "10"}},
+		"suspect":             {gate: suspect{}, status: 401, header: map[string]string{"WWW-Authenticate": `Basic realm="OCPP", charset="UTF-8"`}, text: "unknown station or wrong password"},
 		"gate without store":  {gate: leyden.ErrUnavailable, status: 503, header: map[string]string{"Retry-After": "10"}},
 		"no subprotocol":      {protocols: []string{}, status: 400, text: "ocpp1.6"},
 		"another subprotocol": {protocols: []string{"ocpp1.2", "mqtt"}, status: 400, text: "ocpp1.6"},

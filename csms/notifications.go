@@ -28,13 +28,11 @@ const (
 	maxNoticing = 8
 )
 
-// The types of security events that the server notices itself. Where OCPP has
-// a name for it, it is that one.
+// The types of security events that the server notices itself, beside those that
+// a [Gate] names. Where OCPP has a name for it, it is that one.
 const (
 	eventGuesses            = "FailedToAuthenticateAtCentralSystem" // wrong passwords, until they were throttled
 	eventSwaps              = "ConnectionsReplaceEachOther"         // two stations with one identity, or one that gives up too early
-	eventProfile            = "SecurityProfileTooLow"               // it came below the profile that it once used
-	eventCertificate        = "InvalidChargePointCertificate"       // its client certificate is not its own
 	eventCertificateRequest = "InvalidCertificateRequest"           // it asked to sign what is not signed
 )
 

@@ -14,9 +14,10 @@ func (db *DB) SaveStationCredential(ctx context.Context, n auth.StationCredentia
 	const (
 		version = `SELECT version FROM station_credentials WHERE station = ?1`
 		save    = `
-INSERT INTO station_credentials (station, profile, hash, next_hashes, created_at, updated_at, version)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-ON CONFLICT (station) DO UPDATE SET profile = ?2, hash = ?3, next_hashes = ?4, created_at = ?5, updated_at = ?6, version = ?7`
+INSERT INTO station_credentials (station, profile, proven, hash, next_hashes, created_at, updated_at, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (station) DO UPDATE
+SET profile = ?2, proven = ?3, hash = ?4, next_hashes = ?5, created_at = ?6, updated_at = ?7, version = ?8`
 	)
 	return db.write(ctx, "save credential of a station", func(t *tx) error {
 		if err := refuseStale(t.c, version, string(n.Station), n.Version); err != nil {
@@ -25,6 +26,7 @@ ON CONFLICT (station) DO UPDATE SET profile = ?2, hash = ?3, next_hashes = ?4, c
 		return exec(t.c, save, func(b *binder) {
 			b.text(string(n.Station))
 			b.text(string(n.Profile))
+			b.text(string(n.Proven))
 			b.bytes(n.Hash[:])
 			b.hashes(n.Next)
 			b.time(n.CreatedAt)
@@ -37,12 +39,12 @@ ON CONFLICT (station) DO UPDATE SET profile = ?2, hash = ?3, next_hashes = ?4, c
 // StationCredential implements [auth.Store].
 func (db *DB) StationCredential(ctx context.Context, id leyden.StationID) (n auth.StationCredential, err error) {
 	const query = `
-SELECT station, profile, hash, next_hashes, created_at, updated_at, version FROM station_credentials WHERE station = ?1`
+SELECT station, profile, proven, hash, next_hashes, created_at, updated_at, version FROM station_credentials WHERE station = ?1`
 	err = db.read(ctx, "credential of a station", func(c *sqlite.Conn) error {
 		return one(c, query, func(b *binder) { b.text(string(id)) }, func(r *row) error {
 			n = auth.StationCredential{
-				Station: leyden.StationID(r.text()), Profile: auth.Profile(r.text()), Hash: r.hash(), Next: r.hashes(),
-				CreatedAt: r.time(), UpdatedAt: r.time(), Version: int(r.int()),
+				Station: leyden.StationID(r.text()), Profile: auth.Profile(r.text()), Proven: auth.Profile(r.text()),
+				Hash: r.hash(), Next: r.hashes(), CreatedAt: r.time(), UpdatedAt: r.time(), Version: int(r.int()),
 			}
 			return nil
 		})

@@ -69,7 +69,7 @@ func clientRecord(n byte) auth.ClientRecord {
 
 func stationCredential(id leyden.StationID) auth.StationCredential {
 	return auth.StationCredential{
-		Station: id, Profile: auth.ProfileBasic, Hash: authHash(7), Next: []auth.Hash{authHash(9), authHash(8)},
+		Station: id, Profile: auth.ProfileBasic, Proven: auth.ProfileMutualTLS, Hash: authHash(7), Next: []auth.Hash{authHash(9), authHash(8)},
 		CreatedAt: authTime, UpdatedAt: authTime.Add(time.Second), Version: 1,
 	}
 }
@@ -310,7 +310,7 @@ func stationReadBack(t *testing.T, s auth.Store) {
 	saved.Next[0] = auth.Hash{}
 	got, err = s.StationCredential(t.Context(), "S1")
 	authSame(t, "credential with one next password", want, got, err)
-	want.Profile, want.Hash, want.Next, want.UpdatedAt, want.Version = auth.ProfileNone, auth.Hash{}, nil, authTime.Add(time.Hour), 3
+	want.Profile, want.Proven, want.Hash, want.Next, want.UpdatedAt, want.Version = auth.ProfileNone, "", auth.Hash{}, nil, authTime.Add(time.Hour), 3
 	authOK(t, s.SaveStationCredential(t.Context(), want))
 	got, err = s.StationCredential(t.Context(), "S1")
 	authSame(t, "replaced credential", want, got, err)

@@ -44,12 +44,17 @@ func stationAddCommand(data *string) *cobra.Command {
 				return err
 			}
 			station := leyden.Station{ID: id, Name: name, Location: location}
-			made, err := registerStation(cmd.Context(), db, station, auth.StationSpec{Station: id, Profile: p, Password: auth.Secret(password)})
+			spec := auth.StationSpec{Station: id, Profile: p, Password: auth.Secret(password), KeepPassword: p == auth.ProfileMutualTLS}
+			made, err := registerStation(cmd.Context(), db, station, spec)
 			if errors.Is(err, leyden.ErrExists) {
 				return fmt.Errorf("station %s is registered already; `leyden station password %s` gives it a new password", id, id)
 			}
 			if err != nil {
 				return err
+			}
+			if made == "" {
+				hint(cmd, id, p)
+				return nil
 			}
 			showPassword(cmd, id, made)
 			return nil
@@ -58,7 +63,7 @@ func stationAddCommand(data *string) *cobra.Command {
 	cmd.Flags().StringVar(&name, "name", "", "what people call it")
 	cmd.Flags().StringVar(&location, "location", "", "where it stands")
 	cmd.Flags().StringVar(&password, "password", "", "its password, 16 to 40 printable ASCII characters; made if not given")
-	cmd.Flags().IntVar(&profile, "security-profile", 1, "OCPP security profile: 0 none, 1 password, 2 password over TLS")
+	cmd.Flags().IntVar(&profile, "security-profile", 1, "OCPP security profile, the least that lets it in: 0 none, 1 password, 2 password over TLS, 3 client certificate")
 	return cmd
 }
 
@@ -88,15 +93,19 @@ func registerStation(ctx context.Context, db *folder, s leyden.Station, spec aut
 	return password, nil
 }
 
-// showPassword prints a password, and nothing else, to standard output.
-func showPassword(cmd *cobra.Command, id leyden.StationID, password auth.Secret) {
-	hints := cmd.ErrOrStderr()
-	if password == "" {
-		fmt.Fprintf(hints, "Station %s needs no password: anybody who knows its identity can pose as it.\n", id)
+// hint says what a station without a password comes with.
+func hint(cmd *cobra.Command, id leyden.StationID, p auth.Profile) {
+	if p == auth.ProfileMutualTLS {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Station %s connects to wss://HOST/ocpp/%s with a client certificate whose CN is %s; `leyden ca issue-station %s` makes one.\n", id, id, id, id)
 		return
 	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "Station %s needs no password: anybody who knows its identity can pose as it.\n", id)
+}
+
+// showPassword prints a password, and nothing else, to standard output.
+func showPassword(cmd *cobra.Command, id leyden.StationID, password auth.Secret) {
 	fmt.Fprintf(cmd.OutOrStdout(), "%s\n", string(password))
-	fmt.Fprintf(hints, "This is the password of %s. It is shown only now: keep it. The station connects to ws://HOST/ocpp/%s.\n", id, id)
+	fmt.Fprintf(cmd.ErrOrStderr(), "This is the password of %s. It is shown only now: keep it. The station connects to ws://HOST/ocpp/%s.\n", id, id)
 }
 
 func stationListCommand(data *string) *cobra.Command {
@@ -129,13 +138,13 @@ func stationPasswordCommand(data *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			spec := auth.StationSpec{Station: s.ID, Profile: auth.ProfileBasic, Password: auth.Secret(password)}
+			spec := auth.StationSpec{Station: s.ID, Password: auth.Secret(password)}
 			old, err := db.registrar.Station(cmd.Context(), s.ID)
 			if err != nil && !errors.Is(err, leyden.ErrNotFound) {
 				return err
 			}
-			if old.Profile == auth.ProfileBasicTLS {
-				spec.Profile = old.Profile
+			if old.Profile == auth.ProfileNone {
+				spec.Profile = auth.ProfileBasic
 			}
 			made, err := db.registrar.SetStation(cmd.Context(), spec)
 			if err != nil {
