@@ -178,8 +178,8 @@ type Store interface {
 	// longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Transaction, error)
 
-	// OpenWith counts the transactions in Active or Stopping that the token
-	// (in folded form) started.
+	// OpenWith counts the transactions in Active or Stopping that the token (in
+	// folded form) started, or one whose group it is.
 	OpenWith(ctx context.Context, folded string) (int, error)
 
 	// Transactions returns a page of those that q selects.

@@ -185,7 +185,7 @@ func (a *api) tag(ctx context.Context, value string) (leyden.Token, error) {
 }
 
 func (a *api) listIDTags(ctx context.Context, in *rest.Window) (*bodied[idTagList], error) {
-	tags, total, err := a.Ledger.Registry().Tokens(ctx, leyden.Slice{Limit: in.Limit, Offset: in.Offset})
+	tags, total, err := a.Ledger.Registry().Tokens(ctx, leyden.TokenQuery{Limit: in.Limit, Offset: in.Offset})
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (s brokenStore) Token(context.Context, string) (leyden.Token, error) {
 	return leyden.Token{}, s.err
 }
 
-func (s brokenStore) Tokens(context.Context, leyden.Slice) ([]leyden.Token, int, error) {
+func (s brokenStore) Tokens(context.Context, leyden.TokenQuery) ([]leyden.Token, int, error) {
 	return nil, 0, s.err
 }
 

@@ -105,10 +105,49 @@ func (s *Store) Stations(ctx context.Context, p leyden.Slice) ([]leyden.Station,
 	return part(all, p), len(all), ctx.Err()
 }
 
-// SaveToken implements [leyden.Registry].
-func (s *Store) SaveToken(ctx context.Context, t leyden.Token) error {
+// AddToken implements [leyden.Registry].
+func (s *Store) AddToken(ctx context.Context, t leyden.Token) (leyden.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.refuseToken(ctx, &t); err != nil {
+		return leyden.Token{}, err
+	}
+	if old, ok := s.tokens[fold(t.Value)]; ok {
+		if old.Listed {
+			return leyden.Token{}, leyden.ErrExists
+		}
+		t.Value, t.CreatedAt, t.SeenAt = old.Value, old.CreatedAt, old.SeenAt
+	}
+	t = detach(t)
+	s.tokens[fold(t.Value)] = t
+	return t, nil
+}
+
+// SaveToken implements [leyden.Registry].
+func (s *Store) SaveToken(ctx context.Context, t leyden.Token) error {
+	return s.SaveTokens(ctx, []leyden.Token{t})
+}
+
+// SaveTokens implements [leyden.Registry].
+func (s *Store) SaveTokens(ctx context.Context, list []leyden.Token) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range list {
+		if err := s.refuseToken(ctx, &list[i]); err != nil {
+			return err
+		}
+	}
+	for _, t := range list {
+		if old, ok := s.tokens[fold(t.Value)]; ok {
+			t.Value = old.Value
+		}
+		s.tokens[fold(t.Value)] = detach(t)
+	}
+	return nil
+}
+
+// refuseToken returns why a token may not be written, or nil.
+func (s *Store) refuseToken(ctx context.Context, t *leyden.Token) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -118,10 +157,6 @@ func (s *Store) SaveToken(ctx context.Context, t leyden.Token) error {
 	if t.Value == "" {
 		return fmt.Errorf("an idTag without a value: %w", leyden.ErrInvalid)
 	}
-	if old, ok := s.tokens[fold(t.Value)]; ok {
-		t.Value = old.Value
-	}
-	s.tokens[fold(t.Value)] = detach(t)
 	return nil
 }
 
@@ -179,19 +214,52 @@ func (s *Store) Token(ctx context.Context, value string) (leyden.Token, error) {
 }
 
 // Tokens implements [leyden.Registry].
-func (s *Store) Tokens(ctx context.Context, p leyden.Slice) ([]leyden.Token, int, error) {
+func (s *Store) Tokens(ctx context.Context, q leyden.TokenQuery) ([]leyden.Token, int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := slices.SortedFunc(maps.Values(s.tokens), compareTokens)
-	return part(all, p), len(all), ctx.Err()
+	found := slices.Collect(maps.Values(s.tokens))
+	found = slices.DeleteFunc(found, func(t leyden.Token) bool { return !selectsToken(&q, &t) })
+	slices.SortFunc(found, compareTokens)
+	return part(found, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(found), ctx.Err()
+}
+
+func selectsToken(q *leyden.TokenQuery, t *leyden.Token) bool {
+	return (q.Listed == nil || t.Listed == *q.Listed) &&
+		(q.Status == "" || t.Status == q.Status) &&
+		(q.Parent == "" || fold(t.Parent) == fold(q.Parent)) &&
+		(strings.Contains(fold(t.Value), fold(q.Text)) || strings.Contains(lowerASCII(t.Note), lowerASCII(q.Text))) &&
+		(q.After == "" || fold(t.Value) > fold(q.After))
+}
+
+func lowerASCII(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
 }
 
 func compareTokens(a, b leyden.Token) int { return strings.Compare(fold(a.Value), fold(b.Value)) }
+
+// AddVehicle implements [leyden.Registry].
+func (s *Store) AddVehicle(ctx context.Context, v leyden.Vehicle) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.vehicles[v.ID]; ok {
+		return leyden.ErrExists
+	}
+	return s.putVehicle(ctx, v)
+}
 
 // SaveVehicle implements [leyden.Registry].
 func (s *Store) SaveVehicle(ctx context.Context, v leyden.Vehicle) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.putVehicle(ctx, v)
+}
+
+func (s *Store) putVehicle(ctx context.Context, v leyden.Vehicle) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -66,7 +66,8 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]leyden.Tra
 // OpenWith implements [leyden.Store].
 func (s *Store) OpenWith(ctx context.Context, folded string) (int, error) {
 	found, err := s.pick(ctx, "", func(t *leyden.Transaction) bool {
-		return (t.Status == leyden.Active || t.Status == leyden.Stopping) && t.Token.Fold() == folded
+		running := t.Status == leyden.Active || t.Status == leyden.Stopping
+		return running && (t.Token.Fold() == folded || fold(s.tokens[t.Token.Fold()].Parent) == folded)
 	})
 	return len(found), err
 }

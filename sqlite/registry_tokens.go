@@ -11,19 +11,65 @@ import (
 
 func fold(value string) string { return leyden.IDToken{Value: value}.Fold() }
 
+// AddToken implements [leyden.Registry].
+func (db *DB) AddToken(ctx context.Context, n leyden.Token) (leyden.Token, error) {
+	kept := n
+	err := db.write(ctx, "add idTag", func(t *tx) error {
+		kept = n
+		if err := refuseToken(t.c, &n); err != nil {
+			return err
+		}
+		old, err := token(t.c, n.Value)
+		switch {
+		case err == nil && old.Listed:
+			return leyden.ErrExists
+		case err == nil:
+			kept.Value, kept.CreatedAt, kept.SeenAt = old.Value, old.CreatedAt, old.SeenAt
+		case isFailure(err):
+			return err
+		}
+		return saveToken(t.c, &kept)
+	})
+	if err != nil {
+		return leyden.Token{}, err
+	}
+	return kept, nil
+}
+
 // SaveToken implements [leyden.Registry].
 func (db *DB) SaveToken(ctx context.Context, n leyden.Token) error {
+	return db.SaveTokens(ctx, []leyden.Token{n})
+}
+
+// SaveTokens implements [leyden.Registry].
+func (db *DB) SaveTokens(ctx context.Context, list []leyden.Token) error {
+	return db.write(ctx, "save idTags", func(t *tx) error {
+		for i := range list {
+			if err := refuseToken(t.c, &list[i]); err != nil {
+				return err
+			}
+		}
+		for i := range list {
+			if err := saveToken(t.c, &list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// refuseToken returns why a token may not be written, or nil.
+func refuseToken(c *sqlite.Conn, n *leyden.Token) error {
 	if n.Value == "" {
 		return fmt.Errorf("an idTag without a value: %w", leyden.ErrInvalid)
 	}
-	return db.write(ctx, "save idTag", func(t *tx) error {
-		if n.VehicleID != "" {
-			if _, err := vehicle(t.c, n.VehicleID); err != nil {
-				return noVehicle(n.VehicleID, err)
-			}
-		}
-		return saveToken(t.c, &n)
-	})
+	if n.VehicleID == "" {
+		return nil
+	}
+	if _, err := vehicle(c, n.VehicleID); err != nil {
+		return noVehicle(n.VehicleID, err)
+	}
+	return nil
 }
 
 func noVehicle(id string, err error) error {
@@ -36,10 +82,10 @@ func noVehicle(id string, err error) error {
 // saveToken adds n, or replaces all but the value as it was first given.
 func saveToken(c *sqlite.Conn, n *leyden.Token) error {
 	const save = `
-INSERT INTO tokens (fold, value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO tokens (fold, value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at, parent_fold)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (fold) DO UPDATE SET status = ?3, expiry = ?4, parent = ?5, max_active = ?6, vehicle_id = ?7,
-  note = ?8, listed = ?9, created_at = ?10, seen_at = ?11`
+  note = ?8, listed = ?9, created_at = ?10, seen_at = ?11, parent_fold = ?12`
 	return exec(c, save, func(b *binder) { b.idToken(n) })
 }
 
@@ -55,13 +101,14 @@ func (b *binder) idToken(n *leyden.Token) {
 	b.bool(n.Listed)
 	b.time(n.CreatedAt)
 	b.time(n.SeenAt)
+	b.text(fold(n.Parent))
 }
 
 // SeeTokens implements [leyden.Registry].
 func (db *DB) SeeTokens(ctx context.Context, seen []leyden.Token) error {
 	const see = `
-INSERT INTO tokens (fold, value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+INSERT INTO tokens (fold, value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at, parent_fold)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (fold) DO UPDATE SET seen_at = ?11 WHERE ifnull(seen_at, ?11) <= ?11`
 	return db.write(ctx, "see idTags", func(t *tx) error {
 		for _, n := range seen {
@@ -92,7 +139,7 @@ func (db *DB) RemoveToken(ctx context.Context, value string) error {
 }
 
 const selectToken = `
-SELECT value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at FROM tokens `
+SELECT value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at `
 
 func (r *row) listedToken() leyden.Token {
 	return leyden.Token{
@@ -111,7 +158,7 @@ func (db *DB) Token(ctx context.Context, value string) (n leyden.Token, err erro
 }
 
 func token(c *sqlite.Conn, value string) (n leyden.Token, err error) {
-	const query = selectToken + `WHERE fold = ?1`
+	const query = selectToken + `FROM tokens WHERE fold = ?1`
 	err = one(c, query, func(b *binder) { b.text(fold(value)) }, func(r *row) error {
 		n = r.listedToken()
 		return nil
@@ -120,21 +167,48 @@ func token(c *sqlite.Conn, value string) (n leyden.Token, err error) {
 }
 
 // Tokens implements [leyden.Registry].
-func (db *DB) Tokens(ctx context.Context, part leyden.Slice) (list []leyden.Token, total int, err error) {
-	const (
-		query = selectToken + `ORDER BY fold LIMIT ?1 OFFSET ?2`
-		all   = `SELECT count(*) FROM tokens`
-	)
+func (db *DB) Tokens(ctx context.Context, q leyden.TokenQuery) (list []leyden.Token, total int, err error) {
+	s := tokensWhere(&q)
 	err = db.readLong(ctx, "idTags", func(c *sqlite.Conn) error {
-		n, err := number(c, all, nil)
+		n, err := countFrom(c, s)
 		total = int(n)
 		if err != nil {
 			return err
 		}
-		return each(c, query, func(b *binder) { b.part(part) }, func(r *row) error {
+		return eachOnce(c, tokenList(s), func(b *binder) {
+			s.bind(b)
+			b.part(leyden.Slice{Limit: q.Limit, Offset: q.Offset})
+		}, func(r *row) error {
 			list = append(list, r.listedToken())
 			return nil
 		})
 	})
 	return list, total, err
+}
+
+func tokenList(s *selection) string {
+	return selectToken + s.from() + ` ORDER BY fold LIMIT ? OFFSET ?`
+}
+
+// tokensWhere returns all that q selects.
+func tokensWhere(q *leyden.TokenQuery) *selection {
+	s := &selection{table: `tokens`}
+	if q.Listed != nil {
+		s.add(map[bool]string{true: `listed <> 0`, false: `listed = 0`}[*q.Listed])
+	}
+	switch q.Status {
+	case "":
+	case leyden.TokenBlocked:
+		s.add(`status = 'Blocked'`)
+	default:
+		s.add(`status = ?`, text(q.Status))
+	}
+	s.equal(`parent_fold`, fold(q.Parent))
+	if q.Text != "" {
+		s.add(`(instr(fold, ?) OR instr(lower(note), lower(?)))`, text(fold(q.Text)), text(q.Text))
+	}
+	if q.After != "" {
+		s.add(`fold > ?`, text(fold(q.After)))
+	}
+	return s
 }

@@ -76,7 +76,11 @@ func (db *DB) list(ctx context.Context, what, sql string, bind func(*binder)) (f
 	return found, err
 }
 
-const openWith = `SELECT count(*) FROM transactions WHERE token_fold = ?1 AND status IN (2, 3)`
+const openWith = `
+SELECT count(*) FROM transactions WHERE status IN (2, 3) AND token_fold IN (
+  SELECT ?1
+  UNION
+  SELECT fold FROM tokens WHERE parent_fold = ?1)`
 
 // OpenWith implements [leyden.Store].
 func (db *DB) OpenWith(ctx context.Context, folded string) (int, error) {

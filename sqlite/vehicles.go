@@ -12,15 +12,37 @@ import (
 	"leyden"
 )
 
+// AddVehicle implements [leyden.Registry].
+func (db *DB) AddVehicle(ctx context.Context, v leyden.Vehicle) error {
+	return db.saveVehicle(ctx, "add vehicle", v, func(t *tx) error {
+		_, err := vehicle(t.c, v.ID)
+		if err == nil {
+			return leyden.ErrExists
+		}
+		if isFailure(err) {
+			return err
+		}
+		return nil
+	})
+}
+
 // SaveVehicle implements [leyden.Registry].
 func (db *DB) SaveVehicle(ctx context.Context, v leyden.Vehicle) error {
+	return db.saveVehicle(ctx, "save vehicle", v, func(*tx) error { return nil })
+}
+
+// saveVehicle writes a vehicle with its tokens, unless refuse fails.
+func (db *DB) saveVehicle(ctx context.Context, what string, v leyden.Vehicle, refuse func(*tx) error) error {
 	const save = `
 INSERT INTO vehicles (id, name, created_at) VALUES (?1, ?2, ?3)
 ON CONFLICT (id) DO UPDATE SET name = ?2, created_at = ?3`
 	if v.ID == "" || slices.Contains(v.Tokens, "") {
 		return fmt.Errorf("a vehicle or an idTag without a name: %w", leyden.ErrInvalid)
 	}
-	return db.write(ctx, "save vehicle", func(t *tx) error {
+	return db.write(ctx, what, func(t *tx) error {
+		if err := refuse(t); err != nil {
+			return err
+		}
 		err := exec(t.c, save, func(b *binder) {
 			b.text(v.ID)
 			b.text(v.Name)

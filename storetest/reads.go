@@ -115,6 +115,33 @@ func openWith(t *testing.T, s leyden.Store) {
 	}
 }
 
+// openWithGroup: a group runs what its members run, and what it runs itself.
+func openWithGroup(t *testing.T, s leyden.Store) {
+	r, ok := s.(leyden.Registry)
+	if !ok {
+		t.Fatal("the store is no registry: what it counts depends on it")
+	}
+	for _, tok := range []leyden.Token{
+		{Value: "One", Parent: "Fleet"}, {Value: "two", Parent: "FLEET", Listed: true}, {Value: "three", Parent: "one"}, {Value: "Self", Parent: "self"},
+	} {
+		wantErr(t, "SaveToken", r.SaveToken(t.Context(), tok), nil)
+	}
+	for i, tag := range []string{"ONE", "two", "two", "three", "fleet", "nobody", "self"} {
+		tx := transaction(leyden.TransactionID(i + 1))
+		tx.Token.Value, tx.Connector = tag, i
+		mustAppend(t, s, entry(tx))
+	}
+	for folded, want := range map[string]int{"fleet": 4, "one": 2, "two": 2, "three": 1, "self": 1} {
+		if got, err := s.OpenWith(t.Context(), folded); err != nil || got != want {
+			t.Errorf("OpenWith(%s) = %d, %v; want %d", folded, got, err, want)
+		}
+	}
+	wantErr(t, "SaveToken", r.SaveToken(t.Context(), leyden.Token{Value: "two"}), nil)
+	if got, err := s.OpenWith(t.Context(), "fleet"); err != nil || got != 2 {
+		t.Errorf("OpenWith after one left the group = %d, %v; want 2", got, err)
+	}
+}
+
 // events: those of one transaction in the order of their commit, and never
 // those of the station's series.
 func events(t *testing.T, s leyden.Store) {

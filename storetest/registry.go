@@ -22,6 +22,10 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"Tokens", tokens},
 		{"SeenTokens", seenTokens},
 		{"TokenList", tokenList},
+		{"TokenFilters", tokenFilters},
+		{"AddToken", addToken},
+		{"SaveTokens", saveTokens},
+		{"OneAddWins", oneAddWins},
 		{"Vehicles", vehicles},
 		{"VehicleTokens", vehicleTokens},
 		{"VehicleList", vehicleList},
@@ -198,10 +202,10 @@ func tokenList(t *testing.T, r leyden.Registry) {
 	for _, value := range []string{"b", "C", "a", "B2"} {
 		wantErr(t, "SaveToken", r.SaveToken(t.Context(), token(value)), nil)
 	}
-	list, n, err := r.Tokens(t.Context(), leyden.Slice{})
+	list, n, err := r.Tokens(t.Context(), leyden.TokenQuery{})
 	wantErr(t, "Tokens", err, nil)
 	same(t, "Tokens", list, []leyden.Token{token("a"), token("b"), token("B2"), token("C")})
-	part, m, err := r.Tokens(t.Context(), leyden.Slice{Limit: 2, Offset: 1})
+	part, m, err := r.Tokens(t.Context(), leyden.TokenQuery{Limit: 2, Offset: 1})
 	wantErr(t, "part of Tokens", err, nil)
 	same(t, "part of Tokens", part, []leyden.Token{token("b"), token("B2")})
 	same(t, "counts", []int{n, m}, []int{4, 4})

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(*testing.T) leyden.Store) {
 		{"LastOn", lastOn},
 		{"Due", due},
 		{"OpenWith", openWith},
+		{"OpenWithGroup", openWithGroup},
 		{"Events", events},
 		{"QueryFields", queryFields},
 		{"QueryModel", queryModel},

@@ -1,0 +1,134 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"leyden"
+)
+
+func tokenFilters(t *testing.T, r leyden.Registry) {
+	seen := leyden.Token{Value: "seen", Status: leyden.TokenAccepted, SeenAt: minute(1)}
+	plain := leyden.Token{Value: "Äb-1", Status: leyden.TokenAccepted, Parent: "Flöet", Note: "ALICE's Ä", Listed: true}
+	member := leyden.Token{Value: "ab%2", Status: leyden.TokenAccepted, Parent: "FLÖET", Listed: true}
+	wantErr(t, "SaveTokens", r.SaveTokens(t.Context(), []leyden.Token{token("Z"), seen, plain, member}), nil)
+	for i, test := range []struct {
+		q     leyden.TokenQuery
+		total int
+		want  []string
+	}{
+		{leyden.TokenQuery{}, 4, []string{"ab%2", "seen", "Z", "Äb-1"}},
+		{leyden.TokenQuery{Listed: new(true)}, 3, []string{"ab%2", "Z", "Äb-1"}},
+		{leyden.TokenQuery{Listed: new(false)}, 1, []string{"seen"}},
+		{leyden.TokenQuery{Status: leyden.TokenBlocked}, 1, []string{"Z"}},
+		{leyden.TokenQuery{Status: leyden.TokenAccepted, Limit: 1, Offset: 1}, 3, []string{"seen"}},
+		{leyden.TokenQuery{Status: "Odd"}, 0, nil},
+		{leyden.TokenQuery{Parent: "flöeT"}, 2, []string{"ab%2", "Äb-1"}},
+		{leyden.TokenQuery{Parent: "flöet", After: "AB%2"}, 1, []string{"Äb-1"}},
+		{leyden.TokenQuery{Text: "äB"}, 1, []string{"Äb-1"}},
+		{leyden.TokenQuery{Text: "B%"}, 1, []string{"ab%2"}},
+		{leyden.TokenQuery{Text: "b_"}, 0, nil},
+		{leyden.TokenQuery{Text: "alice"}, 1, []string{"Äb-1"}},
+		{leyden.TokenQuery{Text: "n"}, 2, []string{"seen", "Z"}},
+		{leyden.TokenQuery{After: "seen"}, 2, []string{"Z", "Äb-1"}},
+		{leyden.TokenQuery{After: "ÄC"}, 0, nil},
+	} {
+		list, total, err := r.Tokens(t.Context(), test.q)
+		wantErr(t, "Tokens", err, nil)
+		var got []string
+		for _, tok := range list {
+			got = append(got, tok.Value)
+		}
+		same(t, fmt.Sprintf("%d: idTags of %+v", i, test.q), got, test.want)
+		same(t, fmt.Sprintf("%d: total of %+v", i, test.q), total, test.total)
+	}
+}
+
+func addToken(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	want := token("Täg")
+	same(t, "AddToken", must[leyden.Token](t)(r.AddToken(ctx, want)), want)
+	same(t, "added Token", must[leyden.Token](t)(r.Token(ctx, "täg")), want)
+	_, err := r.AddToken(ctx, token("TÄG"))
+	wantErr(t, "AddToken in another case", err, leyden.ErrExists)
+	same(t, "Token that was there", must[leyden.Token](t)(r.Token(ctx, "täg")), want)
+
+	seen := leyden.Token{Value: "Seen", Status: leyden.TokenAccepted, CreatedAt: minute(3), SeenAt: minute(4)}
+	wantErr(t, "SeeTokens", r.SeeTokens(ctx, []leyden.Token{seen}), nil)
+	listed := token("SEEN")
+	got := must[leyden.Token](t)(r.AddToken(ctx, listed))
+	listed.Value, listed.CreatedAt, listed.SeenAt = "Seen", minute(3), minute(4)
+	same(t, "AddToken of one that was seen", got, listed)
+	same(t, "Token that was seen", must[leyden.Token](t)(r.Token(ctx, "seen")), listed)
+
+	bad := token("bad")
+	bad.VehicleID = "none"
+	_, err = r.AddToken(ctx, bad)
+	wantErr(t, "AddToken of no vehicle", err, leyden.ErrInvalid)
+	_, err = r.AddToken(ctx, leyden.Token{})
+	wantErr(t, "AddToken without a value", err, leyden.ErrInvalid)
+	_, err = r.AddToken(done(ctx), token("late"))
+	wantErr(t, "AddToken, cancelled", err, done(ctx).Err())
+
+	car := leyden.Vehicle{ID: "car", Name: "Car", Tokens: []string{"Täg"}, CreatedAt: minute(1)}
+	wantErr(t, "AddVehicle", r.AddVehicle(ctx, car), nil)
+	other := car
+	other.Name, other.Tokens = "Other", nil
+	wantErr(t, "AddVehicle again", r.AddVehicle(ctx, other), leyden.ErrExists)
+	same(t, "Vehicle that was there", must[leyden.Vehicle](t)(r.Vehicle(ctx, "car")), car)
+	wantErr(t, "AddVehicle without an ID", r.AddVehicle(ctx, leyden.Vehicle{}), leyden.ErrInvalid)
+}
+
+// saveTokens: all of a list is written, or nothing.
+func saveTokens(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	wantErr(t, "SaveTokens", r.SaveTokens(ctx, []leyden.Token{token("a"), token("b")}), nil)
+	changed := token("A")
+	changed.Note = "changed"
+	bad := token("d")
+	bad.VehicleID = "none"
+	wantErr(t, "SaveTokens with a bad one", r.SaveTokens(ctx, []leyden.Token{changed, token("c"), bad}), leyden.ErrInvalid)
+	same(t, "Token after a refusal", must[leyden.Token](t)(r.Token(ctx, "a")), token("a"))
+	_, err := r.Token(ctx, "c")
+	wantErr(t, "Token of a refused list", err, leyden.ErrNotFound)
+	wantErr(t, "SaveTokens", r.SaveTokens(ctx, []leyden.Token{changed, token("c")}), nil)
+	changed.Value = "a"
+	same(t, "changed Token", must[leyden.Token](t)(r.Token(ctx, "a")), changed)
+	wantErr(t, "SaveTokens of none", r.SaveTokens(ctx, nil), nil)
+	if _, n, err := r.Tokens(ctx, leyden.TokenQuery{}); n != 3 || err != nil {
+		t.Errorf("%d idTags, %v; want 3", n, err)
+	}
+}
+
+// oneAddWins: of many who add the same at once, one does.
+func oneAddWins(t *testing.T, r leyden.Registry) {
+	for round := range 20 {
+		var wg sync.WaitGroup
+		tokens, vehicles := make(chan error, 8), make(chan error, 8)
+		for range cap(tokens) {
+			wg.Go(func() {
+				_, err := r.AddToken(t.Context(), token(fmt.Sprint("t", round)))
+				tokens <- err
+				vehicles <- r.AddVehicle(t.Context(), leyden.Vehicle{ID: fmt.Sprint("v", round)})
+			})
+		}
+		wg.Wait()
+		close(tokens)
+		close(vehicles)
+		for what, errs := range map[string]chan error{"AddToken": tokens, "AddVehicle": vehicles} {
+			wins := 0
+			for err := range errs {
+				if err == nil {
+					wins++
+				} else if !errors.Is(err, leyden.ErrExists) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			if wins != 1 {
+				t.Errorf("%s: %d of one succeeded", what, wins)
+			}
+		}
+	}
+}
