@@ -8,6 +8,7 @@ import (
 	"leyden"
 	"leyden/auth"
 	"leyden/csms"
+	"leyden/device"
 	"leyden/rest"
 )
 
@@ -16,6 +17,8 @@ type Config struct {
 	Ledger    *leyden.Ledger
 	Stations  Stations
 	Registrar *auth.Registrar
+	// Devices keeps what has nothing to do with charging; nil keeps nothing.
+	Devices device.Store
 	// PublicURL is where clients and stations reach the service, without a
 	// slash at its end; "" makes connection URLs of the host that was asked.
 	PublicURL string
@@ -55,6 +58,8 @@ type Stations interface {
 	Configuration(ctx context.Context, id leyden.StationID, keys []string) (csms.Configuration, error)
 	// DataTransfer sends what a vendor defined.
 	DataTransfer(ctx context.Context, id leyden.StationID, d csms.DataTransfer) (csms.DataTransferAnswer, error)
+
+	Caller
 }
 
 var _ Stations = (*csms.Server)(nil)
@@ -88,6 +93,8 @@ func Register(on *rest.API, c Config) {
 	a.serveChargers()
 	a.serveCommands()
 	a.serveConfiguration()
+	a.serveCall()
+	a.serveCommandLife()
 	a.serveReservations()
 	a.serveIDTags()
 	a.serveVehicles()
@@ -115,6 +122,12 @@ type bodied[T any] struct{ Body T }
 type created[T any] struct {
 	Location string `header:"Location" doc:"Where to find it."`
 	Body     T
+}
+
+// A commanded is what came of a command, and under which id it is on record.
+type commanded[T any] struct {
+	CommandID string `header:"X-Command-ID" doc:"The id of the last command that was sent for it; absent when none was, or none is kept."`
+	Body      T
 }
 
 // A pagination tells which part of a list a page is.

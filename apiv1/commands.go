@@ -1,7 +1,9 @@
 package apiv1
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -61,12 +63,40 @@ type dataTransferAnswer struct {
 	Data   *string `json:"data" doc:"Whatever the vendor defined."`
 }
 
-// command registers an operation that sends one command to a charger.
-func command[I, O any](a *api, op rest.Operation, f func(context.Context, *I) (*O, error)) {
-	op.Method, op.Path, op.Tag = http.MethodPost, "/chargers/{chargeBoxId}"+op.Path, tagCommands
-	op.Scope, op.Errors, op.Timeout = auth.ChargersControl, ofStations(), stationTimeout
-	handle(a, op, f)
+// command registers an operation that sends commands to a charger, in the name
+// of who asks.
+func command[I, T any](a *api, op rest.Operation, f func(context.Context, *I) (*bodied[T], error)) {
+	op.Method, op.Path, op.Tag = http.MethodPost, "/chargers/{chargeBoxId}"+op.Path, cmp.Or(op.Tag, tagCommands)
+	op.Scope, op.Errors, op.Timeout = auth.ChargersControl, ofStations(), cmp.Or(op.Timeout, stationTimeout)
+	handle(a, op, func(ctx context.Context, in *I) (*commanded[T], error) {
+		ctx = csms.As(ctx, rest.PrincipalOf(ctx).ID)
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, afterCommand(ctx, err)
+		}
+		return &commanded[T]{csms.CommandOf(ctx), out.Body}, nil
+	})
 }
+
+// afterCommand adds to a refusal the id of the command that it is about.
+func afterCommand(ctx context.Context, err error) error {
+	id := csms.CommandOf(ctx)
+	e, ok := errors.AsType[*rest.Error](err)
+	if !ok {
+		e = explain(err)
+	}
+	if id == "" || e == nil {
+		return err
+	}
+	if e.Header == nil {
+		e.Header = http.Header{}
+	}
+	e.Header.Set(commandIDHeader, id)
+	return e
+}
+
+// commandIDHeader tells under which id the last command of a request is on record.
+const commandIDHeader = "X-Command-ID"
 
 func (a *api) serveCommands() {
 	command(a, rest.Operation{

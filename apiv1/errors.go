@@ -10,6 +10,7 @@ import (
 	"leyden"
 	"leyden/auth"
 	"leyden/csms"
+	"leyden/device"
 	"leyden/rest"
 )
 
@@ -60,6 +61,9 @@ func explain(err error) *rest.Error {
 		return stationError(e).Because(err)
 	}
 	if e, ok := errors.AsType[*auth.InvalidError](err); ok {
+		return rest.Invalid(e.Field, e.Reason).Because(err)
+	}
+	if e, ok := errors.AsType[*device.FieldError](err); ok {
 		return rest.Invalid(e.Field, e.Reason).Because(err)
 	}
 	if e, ok := errors.AsType[*leyden.PendingError](err); ok {

@@ -101,6 +101,7 @@ func bodyOf(operation string) string {
 		"v1StartTransaction":    `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
 		"v1RegisterCharger":     newCharger,
 		"v1ChangeCharger":       `{"name":"x"}`,
+		"v1Call":                `{"action":"ClearCache"}`,
 		"v1Reset":               `{"type":"Soft"}`,
 		"v1Unlock":              `{"connectorId":1}`,
 		"v1ChangeAvailability":  `{"connectorId":1,"type":"Operative"}`,
@@ -147,7 +148,8 @@ func TestBrokenStorage(t *testing.T) {
 // filled puts something into the parameters of a path.
 func filled(line string) string {
 	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
-		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9").Replace(line)
+		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
+		"{commandId}", "cmd_x").Replace(line)
 }
 
 // A vault keeps no password of a charger while it is full.

@@ -69,13 +69,13 @@ func newWorld(t testing.TB, change ...func(*apiv1.Config)) *world {
 	w := &world{t: t, begin: time.Now()}
 	w.store = memory.New(w.now)
 	w.ledger = leyden.NewLedger(w.store, w.store, leyden.Options{Now: w.now})
-	w.stations = csms.New(w.ledger, csms.Options{})
+	w.stations = csms.New(w.ledger, csms.Options{Devices: w.store})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	credentials := auth.Config{Store: w.store, Secrets: auth.NewSecrets(), Issuer: "leyden", Now: w.now, Log: log}
 	w.registrar = auth.NewRegistrar(credentials)
 	callers, err := auth.NewAuthenticator(credentials)
 	w.must(err)
-	config := apiv1.Config{Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, PublicURL: "https://csms.example"}
+	config := apiv1.Config{Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, Devices: w.store, PublicURL: "https://csms.example"}
 	for _, f := range change {
 		f(&config)
 	}
@@ -180,7 +180,7 @@ func field(t testing.TB, body, name string) string {
 
 // What is different in every run.
 var (
-	randomID     = regexp.MustCompile(`\b(txn|chg|key|cli|sec)_[a-z2-7]{26}\b`)
+	randomID     = regexp.MustCompile(`\b(txn|chg|key|cli|sec|cmd|prf)_[a-z2-7]{26}\b`)
 	randomSecret = regexp.MustCompile(`"(key|clientSecret|password|prefix)":"[a-z0-9_]{11,}"`)
 )
 

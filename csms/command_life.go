@@ -31,6 +31,7 @@ func aside(ctx context.Context) (context.Context, context.CancelFunc) {
 type life struct {
 	srv     *Server
 	command device.Command
+	secret  bool          // the payload has one: a station may quote it
 	told    chan struct{} // closed once it is on record that the call left; nil before it left
 }
 
@@ -42,8 +43,9 @@ func (s *session) beginLife(ctx context.Context, action, payload string) *life {
 	now := s.srv.ledger.Now()
 	l := &life{srv: s.srv, command: device.Command{
 		ID: leyden.NewPublicID("cmd_", now), Station: s.station, Action: action, By: callerOf(ctx),
-		Request: keptPayload(payload), Outcome: device.Asked, AskedAt: now,
+		Request: keptPayload(action, payload, maskRequest), Outcome: device.Asked, AskedAt: now,
 	}}
+	l.secret = l.command.Request != payload
 	if c := callerIn(ctx); c != nil {
 		c.last.Store(&l.command.ID)
 	}
@@ -59,7 +61,6 @@ func (l *life) left(ctx context.Context) {
 	l.command.Outcome, l.command.SentAt, l.told = device.Sent, l.srv.ledger.Now(), make(chan struct{})
 	go func(c device.Command) {
 		defer close(l.told)
-		defer l.srv.rescue("command life", nil)
 		l.srv.saveCommand(ctx, c)
 	}(l.command)
 }
@@ -76,14 +77,22 @@ func (l *life) end(ctx context.Context, answer string, err error) {
 	switch l.command.Outcome {
 	case device.Answered:
 		l.command.AnsweredAt = l.srv.ledger.Now()
-		l.command.Answer, l.command.Status = keptPayload(answer), statusIn(answer)
+		l.command.Answer, l.command.Status = keptPayload(l.command.Action, answer, maskAnswer), statusIn(answer)
 	case device.Errored:
 		l.command.AnsweredAt = l.srv.ledger.Now()
-		l.command.Error = err.Error()
+		l.command.Error = l.words(err)
 	default:
 		l.command.Error = err.Error()
 	}
 	l.srv.saveCommand(ctx, l.command)
+}
+
+// words returns what a station said in an error, without what may be a secret.
+func (l *life) words(err error) string {
+	if l.secret {
+		err = unquoted(err)
+	}
+	return maskText(err.Error())
 }
 
 // outcome says what an error means for a call.
@@ -103,6 +112,7 @@ func (l *life) outcome(err error) device.Outcome {
 }
 
 func (srv *Server) saveCommand(ctx context.Context, c device.Command) {
+	defer srv.rescue("command life", nil)
 	ctx, cancel := aside(ctx)
 	defer cancel()
 	if err := srv.opt.Devices.SaveCommand(ctx, c); err != nil {
@@ -111,11 +121,11 @@ func (srv *Server) saveCommand(ctx context.Context, c device.Command) {
 }
 
 // keptPayload returns what is kept of a payload: nothing if it is long.
-func keptPayload(payload string) string {
+func keptPayload(action, payload string, mask func(action, payload string) string) string {
 	if len(payload) > maxKeptPayload {
 		return ""
 	}
-	return payload
+	return mask(action, payload)
 }
 
 // statusIn returns the word with which a station answered, or "".

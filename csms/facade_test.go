@@ -31,7 +31,7 @@ func facade(t testing.TB, srv *csms.Server, store *memory.Store) http.Handler {
 		t.Fatal(err)
 	}
 	api := rest.New(rest.Config{Version: "test", Auth: callers, Now: time.Now, Log: log})
-	apiv1.Register(api, apiv1.Config{Ledger: srv.Ledger(), Stations: srv, Registrar: registrar})
+	apiv1.Register(api, apiv1.Config{Ledger: srv.Ledger(), Stations: srv, Registrar: registrar, Devices: store})
 	apiv2.Register(api, store, callers)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("X-API-Key", string(key))

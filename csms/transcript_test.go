@@ -3,6 +3,7 @@ package csms_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/device"
 	"leyden/ocpp"
 	"leyden/ocpp/v16"
 )
@@ -45,7 +47,7 @@ import (
 //	start ID CONNECTOR TAG     asks for a remote start
 //	stop NUMBER                asks for a remote stop
 //	replay NUMBER [PAYLOAD]    replays what is in quarantine
-//	GET URL, POST URL BODY     a request to a REST façade
+//	GET URL, POST URL BODY     a request to a REST façade, and so are PATCH and DELETE
 //	= WORD [JSON]              the oldest of these is answered so: ok, an error's word or an HTTP status
 //
 // And what is found:
@@ -55,6 +57,7 @@ import (
 //	events NUMBER WORD…        the kinds of a transaction's events
 //	samples NUMBER VALUE…      the values of its samples, in the order of the events
 //	quarantine […]             what waits there, the oldest first
+//	commands ID […]            what became of the commands to a station, the last asked first
 //	count NAME NUMBER          one of the server's counters
 //
 // "storage down", "storage broken", "storage panic" and "storage up" say what
@@ -131,11 +134,13 @@ func (p *stage) verbs() map[string]func(string) {
 		"connect": p.connect, "use": p.use, "reconnect": func(string) { p.on.close(); p.connect(string(p.on.id)) },
 		"close": func(string) { p.on.close() }, "boot": p.boot, ">": p.send, "<": p.receive, "<<": p.receiveText,
 		"silence": p.silence, "closed": p.closed,
-		"start": p.start, "stop": p.stop, "replay": p.replay, "GET": p.get, "POST": p.post, "=": p.answer,
+		"start": p.start, "stop": p.stop, "replay": p.replay, "=": p.answer,
+		"GET": p.asked(http.MethodGet), "POST": p.asked(http.MethodPost), "PATCH": p.asked(http.MethodPatch), "DELETE": p.asked(http.MethodDelete),
 		"tx": p.transaction, "list": p.list, "events": p.events, "samples": p.samples, "quarantine": p.quarantine, "count": p.counter,
-		"storage": func(mode string) { p.store.mode.Store(mode) },
-		"wait":    p.wait,
-		"restart": func(string) { p.end(); p.server, p.web = nil, nil; clear(p.stations); p.begin() },
+		"commands": p.commands,
+		"storage":  func(mode string) { p.store.mode.Store(mode) },
+		"wait":     p.wait,
+		"restart":  func(string) { p.end(); p.server, p.web = nil, nil; clear(p.stations); p.begin() },
 	}
 }
 
@@ -223,7 +228,7 @@ func (p *stage) boot(status string) {
 }
 
 func (p *stage) send(frame string) {
-	if f, err := ocpp.ParseFrame([]byte(frame)); err == nil && f.ID == "@" {
+	if strings.HasPrefix(frame, `[3,"@"`) || strings.HasPrefix(frame, `[4,"@"`) {
 		frame = strings.Replace(frame, `"@"`, strconv.Quote(p.on.lastCall), 1)
 	}
 	p.on.send(frame)
@@ -389,6 +394,20 @@ func (p *stage) quarantine(want string) {
 	all := []any{}
 	for _, q := range list {
 		all = append(all, map[string]any{"id": q.ID, "station": q.Station, "action": q.Action, "frame": q.Frame, "reason": q.Reason})
+	}
+	p.match(want, toJSON(all))
+}
+
+func (p *stage) commands(text string) {
+	id, want, _ := strings.Cut(text, " ")
+	list, _, err := p.store.Commands(p.t.Context(), device.CommandQuery{Station: leyden.StationID(id)})
+	p.must(err)
+	all := []any{}
+	for _, c := range list {
+		all = append(all, map[string]any{
+			"action": c.Action, "outcome": c.Outcome, "status": c.Status, "request": c.Request, "answer": c.Answer, "error": c.Error,
+			"by": c.By, "asked": clock(c.AskedAt), "sent": clock(c.SentAt), "answered": clock(c.AnsweredAt),
+		})
 	}
 	p.match(want, toJSON(all))
 }

@@ -23,6 +23,9 @@ func sendable16(action, payload string) error {
 	case ocpp.FromStation:
 		return &device.FieldError{Field: "action", Reason: "is sent by stations, not to them"}
 	}
+	if payload[0] != '{' {
+		return inPayload("", "is not an object")
+	}
 	m := v16.NewRequest(action)
 	var v ocpp.Violations
 	if err := m.Decode(payload, &v); err != nil {

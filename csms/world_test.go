@@ -15,6 +15,7 @@ import (
 
 	"leyden"
 	"leyden/csms"
+	"leyden/device"
 	"leyden/memory"
 	"leyden/ocpp"
 )
@@ -105,6 +106,16 @@ func (f *faulty) Transaction(ctx context.Context, id leyden.TransactionID) (leyd
 	return f.Store.Transaction(ctx, id)
 }
 
+func (f *faulty) SaveCommand(ctx context.Context, c device.Command) error {
+	switch f.mode.Load() {
+	case "down", "away":
+		return leyden.ErrUnavailable
+	case "panic":
+		panic("a bug of ours")
+	}
+	return f.Store.SaveCommand(ctx, c)
+}
+
 func (f *faulty) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
 	if err := f.away(); err != nil {
 		return nil, err
@@ -137,6 +148,7 @@ type world struct {
 // newWorld returns one with open admission and one listed idTag.
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: newFaulty(time.Now), options: csms.Options{Open: true}}
+	w.options.Devices = w.store
 	w.ledgerOptions = leyden.Options{Tokens: leyden.TokensListed}
 	if err := w.store.SaveToken(t.Context(), leyden.Token{Value: "USER123", Status: leyden.TokenAccepted, Listed: true}); err != nil {
 		t.Fatal(err)
@@ -177,11 +189,12 @@ func (w *world) connect(id leyden.StationID) *station {
 	return newStation(w, id, theirs)
 }
 
-func (p *stage) get(url string) { p.request(http.MethodGet, url, "") }
-
-func (p *stage) post(text string) {
-	url, body, _ := strings.Cut(text, " ")
-	p.request(http.MethodPost, url, body)
+// asked returns what asks a REST façade with a method.
+func (p *stage) asked(method string) func(string) {
+	return func(text string) {
+		url, body, _ := strings.Cut(text, " ")
+		p.request(method, url, body)
+	}
 }
 
 func (p *stage) request(method, url, body string) {
@@ -314,14 +327,16 @@ func word(err error) string {
 	return err.Error()
 }
 
+// clock shows a time, or nil for none.
+func clock(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.Format(time.RFC3339)
+}
+
 // view shows a transaction as transcripts look at it.
 func view(t *leyden.Transaction) map[string]any {
-	clock := func(at time.Time) any {
-		if at.IsZero() {
-			return nil
-		}
-		return at.Format(time.RFC3339)
-	}
 	return map[string]any{
 		"id": t.ID, "station": t.Station, "connector": t.Connector, "idTag": t.Token.Value, "vehicle": t.VehicleID,
 		"status": t.Status.String(), "remote": t.Remote, "reservation": t.Reservation,
