@@ -20,7 +20,7 @@ func (n *Notification) Check() error {
 
 // Check returns why a Store refuses p, or nil.
 func (p *InstalledProfile) Check() error {
-	return cmp.Or(identified("an installed profile", string(p.Station)), p.Profile.finite())
+	return cmp.Or(identified("an installed profile", string(p.Station), p.Profile.Purpose), p.Profile.finite())
 }
 
 // Check returns why a Store refuses t, or nil.

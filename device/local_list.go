@@ -20,8 +20,8 @@ type LocalList struct {
 
 // A LocalListEntry is one idTag of a [LocalList].
 type LocalListEntry struct {
-	IDTag string
-	Info  leyden.TokenInfo
+	IDTag string           `json:"idTag"`
+	Info  leyden.TokenInfo `json:"info,omitzero"`
 }
 
 // A LocalListStore keeps local authorization lists.

@@ -10,31 +10,31 @@ import (
 // A ChargingProfile limits power or current over time (OCPP 1.6 §3.13, §7.8). Words
 // are OCPP's.
 type ChargingProfile struct {
-	ID          int // chargingProfileId
-	StackLevel  int
-	Purpose     string               // ChargePointMaxProfile, TxDefaultProfile, TxProfile
-	Kind        string               // Absolute, Recurring, Relative
-	Recurrency  string               // Daily, Weekly; "" unless Recurring
-	ValidFrom   time.Time            // zero: from now on
-	ValidTo     time.Time            // zero: until replaced
-	Transaction leyden.TransactionID // only of a TxProfile; 0: whichever runs
-	Schedule    ChargingSchedule
+	ID          int                  `json:"id"` // chargingProfileId
+	StackLevel  int                  `json:"stackLevel"`
+	Purpose     string               `json:"purpose"`               // ChargePointMaxProfile, TxDefaultProfile, TxProfile
+	Kind        string               `json:"kind"`                  // Absolute, Recurring, Relative
+	Recurrency  string               `json:"recurrency,omitempty"`  // Daily, Weekly; "" unless Recurring
+	ValidFrom   time.Time            `json:"validFrom,omitzero"`    // zero: from now on
+	ValidTo     time.Time            `json:"validTo,omitzero"`      // zero: until replaced
+	Transaction leyden.TransactionID `json:"transaction,omitempty"` // only of a TxProfile; 0: whichever runs
+	Schedule    ChargingSchedule     `json:"schedule"`
 }
 
 // A ChargingSchedule is the limits of a [ChargingProfile] over time.
 type ChargingSchedule struct {
-	Duration int       // seconds; 0: as long as the profile is valid
-	StartAt  time.Time // zero: relative to the start of charging
-	Unit     string    // of limits: W or A
-	MinRate  float64   // what the vehicle needs at least, in Unit; 0: not said
-	Periods  []ChargingPeriod
+	Duration int              `json:"duration,omitempty"` // seconds; 0: as long as the profile is valid
+	StartAt  time.Time        `json:"startAt,omitzero"`   // zero: relative to the start of charging
+	Unit     string           `json:"unit"`               // of limits: W or A
+	MinRate  float64          `json:"minRate,omitempty"`  // what the vehicle needs at least, in Unit; 0: not said
+	Periods  []ChargingPeriod `json:"periods,omitempty"`
 }
 
 // A ChargingPeriod is one step of a [ChargingSchedule].
 type ChargingPeriod struct {
-	Start  int     // seconds from the start of the schedule
-	Limit  float64 // in the schedule's unit, at most one decimal
-	Phases int     // 0: not said, which means 3
+	Start  int     `json:"start"`            // seconds from the start of the schedule
+	Limit  float64 `json:"limit"`            // in the schedule's unit, at most one decimal
+	Phases int     `json:"phases,omitempty"` // 0: not said, which means 3
 }
 
 // An InstalledProfile is a charging profile that a station accepted.

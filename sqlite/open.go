@@ -1,5 +1,5 @@
-// Package sqlite keeps the ledger, the registry and credentials in one SQLite
-// file, leyden.db in the data folder.
+// Package sqlite keeps the ledger, the registry, credentials and what is known of
+// stations apart from charging in one SQLite file, leyden.db in the data folder.
 //
 // What a method has written is on disk when it returns: the file is in WAL mode
 // with synchronous=FULL. One connection writes; changes that arrive while it
@@ -66,8 +66,8 @@ type Options struct {
 	softPages, hardPages int64 // see checkpoint.go
 }
 
-// A DB implements [leyden.Store], [leyden.Registry] and [auth.Store]. It is
-// safe for concurrent use.
+// A DB implements [leyden.Store], [leyden.Registry], [auth.Store] and
+// [device.Store]. It is safe for concurrent use.
 type DB struct {
 	opt  Options
 	file string

@@ -6,6 +6,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/device"
 	"leyden/sqlite"
 	"leyden/storetest"
 )
@@ -47,6 +48,26 @@ func TestAuth(t *testing.T) {
 	storetest.RunAuth(t, func(t *testing.T) auth.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
+func TestDevice(t *testing.T) {
+	storetest.RunDevice(t, func(t *testing.T) device.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
 func TestReopen(t *testing.T) {
 	storetest.RunReopen(t, func(t *testing.T, folder string) storetest.Durable { return open(t, folder, nil) })
+}
+
+func TestJournal(t *testing.T) {
+	storetest.RunJournal(t, func(t *testing.T, limits leyden.JournalLimits, now func() time.Time) leyden.Journal {
+		j := sqlite.OpenJournal(t.Context(), sqlite.JournalOptions{Folder: t.TempDir(), Limits: limits, Now: now})
+		t.Cleanup(func() {
+			if err := j.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
+		return j
+	})
+}
+
+func TestDeviceReopen(t *testing.T) {
+	storetest.RunDeviceReopen(t, func(t *testing.T, folder string) storetest.DurableDevice { return open(t, folder, nil) })
 }

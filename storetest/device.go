@@ -158,7 +158,9 @@ func deviceRecords() []deviceRecord {
 			func(ctx context.Context, s device.Store, c device.Certificate) (device.Certificate, error) {
 				return s.Certificate(ctx, c.ID)
 			}),
-		recordOf("installed profile", func(p *device.InstalledProfile, n string) { p.Station = leyden.StationID(n) },
+		recordOf("installed profile", func(p *device.InstalledProfile, n string) {
+			p.Station, p.Profile.Purpose = leyden.StationID(n), "TxProfile"
+		},
 			func(ctx context.Context, s device.Store, p *device.InstalledProfile) error {
 				return s.InstallProfile(ctx, *p)
 			},
@@ -193,7 +195,8 @@ func deviceRefusals(t *testing.T, s device.Store) {
 		"notification without station": s.AddNotification(ctx, &device.Notification{Kind: device.Log}),
 		"certificate without an id":    s.SaveCertificate(ctx, device.Certificate{Station: "S"}),
 		"certificate of no station":    s.SaveCertificate(ctx, device.Certificate{ID: "c"}),
-		"profile of no station":        s.InstallProfile(ctx, device.InstalledProfile{}),
+		"profile of no station":        s.InstallProfile(ctx, device.InstalledProfile{Profile: installed(1, 1, "TxProfile", 1).Profile}),
+		"profile of no purpose":        s.InstallProfile(ctx, device.InstalledProfile{Station: "S"}),
 		"profile with endless limit":   s.InstallProfile(ctx, endless),
 		"template without an id":       s.SaveTemplate(ctx, device.ProfileTemplate{}),
 		"list of no station":           s.SaveLocalList(ctx, device.LocalList{}),

@@ -46,7 +46,7 @@ func profileReadBack(t *testing.T, s device.Store) {
 	got = must[[]device.InstalledProfile](t)(s.InstalledProfiles(t.Context(), want.Station))
 	same(t, "InstalledProfiles after a copy was changed", got, []device.InstalledProfile{want})
 
-	bare := installed(0, 0, "", 0)
+	bare := installed(0, 0, "TxProfile", 0)
 	install(t, s, bare)
 	got = must[[]device.InstalledProfile](t)(s.InstalledProfiles(t.Context(), "S"))
 	same(t, "InstalledProfiles of another", got, []device.InstalledProfile{bare})

@@ -57,6 +57,7 @@ func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logg
 		Heartbeat:        s.heartbeat,
 		RequirePreparing: s.remoteStartRequirePreparing,
 		Strict:           s.strict,
+		Devices:          db,
 		Ready:            db.Ready,
 		Timeouts:         ocpp.Timeouts{Ping: s.ping},
 	})
