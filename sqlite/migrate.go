@@ -9,17 +9,24 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// migrations holds the numbered steps from an empty file to today's schema.
-// Steps are only ever added: user_version counts those that a file has.
+// migrations holds the numbered steps from an empty file to today's schema, of
+// the ledger and of the journal. Steps are only ever added: user_version counts
+// those that a file has.
 //
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql journal/*.sql
 var migrations embed.FS
 
-// applicationID marks our files ("Leyd", https://www.sqlite.org/fileformat.html#application_id).
-const applicationID = 0x4c657964
+// A schema is what one of our files holds.
+type schema struct {
+	folder string // of the steps
+	id     int64  // marks the file (https://www.sqlite.org/fileformat.html#application_id)
+}
 
-func steps() ([]string, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+func ledgerSchema() schema  { return schema{"migrations", 0x4c657964} } // "Leyd"
+func journalSchema() schema { return schema{"journal", 0x4c65796a} }    // "Leyj"
+
+func (s schema) steps() ([]string, error) {
+	names, err := fs.Glob(migrations, s.folder+"/*.sql")
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +42,8 @@ func steps() ([]string, error) {
 }
 
 // pending returns the steps that the file lacks.
-func pending(c *sqlite.Conn, file string) (have int, scripts []string, err error) {
-	scripts, err = steps()
+func (s schema) pending(c *sqlite.Conn, file string) (have int, scripts []string, err error) {
+	scripts, err = s.steps()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -52,7 +59,7 @@ func pending(c *sqlite.Conn, file string) (have int, scripts []string, err error
 	if err != nil {
 		return 0, nil, err
 	}
-	if id != applicationID && (tables > 0 || version != 0) {
+	if id != s.id && (tables > 0 || version != 0) {
 		return 0, nil, fmt.Errorf("%s is a database of another program: name another data folder", file)
 	}
 	if int(version) > len(scripts) {
@@ -62,11 +69,11 @@ func pending(c *sqlite.Conn, file string) (have int, scripts []string, err error
 }
 
 // migrate brings the file to today's schema: all steps or none.
-func migrate(c *sqlite.Conn, file string) (err error) {
+func (s schema) migrate(c *sqlite.Conn, file string) (err error) {
 	if err := exec(c, beginImmediate, nil); err != nil {
 		return err
 	}
-	have, scripts, err := pending(c, file) // again: another process may have been faster
+	have, scripts, err := s.pending(c, file) // again: another process may have been faster
 	for i := 0; err == nil && i < len(scripts); i++ {
 		if err = sqlitex.ExecuteScript(c, scripts[i], nil); err != nil {
 			err = fmt.Errorf("migrate %s to schema %d: %w", file, have+i+1, failed(err))
@@ -76,7 +83,7 @@ func migrate(c *sqlite.Conn, file string) (err error) {
 		err = sqlitex.ExecuteTransient(c, fmt.Sprintf(`PRAGMA user_version = %d`, have+len(scripts)), nil)
 	}
 	if err == nil {
-		err = sqlitex.ExecuteTransient(c, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID), nil)
+		err = sqlitex.ExecuteTransient(c, fmt.Sprintf(`PRAGMA application_id = %d`, s.id), nil)
 	}
 	if err != nil {
 		return rollback(c, err)

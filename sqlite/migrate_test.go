@@ -14,7 +14,7 @@ import (
 // before.
 func TestUpgradeKeepsStations(t *testing.T) {
 	folder := t.TempDir()
-	scripts, err := steps()
+	scripts, err := ledgerSchema().steps()
 	if err != nil || len(scripts) < 2 {
 		t.Fatalf("%d steps, %v", len(scripts), err)
 	}

@@ -214,7 +214,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 // upgrade migrates the file, if it must be. Beside a running server of another
 // version it must not.
 func (db *DB) upgrade(c *sqlite.Conn) (err error) {
-	_, scripts, err := pending(c, db.file)
+	_, scripts, err := ledgerSchema().pending(c, db.file)
 	if err != nil || len(scripts) == 0 {
 		return err
 	}
@@ -224,7 +224,7 @@ func (db *DB) upgrade(c *sqlite.Conn) (err error) {
 		}
 		defer func() { err = errors.Join(err, db.unlock()) }()
 	}
-	return migrate(c, db.file)
+	return ledgerSchema().migrate(c, db.file)
 }
 
 // lastStamp returns the newest InsertedAt, 0 when there is none.

@@ -56,6 +56,18 @@ func TestReopen(t *testing.T) {
 	storetest.RunReopen(t, func(t *testing.T, folder string) storetest.Durable { return open(t, folder, nil) })
 }
 
+func TestJournal(t *testing.T) {
+	storetest.RunJournal(t, func(t *testing.T, limits leyden.JournalLimits, now func() time.Time) leyden.Journal {
+		j := sqlite.OpenJournal(t.Context(), sqlite.JournalOptions{Folder: t.TempDir(), Limits: limits, Now: now})
+		t.Cleanup(func() {
+			if err := j.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
+		return j
+	})
+}
+
 func TestDeviceReopen(t *testing.T) {
 	storetest.RunDeviceReopen(t, func(t *testing.T, folder string) storetest.DurableDevice { return open(t, folder, nil) })
 }

@@ -1,0 +1,18 @@
+-- The messages between stations and the server. AUTOINCREMENT: a number does
+-- not come back when its row is deleted.
+CREATE TABLE frames (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    station TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    message_id TEXT,
+    action TEXT,
+    transaction_id INTEGER,
+    text TEXT
+) STRICT;
+
+CREATE INDEX frames_by_station ON frames (station);
+CREATE INDEX frames_by_action ON frames (station, action);
+CREATE INDEX frames_by_time ON frames (station, at);
+CREATE INDEX frames_by_transaction ON frames (transaction_id) WHERE transaction_id IS NOT NULL;

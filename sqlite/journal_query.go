@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"zombiezen.com/go/sqlite"
+
+	"leyden"
+)
+
+// Frames implements [leyden.Journal].
+func (j *Journal) Frames(ctx context.Context, q leyden.FrameQuery) ([]leyden.Frame, error) {
+	if err := j.reading.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer j.reading.leave()
+	var found []leyden.Frame
+	there, err := j.reader()
+	if err == nil && there {
+		found, err = readFrames(ctx, j.reading.conn, q)
+	}
+	if isDamage(err) {
+		j.odd.Store(true) // the next write begins anew
+	}
+	if j.opt.ReadOnly || err != nil { // the file may be another one by the next question
+		err = errors.Join(err, j.reading.disconnect())
+	}
+	return found, outward(ctx, "journal", err)
+}
+
+// reader opens the file for reading, unless it is open, and reports whether
+// there is something to read.
+func (j *Journal) reader() (there bool, err error) {
+	if j.reading.conn != nil {
+		return true, nil
+	}
+	if info, err := os.Stat(j.file); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return false, nil
+	}
+	c, err := openConn(j.file, sqlite.OpenReadOnly, []setting{{`PRAGMA temp_store = MEMORY`, ""}})
+	if err != nil {
+		return false, err
+	}
+	j.reading.conn = c
+	have, _, err := journalSchema().pending(c, j.file)
+	return have > 0, err
+}
+
+func readFrames(ctx context.Context, c *sqlite.Conn, q leyden.FrameQuery) ([]leyden.Frame, error) {
+	if q.Limit == 0 {
+		q.Limit = leyden.MaxWorking
+	}
+	c.SetInterrupt(ctx.Done())
+	defer c.SetInterrupt(nil)
+	var found []leyden.Frame
+	err := each(c, framesSQL(&q), func(b *binder) {
+		b.text(string(q.Station))
+		b.text(q.Action)
+		b.about(q.Transaction)
+		b.text(string(q.Type))
+		if b.i++; q.Sent != nil {
+			b.stmt.BindBool(b.i, *q.Sent)
+		}
+		b.time(q.At.From)
+		b.time(q.At.To)
+		b.int(q.After)
+		b.int(int64(q.Limit))
+	}, func(r *row) error {
+		found = append(found, leyden.Frame{
+			Seq: r.int(), Station: leyden.StationID(r.text()), At: r.time(), Sent: r.bool(), Type: leyden.FrameType(r.text()),
+			MessageID: r.text(), Action: r.text(), Transaction: leyden.TransactionID(r.int()), Text: r.text(),
+		})
+		return nil
+	})
+	return found, err
+}
+
+// framesSQL returns the statement for q. Which frames it is about is found in
+// an index alone as far as can be; only those are then read.
+func framesSQL(q *leyden.FrameQuery) string {
+	follows, order := `seq < ?8`, `DESC`
+	if q.Ascending {
+		follows, order = `seq > ?8`, `ASC`
+	}
+	var which []string
+	for _, c := range []struct {
+		asked bool
+		sql   string
+	}{
+		{q.Station != "", `station = ?1`},
+		{q.Action != "", `action = ?2`},
+		{q.Transaction != 0, `transaction_id = ?3`},
+		{q.Type != "", `type = ?4`},
+		{q.Sent != nil, `sent = ?5`},
+		{!q.At.From.IsZero(), `at >= ?6`},
+		{!q.At.To.IsZero(), `at < ?7`},
+		{q.After != 0, follows},
+	} {
+		if c.asked {
+			which = append(which, c.sql)
+		}
+	}
+	where := ``
+	if len(which) > 0 {
+		where = ` WHERE ` + strings.Join(which, ` AND `)
+	}
+	return `
+SELECT seq, station, at, sent, type, message_id, action, transaction_id, text FROM frames
+WHERE seq IN (SELECT seq FROM frames ` + framesIndex(q) + where + ` ORDER BY seq ` + order + ` LIMIT ?9)
+ORDER BY seq ` + order
+}
+
+// framesIndex names the index that leaves the fewest frames to look at.
+func framesIndex(q *leyden.FrameQuery) string {
+	switch {
+	case q.Transaction != 0:
+		return `INDEXED BY frames_by_transaction`
+	case q.Station == "":
+		return ``
+	case !q.At.IsZero():
+		return `INDEXED BY frames_by_time`
+	case q.Action != "":
+		return `INDEXED BY frames_by_action`
+	}
+	return `INDEXED BY frames_by_station`
+}
