@@ -60,6 +60,7 @@ type Stations interface {
 	DataTransfer(ctx context.Context, id leyden.StationID, d csms.DataTransfer) (csms.DataTransferAnswer, error)
 
 	Caller
+	Maintenance
 }
 
 var _ Stations = (*csms.Server)(nil)
@@ -95,6 +96,8 @@ func Register(on *rest.API, c Config) {
 	a.serveConfiguration()
 	a.serveCall()
 	a.serveCommandLife()
+	a.serveNotifications()
+	a.serveFirmware()
 	a.serveReservations()
 	a.serveIDTags()
 	a.serveVehicles()

@@ -10,6 +10,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/device"
 	"leyden/rest"
 )
 
@@ -33,23 +34,26 @@ type Charger struct {
 // chargerDetails is all that is known of a charger.
 type chargerDetails struct {
 	Charger
-	Location        *string            `json:"location" example:"Car park 2"`
-	Registration    string             `json:"registration" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
-	Registered      bool               `json:"registered" doc:"False for a charger that was merely admitted as it came." example:"true"`
-	RegisteredAt    rest.Time          `json:"registeredAt" doc:"When it was registered, or first seen."`
-	SecurityProfile *int               `json:"securityProfile" doc:"The least that lets it in. 0: no password, 1: password, 2: password over TLS, 3: client certificate; null without credentials." example:"1"`
-	SerialNumber    *string            `json:"serialNumber"`
-	FirmwareVersion *string            `json:"firmwareVersion"`
-	ConnectionURL   string             `json:"connectionUrl" doc:"Where it connects to." example:"wss://csms.example/ocpp/CHARGER-001"`
-	OCPPVersion     *string            `json:"ocppVersion" example:"1.6"`
-	ConnectedAt     rest.Time          `json:"connectedAt" doc:"When it last connected."`
-	BootedAt        rest.Time          `json:"bootedAt" doc:"When it last booted."`
-	LastSeen        rest.Time          `json:"lastSeen" doc:"When it last sent something."`
-	ClockSkew       *float64           `json:"clockSkew" doc:"Seconds by which its clock is ahead of the server's." example:"0"`
-	StationStatus   *string            `json:"stationStatus" doc:"What it said of itself as a whole, as connector 0." example:"Available"`
-	Connectors      []chargerConnector `json:"connectors"`
-	ProvenProfile   *int               `json:"provenSecurityProfile" doc:"The highest security profile above securityProfile that it came with: since then nothing less lets it in. A new securityProfile ends that." example:"2"`
-	Password        string             `json:"password,omitempty" doc:"Only in the reply to a change of the password: shown here and never again."`
+	Location          *string            `json:"location" example:"Car park 2"`
+	Registration      string             `json:"registration" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
+	Registered        bool               `json:"registered" doc:"False for a charger that was merely admitted as it came." example:"true"`
+	RegisteredAt      rest.Time          `json:"registeredAt" doc:"When it was registered, or first seen."`
+	SecurityProfile   *int               `json:"securityProfile" doc:"The least that lets it in. 0: no password, 1: password, 2: password over TLS, 3: client certificate; null without credentials." example:"1"`
+	SerialNumber      *string            `json:"serialNumber"`
+	FirmwareVersion   *string            `json:"firmwareVersion"`
+	ConnectionURL     string             `json:"connectionUrl" doc:"Where it connects to." example:"wss://csms.example/ocpp/CHARGER-001"`
+	OCPPVersion       *string            `json:"ocppVersion" example:"1.6"`
+	ConnectedAt       rest.Time          `json:"connectedAt" doc:"When it last connected."`
+	BootedAt          rest.Time          `json:"bootedAt" doc:"When it last booted."`
+	LastSeen          rest.Time          `json:"lastSeen" doc:"When it last sent something."`
+	ClockSkew         *float64           `json:"clockSkew" doc:"Seconds by which its clock is ahead of the server's." example:"0"`
+	FirmwareStatus    *toldStatus        `json:"firmwareStatus" doc:"How its last firmware update goes, as it last said; null when it said nothing."`
+	DiagnosticsStatus *toldStatus        `json:"diagnosticsStatus" doc:"How its last upload of diagnostics goes."`
+	LogStatus         *toldStatus        `json:"logStatus" doc:"How its last upload of a log goes."`
+	StationStatus     *string            `json:"stationStatus" doc:"What it said of itself as a whole, as connector 0." example:"Available"`
+	Connectors        []chargerConnector `json:"connectors"`
+	ProvenProfile     *int               `json:"provenSecurityProfile" doc:"The highest security profile above securityProfile that it came with: since then nothing less lets it in. A new securityProfile ends that." example:"2"`
+	Password          string             `json:"password,omitempty" doc:"Only in the reply to a change of the password: shown here and never again."`
 }
 
 // chargerConnector is what a charger last said of a connector.
@@ -101,6 +105,13 @@ func (a *api) presentDetails(ctx context.Context, s *leyden.Station) (chargerDet
 	d.SecurityProfile, d.ProvenProfile = profileNumber(credential.Profile), profileNumber(credential.Proven)
 	if !s.SeenAt.IsZero() {
 		d.ClockSkew = new(s.ClockSkew.Seconds())
+	}
+	for kind, status := range map[device.Kind]**toldStatus{
+		device.Firmware: &d.FirmwareStatus, device.Diagnostics: &d.DiagnosticsStatus, device.Log: &d.LogStatus,
+	} {
+		if *status, err = a.lastTold(ctx, s.ID, kind); err != nil {
+			return chargerDetails{}, err
+		}
 	}
 	for _, c := range s.Connectors {
 		if c.Number == 0 {

@@ -43,7 +43,7 @@ type availabilityInput struct {
 type triggerInput struct {
 	ChargerPath
 	Body struct {
-		RequestedMessage string `json:"requestedMessage" enum:"BootNotification,DiagnosticsStatusNotification,FirmwareStatusNotification,Heartbeat,MeterValues,StatusNotification" example:"StatusNotification"`
+		RequestedMessage string `json:"requestedMessage" enum:"BootNotification,DiagnosticsStatusNotification,FirmwareStatusNotification,Heartbeat,LogStatusNotification,MeterValues,SignChargePointCertificate,StatusNotification" example:"StatusNotification"`
 		ConnectorID      int    `json:"connectorId,omitempty" minimum:"1" maximum:"65535" doc:"Only about this connector." example:"1"`
 	} `nameHint:"V1Trigger"`
 }
@@ -127,7 +127,8 @@ func (a *api) serveCommands() {
 	})
 	command(a, rest.Operation{
 		Path: "/trigger", ID: "v1TriggerMessage", Summary: "Ask for a message",
-		Description: "OCPP TriggerMessage. Answers Accepted or NotImplemented; the message itself follows.",
+		Description: "OCPP TriggerMessage. Answers Accepted or NotImplemented; the message itself follows. " +
+			"LogStatusNotification and SignChargePointCertificate belong to the security extension and go out as ExtendedTriggerMessage.",
 	}, func(ctx context.Context, in *triggerInput) (*bodied[commandAnswer], error) {
 		return a.answered(ctx, in.ChargerPath, func(id leyden.StationID) (string, error) {
 			return a.Stations.Trigger(ctx, id, in.Body.RequestedMessage, in.Body.ConnectorID)

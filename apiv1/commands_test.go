@@ -122,7 +122,7 @@ func TestCommandInput(t *testing.T) {
 		{"unlock", `{"connectorId":0}`, "connectorId: expected number >= 1"},
 		{"availability", `{"connectorId":-1,"type":"Operative"}`, "connectorId: expected number >= 0"},
 		{"availability", `{"connectorId":1,"type":"On"}`, `type: expected value to be one of "Operative, Inoperative"`},
-		{"trigger", `{"requestedMessage":"Reset"}`, `requestedMessage: expected value to be one of "BootNotification, DiagnosticsStatusNotification, FirmwareStatusNotification, Heartbeat, MeterValues, StatusNotification"`},
+		{"trigger", `{"requestedMessage":"Reset"}`, `requestedMessage: expected value to be one of "BootNotification, DiagnosticsStatusNotification, FirmwareStatusNotification, Heartbeat, LogStatusNotification, MeterValues, SignChargePointCertificate, StatusNotification"`},
 		{"trigger", `{"requestedMessage":"Heartbeat","connectorId":0}`, "connectorId: expected number >= 1"},
 		{"configuration/get", `{"keys":[""]}`, "keys[0]: expected length >= 1"},
 		{"configuration/change", `{"key":"","value":"1"}`, "key: expected length >= 1"},

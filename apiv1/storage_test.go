@@ -15,6 +15,7 @@ import (
 	"leyden"
 	"leyden/apiv1"
 	"leyden/auth"
+	"leyden/device"
 	"leyden/memory"
 )
 
@@ -66,6 +67,10 @@ func (s brokenStore) Vehicles(context.Context, leyden.Slice) ([]leyden.Vehicle, 
 	return nil, 0, s.err
 }
 
+func (s brokenStore) Notifications(context.Context, device.NotificationQuery) ([]device.Notification, int, error) {
+	return nil, 0, s.err
+}
+
 func (s brokenStore) Key(context.Context, string) (auth.KeyRecord, error) {
 	return auth.KeyRecord{}, s.err
 }
@@ -87,7 +92,7 @@ func (s brokenStore) StationCredential(context.Context, leyden.StationID) (auth.
 func broken(err error) func(*apiv1.Config) {
 	return func(c *apiv1.Config) {
 		store := brokenStore{memory.New(time.Now), err}
-		c.Ledger = leyden.NewLedger(store, store, leyden.Options{})
+		c.Ledger, c.Devices = leyden.NewLedger(store, store, leyden.Options{}), store
 		c.Registrar = auth.NewRegistrar(auth.Config{
 			Store: store, Secrets: auth.NewSecrets(), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
@@ -97,25 +102,29 @@ func broken(err error) func(*apiv1.Config) {
 // bodyOf returns a body that an operation takes.
 func bodyOf(operation string) string {
 	return map[string]string{
-		"v1RemoteStart":         remoteStart,
-		"v1StartTransaction":    `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
-		"v1RegisterCharger":     newCharger,
-		"v1ChangeCharger":       `{"name":"x"}`,
-		"v1Call":                `{"action":"ClearCache"}`,
-		"v1Reset":               `{"type":"Soft"}`,
-		"v1Unlock":              `{"connectorId":1}`,
-		"v1ChangeAvailability":  `{"connectorId":1,"type":"Operative"}`,
-		"v1TriggerMessage":      `{"requestedMessage":"Heartbeat"}`,
-		"v1DataTransfer":        `{"vendorId":"v"}`,
-		"v1ChangeConfiguration": `{"key":"k","value":"v"}`,
-		"v1AddIDTag":            `{"idTag":"T"}`,
-		"v1ChangeIDTag":         `{"note":"x"}`,
-		"v1AddVehicle":          `{"vehicleId":"V"}`,
-		"v1ChangeVehicle":       `{"name":"x"}`,
-		"v1AddAPIKey":           `{"name":"x","scopes":["admin"]}`,
-		"v1ChangeAPIKey":        `{"name":"x"}`,
-		"v1AddClient":           `{"name":"x","scopes":["admin"]}`,
-		"v1ChangeClient":        `{"name":"x"}`,
+		"v1RemoteStart":          remoteStart,
+		"v1StartTransaction":     `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
+		"v1RegisterCharger":      newCharger,
+		"v1ChangeCharger":        `{"name":"x"}`,
+		"v1Call":                 `{"action":"ClearCache"}`,
+		"v1Reset":                `{"type":"Soft"}`,
+		"v1Unlock":               `{"connectorId":1}`,
+		"v1ChangeAvailability":   `{"connectorId":1,"type":"Operative"}`,
+		"v1TriggerMessage":       `{"requestedMessage":"Heartbeat"}`,
+		"v1DataTransfer":         `{"vendorId":"v"}`,
+		"v1ChangeConfiguration":  `{"key":"k","value":"v"}`,
+		"v1UpdateFirmware":       `{"location":"ftp://files.example/f"}`,
+		"v1SignedUpdateFirmware": `{"firmware":{"location":"ftp://files.example/f","signingCertificate":"x","signature":"x"}}`,
+		"v1GetDiagnostics":       `{"location":"ftp://files.example/d"}`,
+		"v1GetLog":               `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
+		"v1AddIDTag":             `{"idTag":"T"}`,
+		"v1ChangeIDTag":          `{"note":"x"}`,
+		"v1AddVehicle":           `{"vehicleId":"V"}`,
+		"v1ChangeVehicle":        `{"name":"x"}`,
+		"v1AddAPIKey":            `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeAPIKey":         `{"name":"x"}`,
+		"v1AddClient":            `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeClient":         `{"name":"x"}`,
 	}[operation]
 }
 

@@ -46,6 +46,8 @@ type dialect struct {
 
 	configuration func(ctx context.Context, s *session, keys []string) (Configuration, error)
 	dataTransfer  func(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error)
+
+	firmware firmwareDialect
 }
 
 // A call is a CALL of a station. Unlike a frame it may be kept.

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-const pem = `-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n`
+const pemKey = `-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n`
 
 // maskCases are messages and what is left of them; "" is all, byte for byte.
 var maskCases = []struct{ action, text, want string }{
@@ -44,7 +44,7 @@ var maskCases = []struct{ action, text, want string }{
 	{"UpdateFirmware", `{"location":"https://a:b@x/1 and https://c:d@y/2","retrieveDate":"2026-02-06T12:00:00Z"}`, `{"location":"https://a:***@x/1 and https://c:***@y/2","retrieveDate":"2026-02-06T12:00:00Z"}`},
 	{"GetLog", `{"log":{"remoteLocation":"sftp://u:p@h/"},"logType":"SecurityLog","requestId":1}`, `{"log":{"remoteLocation":"sftp://u:***@h/"},"logType":"SecurityLog","requestId":1}`},
 	{"SignedUpdateFirmware", `{"requestId":1,"firmware":{"location":"https://u:p@h/f","signature":"a\/b"}}`, `{"requestId":1,"firmware":{"location":"https://u:***@h/f","signature":"a\/b"}}`},
-	{"InstallCertificate", `{"certificate":"` + pem + `-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}`, `{"certificate":"***\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}`},
+	{"InstallCertificate", `{"certificate":"` + pemKey + `-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}`, `{"certificate":"***\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}`},
 	{"InstallCertificate", `{"certificate":"-----BEGIN PRIVATE KEY-----\nMIIB"}`, `{"certificate":"***"}`},
 	{"MeterValues", `{"connectorId":1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"1\t500"}]}]}`, ""},
 	{"Heartbeat", ``, ""},

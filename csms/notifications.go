@@ -12,11 +12,8 @@ import (
 	"leyden/device"
 )
 
-// Limits of what is kept about stations apart from charging.
+// Limits of what the server notices itself.
 const (
-	// notifyTimeout is how long the storing of a notification may hold up the
-	// answer to it.
-	notifyTimeout = 5 * time.Second
 	// noticeWindow is for how long a security event that we notice ourselves is
 	// not kept again about the same station: whoever guesses passwords must not
 	// be able to fill the store.
@@ -65,9 +62,10 @@ func (srv *Server) keepNotification(ctx context.Context, n *device.Notification)
 	}
 	defer srv.rescue("notify", func() { err = errPanic })
 	n.ReceivedAt = srv.ledger.Now()
-	limited, cancel := context.WithTimeout(ctx, notifyTimeout)
+	n.Info = maskText(n.Info)
+	ctx, cancel := aside(ctx)
 	defer cancel()
-	return srv.opt.Devices.AddNotification(limited, n)
+	return srv.opt.Devices.AddNotification(ctx, n)
 }
 
 // notified answers a notification of a station: with an error only if that
@@ -75,10 +73,10 @@ func (srv *Server) keepNotification(ctx context.Context, n *device.Notification)
 // keeps what it has to tell. What cannot be kept otherwise is logged: an error
 // would make the station send it again and again.
 func (s *session) notified(ctx context.Context, action string, n device.Notification) error {
-	s.srv.log.InfoContext(ctx, "station notifies", "station", s.station, "kind", n.Kind, "type", n.Type, "info", n.Info)
+	s.srv.log.InfoContext(ctx, "station notifies", "station", s.station, "kind", n.Kind, "type", n.Type, "info", maskText(n.Info))
 	n.Station = s.station
 	err := s.srv.keepNotification(ctx, &n)
-	if errors.Is(err, leyden.ErrUnavailable) || err != nil && ctx.Err() != nil {
+	if errors.Is(err, leyden.ErrUnavailable) {
 		return s.fault(ctx, action, err)
 	}
 	if err != nil {

@@ -70,6 +70,7 @@ type Server struct {
 
 	sessions sync.Map // *session by leyden.StationID
 	orders   atomic.Uint64
+	requests atomic.Int64 // the last request number; see nextRequest
 	online   atomic.Int64
 	stops    sync.Map // *openStop by leyden.TransactionID
 	noticed  notices  // security events of ours

@@ -29,6 +29,10 @@ var dialect16 = dialect{
 	changeConfiguration: changeConfiguration16,
 	configuration:       configuration16,
 	dataTransfer:        dataTransfer16,
+
+	firmware: firmwareDialect{
+		update: updateFirmware16, updateSigned: signedUpdateFirmware16, diagnostics: getDiagnostics16, log: getLog16,
+	},
 }
 
 // startable16 refuses what a remote start cannot be asked for. OCPP allows
@@ -86,13 +90,20 @@ func clearCache16(ctx context.Context, s *session) (string, error) {
 	return string(res.Status), err
 }
 
+// trigger16 asks for a message with TriggerMessage where that can name it, and
+// otherwise with the message that the security extension has for it.
 func trigger16(ctx context.Context, s *session, message string, connector int) (string, error) {
-	req := v16.TriggerMessage{RequestedMessage: v16.MessageTrigger(message)}
+	var at ocpp.Opt[int]
 	if connector != 0 {
-		req.ConnectorID = ocpp.Some(connector)
+		at = ocpp.Some(connector)
+	}
+	if !v16.MessageTrigger(message).Known() && v16.ExtendedMessageTrigger(message).Known() {
+		var res v16.ExtendedTriggerMessageResponse
+		err := s.call(ctx, &v16.ExtendedTriggerMessage{RequestedMessage: v16.ExtendedMessageTrigger(message), ConnectorID: at}, &res)
+		return string(res.Status), err
 	}
 	var res v16.TriggerMessageResponse
-	err := s.call(ctx, &req, &res)
+	err := s.call(ctx, &v16.TriggerMessage{RequestedMessage: v16.MessageTrigger(message), ConnectorID: at}, &res)
 	return string(res.Status), err
 }
 

@@ -116,6 +116,18 @@ func (f *faulty) SaveCommand(ctx context.Context, c device.Command) error {
 	return f.Store.SaveCommand(ctx, c)
 }
 
+func (f *faulty) AddNotification(ctx context.Context, n *device.Notification) error {
+	switch f.mode.Load() {
+	case "down", "away":
+		return leyden.ErrUnavailable
+	case "broken":
+		return errBroken
+	case "panic":
+		panic("a bug of ours")
+	}
+	return f.Store.AddNotification(ctx, n)
+}
+
 func (f *faulty) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
 	if err := f.away(); err != nil {
 		return nil, err
