@@ -83,11 +83,11 @@ func (srv *Server) open(w http.ResponseWriter, r *http.Request) *session {
 	return newSession(srv, id, dialectOf(protocol), tr, order)
 }
 
-// stationOf returns the identity in the URL's path, with which some stations send
-// a last slash.
+// stationOf returns the identity in the URL's path, around which some stations
+// put a slash too many.
 func stationOf(r *http.Request) (leyden.StationID, bool) {
 	_, rest, _ := strings.Cut(r.URL.EscapedPath(), "/ocpp/")
-	rest = strings.TrimSuffix(rest, "/")
+	rest = strings.Trim(rest, "/")
 	id, err := url.PathUnescape(rest)
 	return leyden.StationID(strings.Clone(id)), err == nil && id != "" && !strings.Contains(rest, "/")
 }

@@ -69,12 +69,13 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Transpor
 	return s, protocol, nil
 }
 
-// tidied returns r as the upgrader wants it, which reads only the first line of
-// some headers and refuses a station for a stray comma in others.
+// tidied returns r as the upgrader wants it, which reads only the first line or
+// word of some headers and refuses a station for a stray comma in others.
 func tidied(r *http.Request, protocol string) *http.Request {
 	t := r.WithContext(r.Context())
 	t.Header = r.Header.Clone()
 	t.Header.Set("Connection", "Upgrade")
+	t.Header.Set("Upgrade", "websocket")
 	t.Header.Set("Sec-Websocket-Protocol", protocol)
 	for _, line := range r.Header.Values("Sec-Websocket-Extensions") {
 		if _, ok := httphead.ParseOptions([]byte(line), nil); !ok {

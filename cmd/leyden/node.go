@@ -76,16 +76,31 @@ func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logg
 		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
 	})
 	apiv2.Register(api, db, authenticator)
-	mux := http.NewServeMux()
-	mux.Handle("/ocpp/", n.csms)
-	mux.Handle("/", api)
-	n.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	n.http = newHTTP(route(n.csms, api), log)
+	return n, nil
+}
+
+// newHTTP returns a server with the limits of serving.
+func newHTTP(h http.Handler, log *slog.Logger) *http.Server {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		Protocols: new(http.Protocols),
 	}
-	n.http.Protocols.SetHTTP1(true) // HTTP/2 has no connections to turn into WebSockets
-	return n, nil
+	srv.Protocols.SetHTTP1(true) // HTTP/2 has no connections to turn into WebSockets
+	return srv
+}
+
+// route gives stations what begins with /ocpp/, however many slashes a station
+// puts where its settings were joined: it follows no redirect.
+func route(stations, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix("/"+strings.TrimLeft(r.URL.Path, "/"), "/ocpp/") {
+			stations.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 // reachable returns how a program on this machine reaches a listening address.

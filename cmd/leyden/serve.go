@@ -24,6 +24,7 @@ const (
 	readHeaderTimeout = 10 * time.Second // also of a WebSocket handshake
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
 	drainTimeout      = 5 * time.Second // the ledger then has another 5 s: ten in all
 )
 
