@@ -84,6 +84,7 @@ func (t *Transaction) applyFacts(e *Event) {
 	t.UpdatedAt = latest(t.UpdatedAt, e.ReceivedAt)
 	if e.Kind.Reported() {
 		t.Evidence.ReportedAt = latest(t.Evidence.ReportedAt, e.ReceivedAt)
+		t.Evidence.noteSigned(e.Samples)
 	}
 	switch e.Kind {
 	case Started:

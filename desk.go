@@ -23,8 +23,10 @@ type desk struct {
 	working  map[TransactionID]Transaction
 	known    bool // sighting includes what the Registry has
 	sighting Sighting
-	dirty    bool // sighting is not written yet
-	queued   bool // it waits for Flush
+	ends     map[int]end // where the registers stood when the last charges ended that it knows of, by connector
+	doubt    clock       // see noteClock
+	dirty    bool        // sighting is not written yet
+	queued   bool        // it waits for Flush
 }
 
 // atDesk runs f at the desk of a station, alone, again when the ledger changed
@@ -130,13 +132,20 @@ func mergeSighting(stored, heard Sighting) Sighting {
 	}
 	heard.Protocol = cmp.Or(heard.Protocol, stored.Protocol)
 	heard.StartTimeout = cmp.Or(heard.StartTimeout, stored.StartTimeout)
-	heard.ClockSkew = cmp.Or(heard.ClockSkew, stored.ClockSkew)
+	if heard.ClockAt.IsZero() {
+		heard.ClockSkew, heard.ClockAt = stored.ClockSkew, stored.ClockAt
+	}
 	heard.ConnectedAt = latest(stored.ConnectedAt, heard.ConnectedAt)
 	heard.SeenAt = latest(stored.SeenAt, heard.SeenAt)
 	heard.HeartbeatAt = latest(stored.HeartbeatAt, heard.HeartbeatAt)
 	if len(heard.Connectors) == 0 {
 		heard.Connectors = stored.Connectors
 	}
+	heard.Habits = stored.Habits.merged(heard.Habits)
+	for i, keys := 0, heard.ReportedKeys; i < len(keys); i++ {
+		stored.ReportedKeys = withKey(stored.ReportedKeys, keys[i])
+	}
+	heard.ReportedKeys = stored.ReportedKeys
 	return heard
 }
 

@@ -20,12 +20,13 @@ const (
 	StopUnconfirmed                      // a remote stop was accepted and no stop followed
 	DuplicateSuspect                     // looks like another transaction sent again
 	Unreadable                           // parts of a report could not be read and are kept raw
+	BadSignature                         // a signed reading that the registered keys did not sign
 )
 
 var flagNames = [...]string{
 	"METER_ROLLBACK", "CLOCK_SKEW", "OFFLINE", "INCOMPLETE", "ORPHAN", "UNAUTHORIZED", "CONTENT_CONFLICT",
 	"CLOCK_IMPLAUSIBLE", "METER_JUMP", "RESERVATION_UNKNOWN", "STALE", "SEQ_GAP", "STOP_UNCONFIRMED",
-	"DUPLICATE_SUSPECT", "UNREADABLE",
+	"DUPLICATE_SUSPECT", "UNREADABLE", "SIGNATURE_INVALID",
 }
 
 // Has reports whether all of g is set.

@@ -151,6 +151,9 @@ func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, er
 		default:
 			err = fmt.Errorf("%v is no report: %w", e.Kind, ErrInvalid)
 		}
+		if err == nil && !out.Replay {
+			d.learn(&e, &out)
+		}
 		return err
 	})
 	if err != nil {

@@ -14,7 +14,22 @@ type Sample struct {
 	Phase     string    `json:"phase,omitempty"`
 	Location  string    `json:"location,omitempty"`
 	Format    string    `json:"format,omitempty"`
+
+	// Signature is no part of what was sent: it is what we found, when we received
+	// it, of a sample with format SignedData.
+	Signature Verdict `json:"signature,omitempty"`
 }
+
+// A Verdict says whether something was signed with a key that an operator
+// registered ([MeterKey]).
+type Verdict string
+
+// What may be found of a signature.
+const (
+	SignatureUnknown Verdict = ""        // no key is known for it, or how it is encoded is not
+	SignatureValid   Verdict = "valid"   // by a key that is registered for the meter
+	SignatureInvalid Verdict = "invalid" // by none of them, though there are any
+)
 
 // A Reading is a register reading of the import meter, in Wh.
 type Reading struct {
@@ -36,6 +51,7 @@ type Evidence struct {
 	AskedKey string `json:"askedKey,omitempty"` // key of the remote start that counts
 	Numbered bool   `json:"numbered,omitempty"` // that stop named our number
 	Updated  bool   `json:"updated,omitempty"`  // readings were reported
+	Signed   bool   `json:"signed,omitempty"`   // signed samples are among the readings
 	Noted    Flags  `json:"noted,omitempty"`    // flags of the events
 
 	Started Origin `json:"started,omitzero"` // what the start said

@@ -94,20 +94,11 @@ func (l *Ledger) StatusReported(ctx context.Context, s StationID, c Connector) e
 			}
 		}
 		c.PluggedAt = d.pluggedAt(&old, c.Status, when)
-		d.noteClock(&c)
+		d.noteClock(c.At, c.UpdatedAt, true)
 		d.sighting.SeenAt = c.UpdatedAt
 		d.setConnector(c)
 		return nil
 	})
-}
-
-// noteClock compares the clocks by a timestamp that was made just now: one from
-// before the connection waited for it.
-func (d *desk) noteClock(c *Connector) {
-	off := c.At.Sub(c.UpdatedAt)
-	if !c.At.IsZero() && (off >= -skewLimit || c.At.After(d.sighting.ConnectedAt)) {
-		d.sighting.ClockSkew = off.Round(time.Second)
-	}
 }
 
 // pluggedAt returns since when a vehicle is plugged in, or zero, now that a
@@ -188,6 +179,9 @@ func (l *Ledger) overlay(s *Station) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.known {
+		s.Habits = Habits{} // the desk's are those, and what was learnt since
+	}
 	s.Sighting = mergeSighting(s.Sighting, d.sighting)
 }
 

@@ -1,6 +1,7 @@
 package leyden
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 )
@@ -16,19 +17,66 @@ type signedRecord struct {
 	} `json:"RD"`
 }
 
-// signedRegisters returns the import registers that a signed sample tells for
-// the begin and the end of a transaction. The signature itself is not looked at
-// here: it is kept with the sample as sent.
-func signedRegisters(s *Sample) (begin, end *WattHours) {
-	if s.Format != formatSigned || s.Measurand != "" && s.Measurand != measurandImport {
-		return nil, nil
+// read reads an OCMF text, OCMF|{payload}|{signature}, as package ocmf does,
+// which verifies it.
+func (r *signedRecord) read(text string) bool {
+	rest, ok := strings.CutPrefix(text, "OCMF|")
+	if !ok {
+		return false
 	}
-	parts := strings.SplitN(s.Value, "|", 3)
-	if len(parts) != 3 || parts[0] != "OCMF" {
+	d := json.NewDecoder(strings.NewReader(rest))
+	if d.Decode(r) != nil {
+		return false
+	}
+	space, _, ok := strings.Cut(rest[d.InputOffset():], "|")
+	return ok && strings.TrimSpace(space) == ""
+}
+
+// unwrapSigned returns the text inside of the JSON object in which OCPP 1.6
+// stations send signed data, or value itself.
+func unwrapSigned(value string) string {
+	var o struct {
+		Data string `json:"signedMeterData"`
+	}
+	if !strings.HasPrefix(strings.TrimSpace(value), "{") || json.Unmarshal([]byte(value), &o) != nil || o.Data == "" {
+		return value
+	}
+	digits := strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "", "\t", "").Replace(o.Data)
+	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(digits, "="))
+	if err != nil || strings.HasPrefix(o.Data, "OCMF|") {
+		return o.Data
+	}
+	return string(text)
+}
+
+// noteSigned notes that there are signed samples, and ones that are proven wrong.
+func (v *Evidence) noteSigned(samples []Sample) {
+	for i := range samples {
+		if samples[i].Format != formatSigned {
+			continue
+		}
+		v.Signed = true
+		if samples[i].Signature == SignatureInvalid {
+			v.Noted |= BadSignature
+		}
+	}
+}
+
+// HasSigned reports whether some of the readings are signed.
+func (t *Transaction) HasSigned() bool {
+	v := &t.Evidence
+	return v.Signed || v.SignedBegin != nil || v.SignedEnd != nil
+}
+
+// signedRegisters returns the import registers that a signed sample tells for
+// the begin and the end of a transaction. One whose signature is proven wrong
+// tells nothing. Whether it is, was found when it was received (Sample.Signature).
+func signedRegisters(s *Sample) (begin, end *WattHours) {
+	if s.Format != formatSigned || s.Signature == SignatureInvalid || s.Measurand != "" && s.Measurand != measurandImport {
 		return nil, nil
 	}
 	var record signedRecord
-	if json.Unmarshal([]byte(parts[1]), &record) != nil {
+	if !record.read(unwrapSigned(s.Value)) {
 		return nil, nil
 	}
 	why := ""

@@ -38,6 +38,7 @@ type Station struct {
 	RegisteredAt time.Time
 	RemovedAt    time.Time // hidden and refused since; its facts stay
 
+	Quirks       Quirks
 	Sighting // What it said itself.
 }
 
@@ -55,8 +56,11 @@ type Sighting struct {
 	HeartbeatAt  time.Time
 	ClockSkew    time.Duration // station's clock minus ours, at its last live timestamp
 	Connectors   []Connector   // by number; 0 is the station itself
+	ClockAt      time.Time     // when that was; zero: never
 	StartTimeout time.Duration // its ConnectionTimeOut, once it told it; 0 while unknown
 }
+	Habits       Habits
+	ReportedKeys []ReportedKey // public keys of meters, the latest last
 
 // A Connector is what a station last said of one of its connectors.
 type Connector struct {
@@ -105,7 +109,7 @@ type TokenQuery struct {
 	Offset int
 }
 
-// A Registry keeps stations, idTags and vehicles. The drivers of [Store]
+// A Registry keeps stations with the keys of their meters, idTags and vehicles. The drivers of [Store]
 // implement it too. What it returns is a copy.
 type Registry interface {
 	// AddStation adds one, or fails with ErrExists if its ID or PublicID is
@@ -122,6 +126,15 @@ type Registry interface {
 	StationByPublicID(ctx context.Context, id string) (Station, error)
 	// Stations returns those that are not removed, by ID, and how many there are.
 	Stations(ctx context.Context, part Slice) ([]Station, int, error)
+
+	// SaveMeterKey adds one, or replaces the one of its station with that ID.
+	// Without an ID, a station or the key itself it fails with ErrInvalid.
+	SaveMeterKey(ctx context.Context, k MeterKey) error
+	// RemoveMeterKey forgets one, or fails with ErrNotFound.
+	RemoveMeterKey(ctx context.Context, s StationID, id string) error
+	// MeterKeys returns those of a station by connector, serial and ID, also of
+	// one that was removed: what it told of is still there to be verified.
+	MeterKeys(ctx context.Context, s StationID) ([]MeterKey, error)
 
 	// AddToken adds one, or fails with ErrExists if it is listed. One that was
 	// merely seen is replaced but for its Value, CreatedAt and SeenAt. It returns

@@ -104,7 +104,7 @@ func (a *api) enter(ctx context.Context, s leyden.Station) (leyden.Station, erro
 		if lookup != nil || known.Listed {
 			return s, fmt.Errorf("charger %s: %w", s.ID, cmp.Or(lookup, err))
 		}
-		s.PublicID, s.Sighting = known.PublicID, known.Sighting
+		s.PublicID, s.Quirks, s.Sighting = known.PublicID, known.Quirks, known.Sighting
 		err = registry.SaveStation(ctx, s)
 	}
 	if err != nil {

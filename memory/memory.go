@@ -36,11 +36,12 @@ type Store struct {
 	quarantine   []leyden.Quarantined // at ID-1
 	reservations map[reservationKey]leyden.Reservation
 
-	stations map[leyden.StationID]leyden.Station
-	tokens   map[string]leyden.Token // by folded value
-	vehicles map[string]leyden.Vehicle
-	cred     credentials
-	devices  devices
+	stations  map[leyden.StationID]leyden.Station
+	meterKeys map[meterKeyID]leyden.MeterKey
+	tokens    map[string]leyden.Token // by folded value
+	vehicles  map[string]leyden.Vehicle
+	cred      credentials
+	devices   devices
 }
 
 type eventKey struct {
@@ -64,6 +65,7 @@ func New(now func() time.Time) *Store {
 		ofID:         make(map[leyden.TransactionID][]int64),
 		reservations: make(map[reservationKey]leyden.Reservation),
 		stations:     make(map[leyden.StationID]leyden.Station),
+		meterKeys:    make(map[meterKeyID]leyden.MeterKey),
 		tokens:       make(map[string]leyden.Token),
 		vehicles:     make(map[string]leyden.Vehicle),
 		cred:         newCredentials(),

@@ -185,7 +185,7 @@ func TestExactBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, payload := range []string{
-		`{}`, ` { "FV" : "1.0" } `, "{\n\t\"GI\":\"a|b|c\"}\r\n", `{"GI":"ä\u00e4\\\"","x":{"y":[1,2,"|"]}}`, `{"RD":[{"RV":1e3}]}`, "{\"GI\":\"\u2028\x7f\"}",
+		`{}`, ` { "FV" : "1.0" } `, "{\n\t\"GI\":\"a|b|c\"}\r\n", `{"GI":"ä\u00e4\\\"","x":{"y":[1,2,"|"]}}`, `{"RD":[{"RV":1e3}]}`, `{"RD":3,"MS":7}`, "{\"GI\":\"\u2028\x7f\"}",
 		`{"pad":"` + strings.Repeat("z", 100_000) + `"}`,
 	} {
 		for _, tail := range []string{"", "\n", "  "} {
@@ -204,7 +204,7 @@ func TestExactBytes(t *testing.T) {
 
 func TestNoText(t *testing.T) {
 	for _, text := range []string{
-		"", "OCMF", "OCMF|", "ocmf|{}|{}", "OCMF|{}", "OCMF|{} x|{}", "OCMF|{|{}", "OCMF|[]|{}", "OCMF|3|{}", `OCMF|{"RD":3}|{}`, "<xml/>", "OCMF||{}",
+		"", "OCMF", "OCMF|", "ocmf|{}|{}", "OCMF|{}", "OCMF|{} x|{}", "OCMF|{|{}", "OCMF|[]|{}", "OCMF|3|{}", "<xml/>", "OCMF||{}",
 	} {
 		if _, err := ocmf.Parse(text); !errors.Is(err, ocmf.ErrFormat) {
 			t.Errorf("%q: %v; want ErrFormat", text, err)

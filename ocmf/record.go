@@ -51,16 +51,20 @@ type Signature struct {
 var ErrFormat = errors.New("no OCMF text")
 
 // Parse takes an OCMF text apart. The payload ends where its JSON object ends,
-// whatever stands in its strings. A signature that cannot be read is no error
-// here: [Key.Verify] finds it invalid.
+// whatever stands in its strings. What in it is of another type than it should be
+// stays empty. A signature that cannot be read is no error here: [Key.Verify]
+// finds it invalid.
 func Parse(text string) (Record, error) {
 	rest, ok := strings.CutPrefix(text, "OCMF|")
 	if !ok {
 		return Record{}, fmt.Errorf("%w: it does not begin with OCMF|", ErrFormat)
 	}
+	if !strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "{") {
+		return Record{}, fmt.Errorf("%w: its payload is no JSON object", ErrFormat)
+	}
 	r := Record{Text: text}
 	decoder := json.NewDecoder(strings.NewReader(rest))
-	if err := decoder.Decode(&r.Content); err != nil {
+	if err := decoder.Decode(&r.Content); err != nil && !mistyped(err) {
 		return Record{}, fmt.Errorf("%w: payload: %w", ErrFormat, plain(err))
 	}
 	end := int(decoder.InputOffset())
@@ -73,6 +77,13 @@ func Parse(text string) (Record, error) {
 		r.Signature = Signature{}
 	}
 	return r, nil
+}
+
+// mistyped reports whether JSON was read although some of it was of another type
+// than expected.
+func mistyped(err error) bool {
+	_, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	return ok
 }
 
 // plain returns an error about a payload that ends too early as one about JSON.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -16,10 +17,19 @@ func (db *DB) AddStation(ctx context.Context, s leyden.Station) error {
 SELECT 1 FROM stations WHERE id = ?1 AND removed_at IS NULL
 UNION ALL SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		insert = `
-INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at,
-  vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`
+INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at, quirks,
+  vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
+  clock_at, habits, reported_keys)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)`
 	)
+	quirks, err := jsonText(s.Quirks)
+	if err != nil {
+		return err
+	}
+	heard, err := heardOf(&s.Sighting)
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, "add station", func(t *tx) error {
 		err := each(t.c, taken, func(b *binder) {
 			b.text(string(s.ID))
@@ -29,8 +39,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 			return err
 		}
 		err = exec(t.c, insert, func(b *binder) {
-			b.operator(&s)
-			b.sighting(&s.Sighting)
+			b.operator(&s, quirks)
+			b.sighting(&heard)
 		})
 		if err != nil {
 			return err
@@ -39,8 +49,32 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 	})
 }
 
+// jsonText returns v as it is stored: "" for one that says nothing.
+func jsonText(v any) (text string, err error) {
+	err = toJSON(&text, v)
+	if text == "{}" || text == "null" {
+		return "", err
+	}
+	return text, err
+}
+
+// A heard is a sighting as it is stored.
+type heard struct {
+	*leyden.Sighting
+	habits, reportedKeys string
+}
+
+func heardOf(s *leyden.Sighting) (heard, error) {
+	habits, err := jsonText(s.Habits)
+	if err != nil {
+		return heard{}, err
+	}
+	keys, err := jsonText(s.ReportedKeys)
+	return heard{s, habits, keys}, err
+}
+
 // operator binds what an operator says of a station.
-func (b *binder) operator(s *leyden.Station) {
+func (b *binder) operator(s *leyden.Station, quirks string) {
 	b.text(string(s.ID))
 	b.text(s.PublicID)
 	b.text(s.Name)
@@ -49,10 +83,11 @@ func (b *binder) operator(s *leyden.Station) {
 	b.bool(s.Listed)
 	b.time(s.RegisteredAt)
 	b.time(s.RemovedAt)
+	b.text(quirks)
 }
 
 // sighting binds what a station says of itself, without its connectors.
-func (b *binder) sighting(s *leyden.Sighting) {
+func (b *binder) sighting(s *heard) {
 	b.text(s.Vendor)
 	b.text(s.Model)
 	b.text(s.Serial)
@@ -64,6 +99,9 @@ func (b *binder) sighting(s *leyden.Sighting) {
 	b.time(s.HeartbeatAt)
 	b.int(s.ClockSkew.Microseconds())
 	b.int(s.StartTimeout.Microseconds())
+	b.time(s.ClockAt)
+	b.text(s.habits)
+	b.text(s.reportedKeys)
 }
 
 func saveConnectors(c *sqlite.Conn, id leyden.StationID, connectors []leyden.Connector) error {
@@ -97,9 +135,13 @@ func (db *DB) SaveStation(ctx context.Context, s leyden.Station) error {
 		taken  = `SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		update = `
 UPDATE stations SET public_id = ?2, name = ?3, location = ?4, registration = ?5, listed = ?6,
-  registered_at = ?7, removed_at = ?8
+  registered_at = ?7, removed_at = ?8, quirks = ?9
 WHERE id = ?1`
 	)
+	quirks, err := jsonText(s.Quirks)
+	if err != nil {
+		return err
+	}
 	names := func(b *binder) {
 		b.text(string(s.ID))
 		b.text(s.PublicID)
@@ -111,7 +153,7 @@ WHERE id = ?1`
 		if err := each(t.c, taken, names, func(*row) error { return leyden.ErrExists }); err != nil {
 			return err
 		}
-		return exec(t.c, update, func(b *binder) { b.operator(&s) })
+		return exec(t.c, update, func(b *binder) { b.operator(&s, quirks) })
 	})
 }
 
@@ -119,12 +161,17 @@ WHERE id = ?1`
 func (db *DB) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting) error {
 	const update = `
 UPDATE stations SET vendor = ?1, model = ?2, serial = ?3, firmware = ?4, protocol = ?5, booted_at = ?6,
-  connected_at = ?7, seen_at = ?8, heartbeat_at = ?9, clock_skew = ?10, start_timeout = ?11
-WHERE id = ?12 AND removed_at IS NULL`
+  connected_at = ?7, seen_at = ?8, heartbeat_at = ?9, clock_skew = ?10, start_timeout = ?11, clock_at = ?12,
+  habits = ?13, reported_keys = ?14
+WHERE id = ?15 AND removed_at IS NULL`
 	return db.write(ctx, "save sightings", func(t *tx) error {
 		for id, s := range seen {
-			err := exec(t.c, update, func(b *binder) {
-				b.sighting(&s)
+			heard, err := heardOf(&s)
+			if err != nil {
+				return err
+			}
+			err = exec(t.c, update, func(b *binder) {
+				b.sighting(&heard)
 				b.text(string(id))
 			})
 			if err == nil && t.c.Changes() > 0 {
@@ -140,19 +187,26 @@ WHERE id = ?12 AND removed_at IS NULL`
 
 const selectStation = `
 SELECT id, public_id, name, location, registration, listed, registered_at, removed_at,
-  vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout
+  vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
+  clock_at, quirks, habits, reported_keys
 FROM stations `
 
-func (r *row) station() leyden.Station {
-	return leyden.Station{
+func (r *row) station() (leyden.Station, error) {
+	s := leyden.Station{
 		ID: leyden.StationID(r.text()), PublicID: r.text(), Name: r.text(), Location: r.text(),
 		Registration: leyden.Registration(r.text()), Listed: r.bool(), RegisteredAt: r.time(), RemovedAt: r.time(),
 		Sighting: leyden.Sighting{
 			Vendor: r.text(), Model: r.text(), Serial: r.text(), Firmware: r.text(), Protocol: r.text(),
 			BootedAt: r.time(), ConnectedAt: r.time(), SeenAt: r.time(), HeartbeatAt: r.time(),
-			ClockSkew: r.duration(), StartTimeout: r.duration(),
+			ClockSkew: r.duration(), StartTimeout: r.duration(), ClockAt: r.time(),
 		},
 	}
+	for _, to := range []any{&s.Quirks, &s.Habits, &s.ReportedKeys} {
+		if err := fromJSON(r.text(), to); err != nil {
+			return s, fmt.Errorf("station %s: %w", s.ID, err)
+		}
+	}
+	return s, nil
 }
 
 func (r *row) duration() time.Duration { return time.Duration(r.int()) * time.Microsecond }
@@ -169,9 +223,9 @@ func (db *DB) StationByPublicID(ctx context.Context, id string) (leyden.Station,
 
 func (db *DB) station(ctx context.Context, sql, id string) (s leyden.Station, err error) {
 	err = db.readLong(ctx, "station", func(c *sqlite.Conn) error {
-		err := one(c, sql, func(b *binder) { b.text(id) }, func(r *row) error {
-			s = r.station()
-			return nil
+		err := one(c, sql, func(b *binder) { b.text(id) }, func(r *row) (err error) {
+			s, err = r.station()
+			return err
 		})
 		if err != nil {
 			return err
@@ -209,8 +263,9 @@ func (db *DB) Stations(ctx context.Context, part leyden.Slice) (list []leyden.St
 		}
 		total = int(n)
 		err = each(c, query, func(b *binder) { b.part(part) }, func(r *row) error {
-			list = append(list, r.station())
-			return nil
+			s, err := r.station()
+			list = append(list, s)
+			return err
 		})
 		for i := 0; err == nil && i < len(list); i++ {
 			list[i].Connectors, err = connectors(c, list[i].ID)

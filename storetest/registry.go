@@ -19,6 +19,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"StationRemoved", stationRemoved},
 		{"Sightings", sightings},
 		{"StationList", stationList},
+		{"MeterKeys", meterKeys},
 		{"Tokens", tokens},
 		{"SeenTokens", seenTokens},
 		{"TokenList", tokenList},
@@ -40,13 +41,18 @@ func station(id leyden.StationID) leyden.Station {
 		ID: id, PublicID: "chg_" + string(id), Name: "Näme", Location: "Somewhere", Registration: leyden.RegistrationPending,
 		Listed: true, RegisteredAt: minute(1), Sighting: sighting(2),
 	}
+		Quirks: leyden.Quirks{Register: leyden.RegisterSession, OfflineIDs: new(false), TimeZone: "Europe/Berlin"},
 }
 
 func sighting(n int) leyden.Sighting {
 	return leyden.Sighting{
 		Vendor: fmt.Sprint("vendor", n), Model: "m", Serial: "s", Firmware: "f", Protocol: "ocpp1.6",
 		BootedAt: minute(n), ConnectedAt: minute(n + 1), SeenAt: minute(n + 2), HeartbeatAt: minute(n + 3),
-		ClockSkew: -1500 * time.Millisecond, StartTimeout: 90 * time.Second,
+		ClockSkew: -1500 * time.Millisecond, ClockAt: minute(n), StartTimeout: 90 * time.Second,
+		Habits: leyden.Habits{
+			Register: leyden.RegisterCumulative, Continued: leyden.Habit{Count: n, SeenAt: minute(n)}, MissingZone: leyden.Habit{Count: 1, SeenAt: minute(1)},
+		},
+		ReportedKeys: []leyden.ReportedKey{{Connector: 1, Text: "30", Source: "MeterPublicKey1", SeenAt: minute(n)}, {Text: "\x00é"}},
 		Connectors: []leyden.Connector{
 			{Number: 0, Status: "Available", UpdatedAt: minute(n)},
 			{Number: 2, Status: "Preparing", ErrorCode: "NoError", Info: "i", At: minute(n), UpdatedAt: minute(n), PluggedAt: minute(n)},
@@ -72,6 +78,7 @@ func stations(t *testing.T, r leyden.Registry) {
 
 	want.Name, want.Location, want.Listed, want.Registration = "New", "", false, leyden.RegistrationAccepted
 	changed := want
+	want.Quirks = leyden.Quirks{FractionalMeters: new(true)}
 	changed.Sighting = leyden.Sighting{Vendor: "what an operator cannot say"}
 	wantErr(t, "SaveStation", r.SaveStation(ctx, changed), nil)
 	same(t, "saved Station", must[leyden.Station](t)(r.Station(ctx, "S")), want)

@@ -79,7 +79,7 @@ func registerStation(ctx context.Context, db *folder, s leyden.Station, spec aut
 		if lookup != nil || known.Listed {
 			return "", fmt.Errorf("station %s: %w", s.ID, cmp.Or(lookup, err))
 		}
-		s.PublicID, s.Sighting = known.PublicID, known.Sighting
+		s.PublicID, s.Quirks, s.Sighting = known.PublicID, known.Quirks, known.Sighting
 		err = db.SaveStation(ctx, s)
 	}
 	if err != nil {

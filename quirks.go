@@ -1,0 +1,176 @@
+package leyden
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A RegisterModel says how the register behaves that a station tells at the start
+// and the stop of a charge.
+type RegisterModel string
+
+// The models of a register.
+const (
+	RegisterUnknown    RegisterModel = ""
+	RegisterSession    RegisterModel = "session"    // it begins anew at 0 with each charge
+	RegisterCumulative RegisterModel = "cumulative" // it counts on over the life of the meter
+)
+
+// Quirks are what an operator says of a station that does not do as OCPP says.
+// The zero value says nothing.
+type Quirks struct {
+	Register         RegisterModel `json:"register,omitempty"`
+	OfflineIDs       *bool         `json:"offlineIds,omitempty"`       // it stops charges that it began offline under −1 and the like; only says so
+	FractionalMeters *bool         `json:"fractionalMeters,omitempty"` // a fraction in meterStart is no error, but rounded down
+	TimeZone         string        `json:"timeZone,omitempty"`         // what timestamps without a zone are in, by its IANA name; "" is UTC
+}
+
+// Check returns [ErrInvalid] for a register model or a time zone that there is
+// not.
+func (q *Quirks) Check() error {
+	if !slices.Contains([]RegisterModel{RegisterUnknown, RegisterSession, RegisterCumulative}, q.Register) {
+		return fmt.Errorf("there is no register model %.40q: %w", q.Register, ErrInvalid)
+	}
+	if _, err := time.LoadLocation(q.TimeZone); err != nil || q.TimeZone == "Local" {
+		return fmt.Errorf("there is no time zone %.40q: %w", q.TimeZone, ErrInvalid)
+	}
+	return nil
+}
+
+// Habits are what was learnt of a station by what it sent. They decide about no
+// record: that is for [Quirks].
+type Habits struct {
+	Register         RegisterModel `json:"register,omitempty"`        // shown by the last charges
+	FromZero         Habit         `json:"fromZero,omitzero"`         // charges in a row that began at 0 where the one before had ended above it
+	Continued        Habit         `json:"continued,omitzero"`        // charges in a row that began no lower than the one before had ended
+	OfflineIDs       Habit         `json:"offlineIds,omitzero"`       // reports of transactions numbered −1, 0 or so
+	FractionalMeters Habit         `json:"fractionalMeters,omitzero"` // registers with a fraction
+	MissingZone      Habit         `json:"missingZone,omitzero"`      // messages with timestamps without a zone
+}
+
+// A Habit is how often something was seen, and when last.
+type Habit struct {
+	Count  int       `json:"count"`
+	SeenAt time.Time `json:"seenAt"`
+}
+
+func (h *Habit) see(now time.Time) { h.Count, h.SeenAt = h.Count+1, now }
+
+// plus returns h after more.
+func (h Habit) plus(more Habit) Habit {
+	return Habit{h.Count + more.Count, latest(h.SeenAt, more.SeenAt)}
+}
+
+// A Quirk is a way of a station to differ from OCPP that shows in its messages.
+type Quirk uint8
+
+// Quirks that whoever reads the messages notices.
+const (
+	QuirkFractionalMeters Quirk = 1 + iota
+	QuirkMissingZone
+)
+
+// Noticed notes that a message of a station showed a quirk.
+func (l *Ledger) Noticed(s StationID, q Quirk) {
+	d := l.sit(s)
+	defer l.rise(d)
+	h := &d.sighting.Habits
+	switch q {
+	case QuirkFractionalMeters:
+		h.FractionalMeters.see(l.Now())
+	case QuirkMissingZone:
+		h.MissingZone.see(l.Now())
+	}
+	d.dirty = true
+}
+
+// merged returns what was learnt before, and since.
+func (h Habits) merged(since Habits) Habits {
+	h.OfflineIDs = h.OfflineIDs.plus(since.OfflineIDs)
+	h.FractionalMeters = h.FractionalMeters.plus(since.FractionalMeters)
+	h.MissingZone = h.MissingZone.plus(since.MissingZone)
+	if since.FromZero.Count+since.Continued.Count > 0 {
+		h.FromZero, h.Continued = since.FromZero, since.Continued
+	}
+	if since.Register != RegisterUnknown {
+		h.Register = since.Register
+	}
+	return h
+}
+
+// learn takes note of what a report shows of its station, once it is recorded.
+func (d *desk) learn(sent *Event, out *Outcome) {
+	d.noteClock(sent.At, sent.ReceivedAt, sent.Kind != Updated)
+	d.learnNumber(sent)
+	switch sent.Kind {
+	case Started:
+		d.learnStart(&out.Event)
+	case Ended:
+		d.learnStop(&out.Transaction)
+	}
+}
+
+// modelShown is how many charges in a row must show a register model before it is
+// learnt: one may be a new meter, or a charge that nobody told us of.
+const modelShown = 3
+
+// An end is where the register of a connector stood when a charge ended there.
+type end struct {
+	at time.Time
+	wh WattHours
+}
+
+// learnStart takes note of what a start shows of the station: where its register
+// stands after the last charge on the connector. A start that is late, or before
+// that charge's stop, shows nothing.
+func (d *desk) learnStart(e *Event) {
+	last, ok := d.ends[e.Connector]
+	if !ok || last.wh <= 0 || !isRegisterValue(e.Register) || e.At.Before(last.at) || e.Flags&(Offline|ClockImplausible) != 0 {
+		return
+	}
+	h := &d.sighting.Habits
+	switch wh := *e.Register; {
+	case wh == 0:
+		h.FromZero.see(e.ReceivedAt)
+		h.Continued = Habit{}
+	case wh >= last.wh:
+		h.Continued.see(e.ReceivedAt)
+		h.FromZero = Habit{}
+	default: // another meter, or one that was set back
+		h.FromZero, h.Continued = Habit{}, Habit{}
+	}
+	switch {
+	case h.FromZero.Count >= modelShown:
+		h.Register = RegisterSession
+	case h.Continued.Count >= modelShown:
+		h.Register = RegisterCumulative
+	}
+	d.dirty = true
+}
+
+// learnStop takes note of where the register stands on a connector.
+func (d *desk) learnStop(t *Transaction) {
+	if t.Connector == 0 || !isRegisterValue(t.MeterStop) || t.StoppedAt.Before(d.ends[t.Connector].at) {
+		return
+	}
+	if d.ends == nil {
+		d.ends = make(map[int]end)
+	}
+	if _, there := d.ends[t.Connector]; there || len(d.ends) < maxEnds {
+		d.ends[t.Connector] = end{t.StoppedAt, *t.MeterStop}
+	}
+}
+
+// maxEnds is of how many connectors of a station a desk knows the register: a
+// station could name any number of them.
+const maxEnds = 64
+
+// learnNumber takes note of a transaction's number that is none.
+func (d *desk) learnNumber(e *Event) {
+	if e.Number == nil || *e.Number > 0 || e.Kind == Updated && *e.Number == 0 {
+		return // stations send 0 for readings of no transaction
+	}
+	d.sighting.Habits.OfflineIDs.see(e.ReceivedAt)
+	d.dirty = true
+}
