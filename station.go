@@ -37,8 +37,8 @@ type Station struct {
 	Listed       bool // registered by an operator, not merely admitted as it came
 	RegisteredAt time.Time
 	RemovedAt    time.Time // hidden and refused since; its facts stay
-
 	Quirks       Quirks
+
 	Sighting // What it said itself.
 }
 
@@ -55,12 +55,12 @@ type Sighting struct {
 	SeenAt       time.Time // last message
 	HeartbeatAt  time.Time
 	ClockSkew    time.Duration // station's clock minus ours, at its last live timestamp
-	Connectors   []Connector   // by number; 0 is the station itself
 	ClockAt      time.Time     // when that was; zero: never
+	Connectors   []Connector   // by number; 0 is the station itself
 	StartTimeout time.Duration // its ConnectionTimeOut, once it told it; 0 while unknown
-}
 	Habits       Habits
 	ReportedKeys []ReportedKey // public keys of meters, the latest last
+}
 
 // A Connector is what a station last said of one of its connectors.
 type Connector struct {
