@@ -18,40 +18,108 @@ func (l *Ledger) Authorize(ctx context.Context, tok IDToken) (TokenInfo, error) 
 	return info, err
 }
 
-func (l *Ledger) authorize(ctx context.Context, tok IDToken) (TokenInfo, Token, error) {
+// A holder is whoever shows an idTag: what is kept of the idTag, and of its
+// group. A group that nobody listed as an idTag of its own is a mere name.
+type holder struct {
+	Token
+	group Token // zero: none, or a mere name
+}
+
+func (l *Ledger) authorize(ctx context.Context, tok IDToken) (TokenInfo, holder, error) {
 	known, err := l.registry.Token(ctx, tok.Value)
 	if errors.Is(err, ErrNotFound) {
 		known, err = Token{Value: tok.Value, Status: TokenAccepted, CreatedAt: l.Now()}, nil
 	}
 	if err != nil {
-		return TokenInfo{}, Token{}, fmt.Errorf("idTag: %w", err)
+		return TokenInfo{}, holder{}, fmt.Errorf("idTag: %w", err)
 	}
 	if !known.Listed && tok.Value != "" {
 		l.remember(known)
 	}
-	return TokenInfo{Status: l.tokenStatus(&known), Expiry: known.Expiry, Parent: known.Parent}, known, nil
+	h := holder{Token: known}
+	if h.group, err = l.groupOf(ctx, &known); err != nil {
+		return TokenInfo{}, holder{}, err
+	}
+	info := TokenInfo{Status: l.tokenStatus(&known), Expiry: earliest(known.Expiry, h.group.Expiry), Parent: known.Parent}
+	if info.Accepted() && h.group.Listed {
+		info.Status = l.tokenStatus(&h.group)
+	}
+	return info, h, nil
+}
+
+// groupOf returns the group of an idTag, if it is listed as an idTag itself. A
+// group of the group is not asked: an idTag has one group (OCPP 1.6 §7.27).
+func (l *Ledger) groupOf(ctx context.Context, t *Token) (Token, error) {
+	if t.Parent == "" || same(IDToken{Value: t.Parent}, IDToken{Value: t.Value}) {
+		return Token{}, nil
+	}
+	group, err := l.registry.Token(ctx, t.Parent)
+	if errors.Is(err, ErrNotFound) || err == nil && !group.Listed {
+		return Token{}, nil
+	}
+	if err != nil {
+		return Token{}, fmt.Errorf("group of an idTag: %w", err)
+	}
+	return group, nil
 }
 
 // authorizeStart is authorize for a start, which ends the transactions in its
-// way: those are not counted.
-func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []Transaction) (TokenInfo, Token, error) {
-	info, known, err := l.authorize(ctx, tok)
-	if err != nil || !info.Accepted() || known.MaxActive == 0 {
-		return info, known, err
+// way: those are not counted. The limit of a group is for all that its members
+// run.
+func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []Transaction) (TokenInfo, holder, error) {
+	info, h, err := l.authorize(ctx, tok)
+	if err != nil || !info.Accepted() {
+		return info, h, err
 	}
-	n, err := l.store.OpenWith(ctx, tok.Fold())
+	for _, limit := range []*Token{&h.Token, &h.group} {
+		full, err := l.full(ctx, limit, ends)
+		if err != nil {
+			return TokenInfo{}, holder{}, err
+		}
+		if full {
+			info.Status = TokenConcurrentTx
+		}
+	}
+	return info, h, nil
+}
+
+// full reports whether an idTag, or the group that it is, runs as many
+// transactions as it may when ends have ended.
+func (l *Ledger) full(ctx context.Context, t *Token, ends []Transaction) (bool, error) {
+	if t.MaxActive == 0 {
+		return false, nil
+	}
+	limited := IDToken{Value: t.Value}
+	n, err := l.store.OpenWith(ctx, limited.Fold())
 	if err != nil {
-		return TokenInfo{}, Token{}, fmt.Errorf("open transactions of an idTag: %w", err)
+		return false, fmt.Errorf("open transactions of an idTag: %w", err)
 	}
 	for i := range ends {
-		if same(ends[i].Token, tok) {
+		counted, err := l.counts(ctx, limited, ends[i].Token)
+		if err != nil {
+			return false, err
+		}
+		if counted {
 			n--
 		}
 	}
-	if n >= known.MaxActive {
-		info.Status = TokenConcurrentTx
+	return n >= t.MaxActive, nil
+}
+
+// counts reports whether what tok runs counts for limited: it is the same, or
+// its group.
+func (l *Ledger) counts(ctx context.Context, limited, tok IDToken) (bool, error) {
+	if same(limited, tok) {
+		return true, nil
 	}
-	return info, known, nil
+	known, err := l.registry.Token(ctx, tok.Value)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("idTag: %w", err)
+	}
+	return same(limited, IDToken{Value: known.Parent}), nil
 }
 
 func (l *Ledger) tokenStatus(t *Token) string {

@@ -2,6 +2,7 @@ package leyden
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -104,7 +105,6 @@ type TokenQuery struct {
 	Status string // TokenAccepted or TokenBlocked
 	Parent string // the group, whatever its case
 	Text   string // part of the value or the note, whatever its case; in notes only that of ASCII letters
-	After  string // only those sorted behind this value
 	Limit  int    // 0: MaxWorking
 	Offset int
 }
@@ -155,6 +155,9 @@ type Registry interface {
 	// Tokens returns those that q selects, by folded value, and how many there
 	// are.
 	Tokens(ctx context.Context, q TokenQuery) ([]Token, int, error)
+	// ScanTokens yields all that q selects by folded value, ignoring its Limit
+	// and Offset, in constant memory. It need not be one snapshot.
+	ScanTokens(ctx context.Context, q TokenQuery) iter.Seq2[Token, error]
 
 	// AddVehicle is SaveVehicle for a new one, or fails with ErrExists.
 	AddVehicle(ctx context.Context, v Vehicle) error

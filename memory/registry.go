@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -227,8 +229,23 @@ func selectsToken(q *leyden.TokenQuery, t *leyden.Token) bool {
 	return (q.Listed == nil || t.Listed == *q.Listed) &&
 		(q.Status == "" || t.Status == q.Status) &&
 		(q.Parent == "" || fold(t.Parent) == fold(q.Parent)) &&
-		(strings.Contains(fold(t.Value), fold(q.Text)) || strings.Contains(lowerASCII(t.Note), lowerASCII(q.Text))) &&
-		(q.After == "" || fold(t.Value) > fold(q.After))
+		(strings.Contains(fold(t.Value), fold(q.Text)) || strings.Contains(lowerASCII(t.Note), lowerASCII(q.Text)))
+}
+
+// ScanTokens implements [leyden.Registry].
+func (s *Store) ScanTokens(ctx context.Context, q leyden.TokenQuery) iter.Seq2[leyden.Token, error] {
+	return func(yield func(leyden.Token, error) bool) {
+		q.Limit, q.Offset = math.MaxInt, 0
+		found, _, err := s.Tokens(ctx, q)
+		for _, t := range found {
+			if err = ctx.Err(); err != nil || !yield(t, nil) {
+				break
+			}
+		}
+		if err != nil {
+			yield(leyden.Token{}, err)
+		}
+	}
 }
 
 func lowerASCII(text string) string {

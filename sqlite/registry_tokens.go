@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"zombiezen.com/go/sqlite"
 
@@ -207,8 +208,44 @@ func tokensWhere(q *leyden.TokenQuery) *selection {
 	if q.Text != "" {
 		s.add(`(instr(fold, ?) OR instr(lower(note), lower(?)))`, text(fold(q.Text)), text(q.Text))
 	}
-	if q.After != "" {
-		s.add(`fold > ?`, text(fold(q.After)))
-	}
 	return s
+}
+
+// ScanTokens implements [leyden.Registry].
+func (db *DB) ScanTokens(ctx context.Context, q leyden.TokenQuery) iter.Seq2[leyden.Token, error] {
+	return func(yield func(leyden.Token, error) bool) {
+		last := ""
+		for {
+			part, err := db.tokensAfter(ctx, &q, last)
+			for _, n := range part {
+				if !yield(n, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(leyden.Token{}, err)
+				return
+			}
+			if len(part) < scanPart {
+				return
+			}
+			last = fold(part[len(part)-1].Value)
+		}
+	}
+}
+
+// tokensAfter returns the part of what q selects that follows last.
+func (db *DB) tokensAfter(ctx context.Context, q *leyden.TokenQuery, last string) (part []leyden.Token, err error) {
+	s := tokensWhere(q)
+	s.add(`fold > ?`, func(b *binder) { b.whole(last) })
+	err = db.readLong(ctx, "scan idTags", func(c *sqlite.Conn) error {
+		return eachOnce(c, tokenList(s), func(b *binder) {
+			s.bind(b)
+			b.part(leyden.Slice{Limit: scanPart})
+		}, func(r *row) error {
+			part = append(part, r.listedToken())
+			return nil
+		})
+	})
+	return part, err
 }

@@ -104,6 +104,12 @@ func (b *binder) text(v string) {
 	}
 }
 
+// whole binds v; "" is an empty text.
+func (b *binder) whole(v string) {
+	b.i++
+	b.stmt.BindText(b.i, v)
+}
+
 // time binds v in microseconds; the zero time is NULL.
 func (b *binder) time(v time.Time) {
 	b.i++

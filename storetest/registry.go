@@ -24,6 +24,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"SeenTokens", seenTokens},
 		{"TokenList", tokenList},
 		{"TokenFilters", tokenFilters},
+		{"TokenScan", tokenScan},
 		{"AddToken", addToken},
 		{"SaveTokens", saveTokens},
 		{"OneAddWins", oneAddWins},
@@ -40,8 +41,8 @@ func station(id leyden.StationID) leyden.Station {
 	return leyden.Station{
 		ID: id, PublicID: "chg_" + string(id), Name: "Näme", Location: "Somewhere", Registration: leyden.RegistrationPending,
 		Listed: true, RegisteredAt: minute(1), Sighting: sighting(2),
-	}
 		Quirks: leyden.Quirks{Register: leyden.RegisterSession, OfflineIDs: new(false), TimeZone: "Europe/Berlin"},
+	}
 }
 
 func sighting(n int) leyden.Sighting {
@@ -77,8 +78,8 @@ func stations(t *testing.T, r leyden.Registry) {
 	wantErr(t, "AddStation with another's public id", r.AddStation(ctx, double), leyden.ErrExists)
 
 	want.Name, want.Location, want.Listed, want.Registration = "New", "", false, leyden.RegistrationAccepted
-	changed := want
 	want.Quirks = leyden.Quirks{FractionalMeters: new(true)}
+	changed := want
 	changed.Sighting = leyden.Sighting{Vendor: "what an operator cannot say"}
 	wantErr(t, "SaveStation", r.SaveStation(ctx, changed), nil)
 	same(t, "saved Station", must[leyden.Station](t)(r.Station(ctx, "S")), want)
