@@ -35,9 +35,6 @@ type Stations interface {
 	Online(id leyden.StationID) bool
 	// Disconnect closes the connection of a station, if it has one.
 	Disconnect(id leyden.StationID, reason string)
-	// RemoteStart asks a station to begin a transaction. With an error the
-	// transaction is the one that was recorded, if there is one.
-	RemoteStart(ctx context.Context, r leyden.StartRequest) (leyden.Transaction, error)
 	// RemoteStop asks a station to end a transaction, or cancels a pending one.
 	RemoteStop(ctx context.Context, id leyden.TransactionID, by string) (leyden.Transaction, error)
 
@@ -60,6 +57,7 @@ type Stations interface {
 	DataTransfer(ctx context.Context, id leyden.StationID, d csms.DataTransfer) (csms.DataTransferAnswer, error)
 
 	Caller
+	SmartCharging
 	Maintenance
 }
 
@@ -77,6 +75,7 @@ const (
 	tagTransactions = "Transactions v1"
 	tagChargers     = "Chargers"
 	tagCommands     = "Commands"
+	tagProfiles     = "Charging profiles"
 	tagIDTags       = "ID tags"
 	tagVehicles     = "Vehicles"
 	tagKeys         = "API keys"
@@ -96,6 +95,8 @@ func Register(on *rest.API, c Config) {
 	a.serveConfiguration()
 	a.serveCall()
 	a.serveCommandLife()
+	a.serveChargingProfiles()
+	a.serveProfileTemplates()
 	a.serveNotifications()
 	a.serveFirmware()
 	a.serveReservations()

@@ -29,6 +29,8 @@ type remoteStart struct {
 	IDTag       string            `json:"idTag" minLength:"1" maxLength:"20" doc:"User or RFID identifier for the session." example:"USER123"`
 	VehicleID   string            `json:"vehicleId,omitempty" minLength:"1" maxLength:"64" doc:"The vehicle that will charge; else the one that uses the idTag."`
 	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"20" doc:"Kept with the transaction: up to 20 texts of 500 characters, with names of 40."`
+
+	ProfileChoice
 }
 
 type startInput struct{ Body start }
@@ -40,6 +42,14 @@ type start struct {
 	IDTag       string            `json:"idTag,omitempty" minLength:"1" maxLength:"20" doc:"User or RFID identifier for the session; may be left out when the server has a default." example:"USER123"`
 	VehicleID   string            `json:"vehicleId,omitempty" minLength:"1" maxLength:"64" doc:"The vehicle that will charge; else the one that uses the idTag."`
 	Metadata    map[string]string `json:"metadata,omitempty" maxProperties:"20" doc:"Kept with the transaction: up to 20 texts of 500 characters, with names of 40."`
+
+	ProfileChoice
+}
+
+// A ProfileChoice limits the transaction of a remote start.
+type ProfileChoice struct {
+	ChargingProfile   *profileInput `json:"chargingProfile,omitempty" doc:"Sent with the remote start: a TxProfile without transactionId."`
+	ChargingProfileID string        `json:"chargingProfileId,omitempty" maxLength:"40" doc:"The id of a template, in its stead." example:"prf_2pjwm5cyuf4l7rzdzgd3vyzs2a"`
 }
 
 // startAccepted answers a remote start.
@@ -93,7 +103,7 @@ func (a *api) remoteStart(ctx context.Context, in *remoteStartInput) (*created[s
 		Token:     leyden.IDToken{Value: in.Body.IDTag},
 		VehicleID: in.Body.VehicleID,
 		Metadata:  in.Body.Metadata,
-	})
+	}, in.Body.ProfileChoice)
 }
 
 func (a *api) startTransaction(ctx context.Context, in *startInput) (*created[startAccepted], error) {
@@ -109,11 +119,15 @@ func (a *api) startTransaction(ctx context.Context, in *startInput) (*created[st
 		Token:     leyden.IDToken{Value: tag},
 		VehicleID: in.Body.VehicleID,
 		Metadata:  in.Body.Metadata,
-	})
+	}, in.Body.ProfileChoice)
 }
 
-func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest) (*created[startAccepted], error) {
+func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest, with ProfileChoice) (*created[startAccepted], error) {
 	if err := checkMetadata(r.Metadata); err != nil {
+		return nil, err
+	}
+	profile, err := a.oneProfile(ctx, chosenProfile{"chargingProfile", with.ChargingProfile, "chargingProfileId", with.ChargingProfileID}, r.Connector)
+	if err != nil {
 		return nil, err
 	}
 	station, err := a.charger(ctx, charger)
@@ -121,7 +135,8 @@ func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest) 
 		return nil, err
 	}
 	r.Station, r.By = station.ID, rest.PrincipalOf(ctx).ID
-	t, err := a.Stations.RemoteStart(ctx, r)
+	t, err := a.Stations.RemoteStartWith(ctx, r, profile)
+	err = within("chargingProfile", err)
 	if err != nil {
 		return nil, about(&t, err)
 	}

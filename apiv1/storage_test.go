@@ -83,6 +83,16 @@ func (s brokenStore) Client(context.Context, string) (auth.ClientRecord, error) 
 
 func (s brokenStore) Clients(context.Context) ([]auth.ClientRecord, error) { return nil, s.err }
 
+func (s brokenStore) Template(context.Context, string) (device.ProfileTemplate, error) {
+	return device.ProfileTemplate{}, s.err
+}
+
+func (s brokenStore) Templates(context.Context, device.Page) ([]device.ProfileTemplate, int, error) {
+	return nil, 0, s.err
+}
+
+func (s brokenStore) SaveTemplate(context.Context, device.ProfileTemplate) error { return s.err }
+
 func (s brokenStore) StationCredential(context.Context, leyden.StationID) (auth.StationCredential, error) {
 	return auth.StationCredential{}, s.err
 }
@@ -99,32 +109,40 @@ func broken(err error) func(*apiv1.Config) {
 	}
 }
 
+// profileOf is a charging profile for a connector.
+const profileOf = `{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Relative",` +
+	`"chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16}]}}`
+
 // bodyOf returns a body that an operation takes.
 func bodyOf(operation string) string {
 	return map[string]string{
-		"v1RemoteStart":          remoteStart,
-		"v1StartTransaction":     `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
-		"v1RegisterCharger":      newCharger,
-		"v1ChangeCharger":        `{"name":"x"}`,
-		"v1Call":                 `{"action":"ClearCache"}`,
-		"v1Reset":                `{"type":"Soft"}`,
-		"v1Unlock":               `{"connectorId":1}`,
-		"v1ChangeAvailability":   `{"connectorId":1,"type":"Operative"}`,
-		"v1TriggerMessage":       `{"requestedMessage":"Heartbeat"}`,
-		"v1DataTransfer":         `{"vendorId":"v"}`,
-		"v1ChangeConfiguration":  `{"key":"k","value":"v"}`,
-		"v1UpdateFirmware":       `{"location":"ftp://files.example/f"}`,
-		"v1SignedUpdateFirmware": `{"firmware":{"location":"ftp://files.example/f","signingCertificate":"x","signature":"x"}}`,
-		"v1GetDiagnostics":       `{"location":"ftp://files.example/d"}`,
-		"v1GetLog":               `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
-		"v1AddIDTag":             `{"idTag":"T"}`,
-		"v1ChangeIDTag":          `{"note":"x"}`,
-		"v1AddVehicle":           `{"vehicleId":"V"}`,
-		"v1ChangeVehicle":        `{"name":"x"}`,
-		"v1AddAPIKey":            `{"name":"x","scopes":["admin"]}`,
-		"v1ChangeAPIKey":         `{"name":"x"}`,
-		"v1AddClient":            `{"name":"x","scopes":["admin"]}`,
-		"v1ChangeClient":         `{"name":"x"}`,
+		"v1RemoteStart":           remoteStart,
+		"v1StartTransaction":      `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
+		"v1RegisterCharger":       newCharger,
+		"v1ChangeCharger":         `{"name":"x"}`,
+		"v1Call":                  `{"action":"ClearCache"}`,
+		"v1SetChargingProfile":    `{"connectorId":1,"profile":` + profileOf + `}`,
+		"v1GetCompositeSchedule":  `{"connectorId":1,"duration":60}`,
+		"v1AddProfileTemplate":    `{"name":"x","profile":` + profileOf + `}`,
+		"v1ChangeProfileTemplate": `{"name":"y"}`,
+		"v1Reset":                 `{"type":"Soft"}`,
+		"v1Unlock":                `{"connectorId":1}`,
+		"v1ChangeAvailability":    `{"connectorId":1,"type":"Operative"}`,
+		"v1TriggerMessage":        `{"requestedMessage":"Heartbeat"}`,
+		"v1DataTransfer":          `{"vendorId":"v"}`,
+		"v1ChangeConfiguration":   `{"key":"k","value":"v"}`,
+		"v1UpdateFirmware":        `{"location":"ftp://files.example/f"}`,
+		"v1SignedUpdateFirmware":  `{"firmware":{"location":"ftp://files.example/f","signingCertificate":"x","signature":"x"}}`,
+		"v1GetDiagnostics":        `{"location":"ftp://files.example/d"}`,
+		"v1GetLog":                `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
+		"v1AddIDTag":              `{"idTag":"T"}`,
+		"v1ChangeIDTag":           `{"note":"x"}`,
+		"v1AddVehicle":            `{"vehicleId":"V"}`,
+		"v1ChangeVehicle":         `{"name":"x"}`,
+		"v1AddAPIKey":             `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeAPIKey":          `{"name":"x"}`,
+		"v1AddClient":             `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeClient":          `{"name":"x"}`,
 	}[operation]
 }
 
@@ -158,7 +176,7 @@ func TestBrokenStorage(t *testing.T) {
 func filled(line string) string {
 	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
 		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
-		"{commandId}", "cmd_x").Replace(line)
+		"{commandId}", "cmd_x", "{templateId}", "prf_x").Replace(line)
 }
 
 // A vault keeps no password of a charger while it is full.

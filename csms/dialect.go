@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"leyden"
+	"leyden/device"
 	"leyden/ocpp"
 )
 
@@ -23,8 +24,9 @@ type dialect struct {
 	answer func(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply
 	// reports tells the messages that tell of transactions.
 	reports func(action string) bool
-	// startable says why a remote start cannot be asked for, or returns nil.
-	startable func(r *leyden.StartRequest) error
+	// startable says why a remote start cannot be asked for, or returns nil; so it
+	// does for one with a charging profile.
+	startable func(r *leyden.StartRequest, p *device.ChargingProfile) error
 
 	// sendable says why a message must not go to a station as it is, or returns nil.
 	sendable func(action, payload string) error
@@ -35,7 +37,7 @@ type dialect struct {
 	kept func(ctx context.Context, s *session, action, request, answer string)
 
 	// These send a call and return the station's word.
-	remoteStart         func(ctx context.Context, s *session, t *leyden.Transaction) (string, error)
+	remoteStart         func(ctx context.Context, s *session, t *leyden.Transaction, p *device.ChargingProfile) (string, error)
 	remoteStop          func(ctx context.Context, s *session, t *leyden.Transaction) (string, error)
 	reset               func(ctx context.Context, s *session, kind string) (string, error)
 	unlock              func(ctx context.Context, s *session, connector int) (string, error)
@@ -47,6 +49,7 @@ type dialect struct {
 	configuration func(ctx context.Context, s *session, keys []string) (Configuration, error)
 	dataTransfer  func(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error)
 
+	smart    smartChargingDialect
 	firmware firmwareDialect
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"leyden"
+	"leyden/device"
 	"leyden/ocpp"
 )
 
@@ -20,11 +21,17 @@ import (
 // [leyden.ErrConnector] for a station that may not work here, and with those of
 // the commands.
 func (srv *Server) RemoteStart(ctx context.Context, r leyden.StartRequest) (leyden.Transaction, error) {
+	return srv.RemoteStartWith(ctx, r, nil)
+}
+
+// RemoteStartWith is [Server.RemoteStart] with a charging profile for the
+// transaction, unless it is nil.
+func (srv *Server) RemoteStartWith(ctx context.Context, r leyden.StartRequest, p *device.ChargingProfile) (leyden.Transaction, error) {
 	s, err := srv.session(ctx, r.Station)
 	if err != nil {
 		return leyden.Transaction{}, err
 	}
-	if err := s.dialect.startable(&r); err != nil {
+	if err := s.dialect.startable(&r, p); err != nil {
 		return leyden.Transaction{}, err
 	}
 	if !s.accepted.Load() {
@@ -36,7 +43,7 @@ func (srv *Server) RemoteStart(ctx context.Context, r leyden.StartRequest) (leyd
 		return leyden.Transaction{}, err
 	}
 	ctx = orAs(context.WithoutCancel(ctx), r.By) // what was begun is seen through, also for a client that left
-	status, err := s.dialect.remoteStart(ctx, s, &t)
+	status, err := s.dialect.remoteStart(ctx, s, &t, p)
 	answer := answerOf(status, err)
 	now, err := srv.ledger.AnswerStart(ctx, t.ID, answer.of(startAnswers), answer.reason)
 	if err != nil {

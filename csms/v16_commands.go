@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"leyden"
+	"leyden/device"
 	"leyden/ocpp"
 	"leyden/ocpp/v16"
 )
@@ -30,6 +31,7 @@ var dialect16 = dialect{
 	configuration:       configuration16,
 	dataTransfer:        dataTransfer16,
 
+	smart: smartChargingDialect{set: setChargingProfile16, clear: clearChargingProfiles16, composite: compositeSchedule16},
 	firmware: firmwareDialect{
 		update: updateFirmware16, updateSigned: signedUpdateFirmware16, diagnostics: getDiagnostics16, log: getLog16,
 	},
@@ -37,23 +39,32 @@ var dialect16 = dialect{
 
 // startable16 refuses what a remote start cannot be asked for. OCPP allows
 // connector 0 and leaves the connector out; the ledger must know which one.
-func startable16(r *leyden.StartRequest) error {
+func startable16(r *leyden.StartRequest, p *device.ChargingProfile) error {
 	switch {
 	case r.Connector < 1:
 		return fmt.Errorf("connectorId is below 1: %w", leyden.ErrInvalid)
 	case r.Token.Value == "":
 		return fmt.Errorf("idTag is empty: %w", leyden.ErrInvalid)
 	}
-	return valid(remoteStartRequest16(r.Connector, r.Token))
+	if p != nil {
+		if err := startableWith16(r.Connector, p); err != nil {
+			return err
+		}
+	}
+	return valid(remoteStartRequest16(r.Connector, r.Token, p))
 }
 
-func remoteStartRequest16(connector int, tok leyden.IDToken) *v16.RemoteStartTransaction {
-	return &v16.RemoteStartTransaction{ConnectorID: ocpp.Some(connector), IDTag: tok.Value}
+func remoteStartRequest16(connector int, tok leyden.IDToken, p *device.ChargingProfile) *v16.RemoteStartTransaction {
+	m := &v16.RemoteStartTransaction{ConnectorID: ocpp.Some(connector), IDTag: tok.Value}
+	if p != nil {
+		m.ChargingProfile = ocpp.Some(profile16(p))
+	}
+	return m
 }
 
-func remoteStart16(ctx context.Context, s *session, t *leyden.Transaction) (string, error) {
+func remoteStart16(ctx context.Context, s *session, t *leyden.Transaction, p *device.ChargingProfile) (string, error) {
 	var res v16.RemoteStartTransactionResponse
-	err := s.call(ctx, remoteStartRequest16(t.Connector, t.Token), &res)
+	err := s.call(ctx, remoteStartRequest16(t.Connector, t.Token, p), &res)
 	return string(res.Status), err
 }
 
