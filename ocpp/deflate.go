@@ -25,39 +25,81 @@ const (
 // to earlier ones (no context takeover), so that a socket at rest has no
 // window, and a few of these serve all of them.
 type inflater struct {
-	src deflated
-	out io.ReadCloser // also a flate.Resetter
+	src  deflated
+	out  io.ReadCloser // also a flate.Resetter
+	sink [bufferSize]byte
 }
 
 var inflaters = sync.Pool{New: func() any { return &inflater{out: flate.NewReader(nil)} }}
 
-// inflate appends to dst what p is compressed from. It stops as soon as that
-// is more than [MaxMessage].
+// inflate appends to dst, which is empty, what p is compressed from. It stops as
+// soon as that is more than [MaxMessage], and takes no memory for what is long
+// before it knows how long: fifty bombs at once cost no more than one message.
 func inflate(dst *buffer, p []byte) error {
 	z := inflaters.Get().(*inflater)
 	defer inflaters.Put(z)
-	z.src = deflated{rest: p}
 	defer func() { z.src.rest = nil }()
-	if err := z.out.(flate.Resetter).Reset(&z.src, nil); err != nil {
+	if err := z.begin(p); err != nil {
 		return err
 	}
-	for {
+	ended, err := z.fill(dst, largeBuffer)
+	if err != nil || ended {
+		return err
+	}
+	size, err := z.measure(len(dst.b))
+	if err != nil {
+		return err
+	}
+	if err := z.begin(p); err != nil {
+		return err
+	}
+	dst.b = make([]byte, 0, size)
+	_, err = z.fill(dst, size)
+	return err
+}
+
+func (z *inflater) begin(p []byte) error {
+	z.src = deflated{rest: p}
+	return z.out.(flate.Resetter).Reset(&z.src, nil)
+}
+
+// fill appends to dst what comes until that has most bytes. It returns true at
+// the end of the message.
+func (z *inflater) fill(dst *buffer, most int) (ended bool, err error) {
+	for len(dst.b) < most {
 		if len(dst.b) == cap(dst.b) {
-			dst.b = append(make([]byte, 0, min(2*cap(dst.b), MaxMessage+1)), dst.b...)
+			dst.b = append(make([]byte, 0, min(2*cap(dst.b), most)), dst.b...)
 		}
-		n, err := z.out.Read(dst.b[len(dst.b):cap(dst.b)])
+		n, err := z.out.Read(dst.b[len(dst.b):min(cap(dst.b), most)])
 		dst.b = dst.b[:len(dst.b)+n]
-		if len(dst.b) > MaxMessage {
-			return errTooBig
-		}
 		if err == io.EOF {
-			return nil
+			return true, nil
 		}
 		if err != nil {
-			return &CloseError{CloseInvalidText, "message cannot be decompressed"}
+			return false, errNotDeflate
 		}
 	}
+	return false, nil
 }
+
+// measure reads to the end of a message of which have bytes are read, and returns
+// how long it is.
+func (z *inflater) measure(have int) (size int, err error) {
+	for size = have; size <= MaxMessage; {
+		n, err := z.out.Read(z.sink[:])
+		size += n
+		if err == io.EOF && size <= MaxMessage {
+			return size, nil
+		}
+		if err != nil && err != io.EOF {
+			return 0, errNotDeflate
+		}
+	}
+	return 0, errTooBig
+}
+
+// errNotDeflate closes a socket whose peer says that it compressed what it did not.
+var errNotDeflate = &CloseError{CloseInvalidText, "message cannot be decompressed"}
 
 // deflated reads a compressed message and the end that was stripped from it.
 type deflated struct {
