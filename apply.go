@@ -122,7 +122,7 @@ func (t *Transaction) applyStarted(e *Event) {
 	v.Started = Origin{Connector: e.Connector, Token: e.Token, Vehicle: e.Vehicle}
 	t.StartedAt, t.StartReceivedAt = e.At, e.ReceivedAt
 	t.MeterStart, t.Reservation = e.Register, e.Reservation
-	t.SessionStart = e.PluggedAt
+	t.SessionStart, v.Before = e.PluggedAt, e.Before
 }
 
 // applyEnded takes the stop that names our number before one that was joined by
@@ -139,7 +139,7 @@ func (t *Transaction) applyEnded(e *Event) {
 	v.StopKey, v.Numbered = e.Key, numbered
 	t.StoppedAt, t.StopReceivedAt = e.At, e.ReceivedAt
 	t.MeterStop, t.StopToken = e.Register, e.Token
-	t.StopReason, t.StopReasonText = e.Reason, e.ReasonText
+	t.StopReason, t.StopReasonText, v.Model = e.Reason, e.ReasonText, e.Model
 }
 
 func (t *Transaction) applySuperseded(e *Event) {

@@ -76,6 +76,9 @@ func arbitraryEvent(r *rand.Rand, kind leyden.EventKind, i int) leyden.Event {
 		e.Metadata = map[string]string{"k": pick(r, "1", "2")}
 	case kind == leyden.Started:
 		e.Vehicle, e.PluggedAt = pick(r, "", "car"), at(-r.IntN(3))
+		e.Before = pick(r, nil, nil, wh(900), wh(2000))
+	case kind == leyden.Ended:
+		e.Model = pick(r, "", "", leyden.RegisterSession)
 	}
 	if r.IntN(4) > 0 {
 		e.Register = wh(leyden.WattHours(pick(r, 0, 500, 1000, 2500, 1_000_000, -1)))
@@ -105,6 +108,7 @@ func arbitrarySample(r *rand.Rand) leyden.Sample {
 	case 2:
 		s.Format = "SignedData"
 		s.Value = fmt.Sprintf(`OCMF|{"RD":[{"TX":%q,"RV":%d,"RU":"Wh"}]}|{}`, pick(r, "B", "C", "E"), r.IntN(5)*100)
+		s.Signature = pick(r, leyden.SignatureUnknown, leyden.SignatureValid, leyden.SignatureInvalid)
 	case 3:
 		s.Value = strconv.Itoa(r.IntN(100))
 		s.Measurand = "SoC"

@@ -105,17 +105,17 @@ func (t *Transaction) deriveFlags() Flags {
 
 func (t *Transaction) meterFlags() Flags {
 	d, known := t.registerDelta()
-	rollback := t.MeterStart != nil && t.MeterStop != nil && (!known || d < 0 || t.fell())
+	rollback := t.Evidence.Before != nil || t.MeterStart != nil && t.MeterStop != nil && (!known || d < 0 || t.fell())
 	signed, plausibly := t.signedDelta()
 	f := flagIf(MeterRollback, rollback) | flagIf(MeterJump, signed >= 0 && !plausibly)
 	if known || rollback {
 		return f | flagIf(MeterJump, known && d >= 0 && t.jumped(d, *t.MeterStop, t.StoppedAt))
 	}
-	last := t.Evidence.Last
-	if last == nil || !isRegisterValue(t.MeterStart) {
+	last, begin := t.Evidence.Last, t.begin()
+	if last == nil || begin == nil {
 		return f
 	}
-	return f | flagIf(MeterJump, t.jumped(last.Wh-*t.MeterStart, last.Wh, last.At))
+	return f | flagIf(MeterJump, t.jumped(last.Wh-*begin, last.Wh, last.At))
 }
 
 // fell reports whether the register stood higher during the charge than at its
@@ -123,7 +123,7 @@ func (t *Transaction) meterFlags() Flags {
 // reached proves nothing.
 func (t *Transaction) fell() bool {
 	p := t.Evidence.Peak
-	return p != nil && p.Wh > *t.MeterStop && rose(*t.MeterStart, p.Wh, gap(t.StartedAt, p.At))
+	return p != nil && p.Wh > *t.MeterStop && rose(*t.begin(), p.Wh, gap(t.StartedAt, p.At))
 }
 
 func flagIf(f Flags, is bool) Flags {
@@ -137,12 +137,40 @@ func flagIf(f Flags, is bool) Flags {
 // register that they could not read.
 func isRegisterValue(wh *WattHours) bool { return wh != nil && *wh >= 0 }
 
+// begin returns where the register stood when the charge began, as its energy is
+// counted; nil when that is unknown. It is meterStart, unless the station's quirks
+// say otherwise: a session's register that stops below it had begun at 0, and one
+// that counts on was not at 0 when it is later found no lower than before.
+func (t *Transaction) begin() *WattHours {
+	v := &t.Evidence
+	if !isRegisterValue(t.MeterStart) {
+		return nil
+	}
+	if v.Model == RegisterSession && isRegisterValue(t.MeterStop) && *t.MeterStop < *t.MeterStart {
+		return new(WattHours)
+	}
+	if v.Before != nil && t.reached(*v.Before) {
+		return nil
+	}
+	return t.MeterStart
+}
+
+// reached reports whether the register was found at wh or above, at the end or by
+// the last reading.
+func (t *Transaction) reached(wh WattHours) bool {
+	if isRegisterValue(t.MeterStop) {
+		return *t.MeterStop >= wh
+	}
+	return t.Evidence.Last != nil && t.Evidence.Last.Wh >= wh
+}
+
 // registerDelta returns meterStop − meterStart, if both are known.
 func (t *Transaction) registerDelta() (WattHours, bool) {
-	if !isRegisterValue(t.MeterStart) || !isRegisterValue(t.MeterStop) {
+	begin := t.begin()
+	if begin == nil || !isRegisterValue(t.MeterStop) {
 		return 0, false
 	}
-	return *t.MeterStop - *t.MeterStart, true
+	return *t.MeterStop - *begin, true
 }
 
 // jumped reports whether d, the energy from meterStart to a register read at
@@ -154,11 +182,11 @@ func (t *Transaction) jumped(d, end WattHours, at time.Time) bool {
 	if !plausible(d, between(t.StartedAt, at)) {
 		return true
 	}
-	first, last := t.Evidence.First, t.Evidence.Last
-	if first == nil || first.Wh > last.Wh || first.Wh > end || last.Wh < *t.MeterStart {
+	first, last, from := t.Evidence.First, t.Evidence.Last, *t.begin()
+	if first == nil || first.Wh > last.Wh || first.Wh > end || last.Wh < from {
 		return false
 	}
-	begin := !first.At.Before(t.StartedAt) && !plausible(first.Wh-*t.MeterStart, between(t.StartedAt, first.At))
+	begin := !first.At.Before(t.StartedAt) && !plausible(first.Wh-from, between(t.StartedAt, first.At))
 	return begin || !last.At.After(at) && !plausible(end-last.Wh, between(last.At, at))
 }
 
@@ -222,15 +250,15 @@ func (t *Transaction) signedDelta() (WattHours, bool) {
 // lastDelta returns last reading − meterStart for a charge without a stop. The
 // register of one that we closed was no higher than where the next one began.
 func (t *Transaction) lastDelta() (WattHours, bool) {
-	v := &t.Evidence
-	if t.HasStop() || !isRegisterValue(t.MeterStart) || v.Last == nil {
+	v, begin := &t.Evidence, t.begin()
+	if t.HasStop() || begin == nil || v.Last == nil {
 		return 0, false
 	}
 	last := v.Last.Wh
-	if v.ClosedLimit != nil && *v.ClosedLimit >= *t.MeterStart {
+	if v.ClosedLimit != nil && *v.ClosedLimit >= *begin {
 		last = min(last, *v.ClosedLimit)
 	}
-	d := last - *t.MeterStart
+	d := last - *begin
 	return d, d >= 0 && !t.jumped(d, last, v.Last.At)
 }
 
@@ -243,8 +271,8 @@ func (t *Transaction) rising() (WattHours, bool) {
 		return 0, false
 	}
 	sum, rises := v.Rising, v.Rises
-	if isRegisterValue(t.MeterStart) && rose(*t.MeterStart, v.First.Wh, gap(t.StartedAt, v.First.At)) {
-		sum, rises = sum+v.First.Wh-*t.MeterStart, rises+1
+	if begin := t.begin(); begin != nil && rose(*begin, v.First.Wh, gap(t.StartedAt, v.First.At)) {
+		sum, rises = sum+v.First.Wh-*begin, rises+1
 	}
 	if isRegisterValue(t.MeterStop) && rose(v.Last.Wh, *t.MeterStop, gap(v.Last.At, t.StoppedAt)) {
 		sum, rises = sum+*t.MeterStop-v.Last.Wh, rises+1

@@ -83,6 +83,8 @@ type Event struct {
 	Flags     Flags             `json:"flags,omitempty"`    // found at receipt
 	Vehicle   string            `json:"vehicle,omitempty"`  // Started, Requested: the vehicle that uses the token
 	PluggedAt time.Time         `json:"pluggedAt,omitzero"` // Started: plug-in, by the station's clock
+	Before    *WattHours        `json:"before,omitempty"`   // Started: tells 0 of a register that stood there, and by its quirks counts on
+	Model     RegisterModel     `json:"model,omitempty"`    // Ended: the register's by its quirks, where the energy rests on that
 	Expires   time.Time         `json:"expires,omitzero"`   // Requested: when a pending start gives up
 	Metadata  map[string]string `json:"metadata,omitempty"` // Requested: what the client said
 	Round     int               `json:"round,omitempty"`    // which remote stop

@@ -5,7 +5,7 @@ type Flags uint32
 
 // The flags of a transaction.
 const (
-	MeterRollback      Flags = 1 << iota // meterStop is below meterStart
+	MeterRollback      Flags = 1 << iota // the register fell: below meterStart, or by its quirks below where it stood before
 	ClockSkew                            // station's and our clock differ by more than 5 min at the start
 	Offline                              // reported late
 	Incomplete                           // closed without a stop

@@ -68,6 +68,9 @@ type Evidence struct {
 	BootedAt    time.Time `json:"bootedAt,omitzero"`    // our clock: first boot of the station since the last report
 	StaleAt     time.Time `json:"staleAt,omitzero"`     // our clock: found open long after a boot
 
+	Before *WattHours    `json:"before,omitempty"` // of the start that counts: Event.Before
+	Model  RegisterModel `json:"model,omitempty"`  // of the stop that counts: Event.Model
+
 	ClosedKey   string     `json:"closedKey,omitempty"`   // key of the decision that closed it
 	ClosedEnd   time.Time  `json:"closedEnd,omitzero"`    // closed by us: the end, by the station's clock
 	ClosedLimit *WattHours `json:"closedLimit,omitempty"` // closed by us: the register was not higher then

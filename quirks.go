@@ -1,6 +1,8 @@
 package leyden
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,6 +99,68 @@ func (h Habits) merged(since Habits) Habits {
 		h.Register = since.Register
 	}
 	return h
+}
+
+// Quirks returns what an operator says of a station, nothing of one that is not
+// there. It asks the registry, so that what an operator sets counts at once;
+// only what is odd in a message is a reason to call it.
+func (l *Ledger) Quirks(ctx context.Context, s StationID) (Quirks, error) {
+	st, err := l.registry.Station(ctx, s)
+	if errors.Is(err, ErrNotFound) {
+		return Quirks{}, nil
+	}
+	if err != nil {
+		return Quirks{}, fmt.Errorf("quirks of %s: %w", s, err)
+	}
+	return st.Quirks, nil
+}
+
+// stoodBefore returns where the register of a connector stood last, if a start
+// tells 0 of one that counts on by the station's quirks.
+func (l *Ledger) stoodBefore(ctx context.Context, d *desk, e *Event) (*WattHours, error) {
+	if e.Register == nil || *e.Register != 0 {
+		return nil, nil
+	}
+	q, err := l.Quirks(ctx, d.station)
+	if err != nil || q.Register != RegisterCumulative {
+		return nil, err
+	}
+	last, err := l.store.LastOn(ctx, d.station, e.Connector)
+	if errors.Is(err, ErrNotFound) || err == nil && last.StartedAt.After(e.At) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("last transaction on connector %d: %w", e.Connector, err)
+	}
+	if stood := last.lastRegister(); valueOf(stood) > 0 {
+		return stood, nil
+	}
+	return nil, nil
+}
+
+// lastRegister returns where the register was last found, or nil.
+func (t *Transaction) lastRegister() *WattHours {
+	if isRegisterValue(t.MeterStop) {
+		return t.MeterStop
+	}
+	if last := t.Evidence.Last; last != nil {
+		return &last.Wh
+	}
+	return t.MeterStart
+}
+
+// stopModel returns the model of the register by the station's quirks, if the
+// energy that a stop tells rests on it: the register is below where it began, or
+// the start is not known yet.
+func (l *Ledger) stopModel(ctx context.Context, d *desk, e *Event, t *Transaction) (RegisterModel, error) {
+	if !isRegisterValue(e.Register) || t.HasStart() && (!isRegisterValue(t.MeterStart) || *e.Register >= *t.MeterStart) {
+		return RegisterUnknown, nil
+	}
+	q, err := l.Quirks(ctx, d.station)
+	if err != nil || q.Register != RegisterSession {
+		return RegisterUnknown, err
+	}
+	return RegisterSession, nil
 }
 
 // learn takes note of what a report shows of its station, once it is recorded.

@@ -109,6 +109,9 @@ func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transa
 	if asked := t.Evidence.Asked.Vehicle; asked != "" {
 		e.Vehicle = asked
 	}
+	if e.Before, err = l.stoodBefore(ctx, d, e); err != nil {
+		return err
+	}
 	e.Flags |= d.lateness(e)
 	if !auth.Accepted() {
 		e.Flags |= Unauthorized
@@ -396,6 +399,9 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 		if e.Auth, _, err = l.authorize(ctx, e.Token); err != nil {
 			return Outcome{}, err
 		}
+	}
+	if e.Model, err = l.stopModel(ctx, d, &e, &t); err != nil {
+		return Outcome{}, err
 	}
 	c := l.change(d)
 	if _, err := c.apply(ctx, t, e); err != nil {
