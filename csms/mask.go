@@ -39,6 +39,16 @@ func maskEcho(action, answer string) string {
 	return m.apply(answer)
 }
 
+// maskBroken masks a frame that cannot be read: whole, if it mentions a secret,
+// since nobody knows where that ends.
+func maskBroken(frame string) string {
+	plain := unescaped(frame)
+	if secretName(plain) || maskText(plain) != plain {
+		return `"` + masked + `"`
+	}
+	return frame
+}
+
 // A masking is what is looked for in one message.
 type masking struct {
 	settings bool // it may tell of settings, some of which are secrets
@@ -64,11 +74,10 @@ func (m masking) apply(text string) string {
 	}
 	s := search{masking: m, text: text}
 	if !s.run() {
-		plain := unescaped(text)
-		if m.echo || secretName(plain) || maskText(plain) != plain {
+		if m.echo {
 			return `"` + masked + `"`
 		}
-		return text
+		return maskBroken(text)
 	}
 	return s.result()
 }

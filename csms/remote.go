@@ -43,7 +43,7 @@ func (srv *Server) RemoteStartWith(ctx context.Context, r leyden.StartRequest, p
 		return leyden.Transaction{}, err
 	}
 	ctx = orAs(context.WithoutCancel(ctx), r.By) // what was begun is seen through, also for a client that left
-	status, err := s.dialect.remoteStart(ctx, s, &t, p)
+	status, err := s.dialect.remoteStart(concerning(ctx, t.ID), s, &t, p)
 	answer := answerOf(status, err)
 	now, err := srv.ledger.AnswerStart(ctx, t.ID, answer.of(startAnswers), answer.reason)
 	if err != nil {

@@ -20,6 +20,8 @@ type Options struct {
 	Gate  Gate                        // who may connect over HTTP [nobody]
 	Ready func(context.Context) error // why storage takes no facts now, or nil [always ready]
 	Open  bool                        // stations that nobody registered are added as they come
+	// Journal keeps the frames of all sessions [they are not kept].
+	Journal leyden.Journal
 	// Devices keeps what has nothing to do with charging [nothing is kept].
 	Devices device.Store
 	Log     *slog.Logger // [nowhere]
@@ -58,6 +60,8 @@ type Counters struct {
 	Swaps       atomic.Uint64 // living connections replaced by newer ones
 	Shed        atomic.Uint64 // connections closed because storage was in trouble
 	Panics      atomic.Uint64
+	Journaled   atomic.Uint64 // frames that the journal keeps
+	Unjournaled atomic.Uint64 // frames that it was to keep and does not
 }
 
 // A Server holds the sessions of the stations connected to this node. It is
@@ -73,6 +77,7 @@ type Server struct {
 	requests atomic.Int64 // the last request number; see nextRequest
 	online   atomic.Int64
 	stops    sync.Map // *openStop by leyden.TransactionID
+	journal  *journal // nil: there is none
 	noticed  notices  // security events of ours
 
 	mu       sync.Mutex // guards draining, and running against it
@@ -92,7 +97,9 @@ func New(l *leyden.Ledger, o Options) *Server {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 300 * time.Second
 	}
-	return &Server{ledger: l, opt: o, log: o.Log}
+	srv := &Server{ledger: l, opt: o, log: o.Log}
+	srv.journal = newJournal(srv)
+	return srv
 }
 
 // Ledger returns the ledger that the server records into.
@@ -138,8 +145,9 @@ func (srv *Server) Disconnect(id leyden.StationID, reason string) {
 // answers to those that are open. Then it closes each connection with 1012 once
 // the message that is being handled is answered, and waits for all to end. When
 // ctx is done first they are closed at once, whatever they are doing, and its
-// error is returned.
+// error is returned. At last it gives the journal a moment to write what it has.
 func (srv *Server) Drain(ctx context.Context) error {
+	defer srv.journal.close(ctx)
 	srv.mu.Lock()
 	srv.draining = true
 	srv.mu.Unlock()

@@ -19,6 +19,7 @@ type session struct {
 	station leyden.StationID
 	dialect *dialect
 	conn    *ocpp.Conn
+	frames  *recorder               // nil: they are not recorded
 	order   uint64                  // a younger connection has a higher one
 	cancel  context.CancelCauseFunc // ends it, whatever it is doing
 
@@ -30,7 +31,11 @@ type session struct {
 
 func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Transport, order uint64) *session {
 	s := &session{srv: srv, station: station, dialect: d, order: order}
-	s.conn = ocpp.NewConn(tr, ocpp.Options{Counters: &srv.count.Counters, OnBroken: s.broken})
+	o := ocpp.Options{Counters: &srv.count.Counters, OnBroken: s.broken}
+	if s.frames = newRecorder(srv.journal, station, d); s.frames != nil {
+		o.OnFrame = s.frames.see
+	}
+	s.conn = ocpp.NewConn(tr, o)
 	return s
 }
 
@@ -60,6 +65,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	s.srv.log.InfoContext(ctx, "station connected", "station", s.station, "protocol", s.dialect.protocol)
 	err = s.conn.Serve(ctx, s.handle)
+	s.frames.settle()
 	s.srv.log.InfoContext(ctx, "station disconnected", "station", s.station, "cause", err)
 	return err
 }
@@ -146,6 +152,7 @@ func (s *session) leave() {
 
 // handle answers one CALL of the station.
 func (s *session) handle(ctx context.Context, f ocpp.Frame) (r ocpp.Reply) {
+	defer s.frames.settle()
 	defer s.srv.rescue(f.Action, func() {
 		r = ocpp.Reply{Err: s.fault(ctx, f.Action, errPanic)}
 	})

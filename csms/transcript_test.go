@@ -103,6 +103,7 @@ type reply struct {
 
 func play(t *testing.T, file, text string) {
 	p := &stage{world: newWorld(t), at: file, stations: make(map[string]*station)}
+	defer p.journaled()()
 	defer p.end()
 	verbs := p.verbs()
 	for n, line := range strings.Split(text, "\n") {

@@ -43,6 +43,7 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStart)
 	out, err := s.srv.ledger.Record(ctx, e, c.frame())
+	s.concerns(out.Transaction.ID)
 	if errors.Is(err, leyden.ErrActive) {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}
 	}
@@ -83,6 +84,7 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	e.ReasonText = r.short(e.ReasonText)
 	r.note(&v, "transactionData")
 	out, err := s.srv.ledger.Record(ctx, e, c.payload)
+	s.concerns(out.Transaction.ID)
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}

@@ -41,7 +41,8 @@ func (j *Journal) WriteFrames(ctx context.Context, frames []leyden.Frame) error 
 	for i := range frames {
 		j.last++
 		frames[i].Seq = j.last
-		kept := detach(frames[i])
+		kept := frames[i]
+		kept.At = kept.At.UTC().Truncate(time.Microsecond)
 		j.frames = append(j.frames, kept)
 		j.bytes += frameSize(&kept)
 	}
