@@ -84,6 +84,7 @@ func TestJournal(t *testing.T) {
 		s.told(
 			`[2,"1","StartTransaction",{"connectorId":1,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`,
 			`[2,"2","MeterValues", {"connectorId":1,"transactionId":1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"10"}]}]}]`,
+			`[2,"3","MeterValues",{"connectorId":1,"transactionId":-1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"11"}]}]}]`,
 			`[2,"3","Heartbeat",{}]`,
 			`[2,"4","Authorize",{"idTag":"USER123"`,
 			`[2,"5","StopTransaction",{"transactionId":-1,"idTag":"USER123","meterStop":20,"timestamp":"2026-02-06T12:00:00Z"}]`,
@@ -119,6 +120,8 @@ func TestJournal(t *testing.T) {
 			`< result StartTransaction 1 [3,"1",{"idTagInfo":{"status":"Accepted"},"transactionId":1}]`,
 			`> call MeterValues 1 [2,"2","MeterValues", {"connectorId":1,"transactionId":1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"10"}]}]}]`,
 			`< result MeterValues 1 [3,"2",{}]`,
+			`> call MeterValues 1 [2,"3","MeterValues",{"connectorId":1,"transactionId":-1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"11"}]}]}]`,
+			`< result MeterValues 1 [3,"3",{}]`,
 			`> call Heartbeat 0 [2,"3","Heartbeat",{}]`,
 			`< result Heartbeat 0 [3,"3",{"currentTime":"2026-02-06T12:00:00.000Z"}]`,
 			`> broken Authorize 0 [2,"4","Authorize",{"idTag":"USER123"`,
@@ -143,7 +146,7 @@ func TestJournal(t *testing.T) {
 			`> broken  0 "***"`,
 			`< error  0 [4,"x","FormationViolation","not JSON at byte 58",{}]`,
 		)
-		wantLines(t, "transaction 1", lines(t, j, leyden.FrameQuery{Station: cp, Transaction: 1}), append(all[:4:4], all[8:10]...)...)
+		wantLines(t, "transaction 1", lines(t, j, leyden.FrameQuery{Station: cp, Transaction: 1}), append(all[:6:6], all[10:12]...)...)
 		if kept, lost := w.server.Counters().Journaled.Load(), w.server.Counters().Unjournaled.Load(); kept != uint64(len(all)) || lost != 0 {
 			t.Errorf("%d frames counted and %d lost; there are %d", kept, lost, len(all))
 		}

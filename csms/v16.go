@@ -132,7 +132,9 @@ func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.note(&v, "meterValue")
-	if _, err := s.srv.ledger.Record(ctx, e, c.payload); err != nil {
+	out, err := s.srv.ledger.Record(ctx, e, c.payload)
+	s.concerns(out.Transaction.ID)
+	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{Message: &v16.MeterValuesResponse{}}
