@@ -138,7 +138,7 @@ type Registry interface {
 
 	// AddToken adds one, or fails with ErrExists if it is listed. One that was
 	// merely seen is replaced but for its Value, CreatedAt and SeenAt. It returns
-	// what is kept. VehicleID and Value as in SaveToken.
+	// what is kept, also with ErrExists. VehicleID and Value as in SaveToken.
 	AddToken(ctx context.Context, t Token) (Token, error)
 	// SaveToken adds one, or replaces all but its Value. VehicleID must name a
 	// vehicle or be "", and Value must not be "": otherwise ErrInvalid.

@@ -100,6 +100,7 @@ func Register(on *rest.API, c Config) {
 	a.serveNotifications()
 	a.serveFirmware()
 	a.serveReservations()
+	a.serveIDTagLists()
 	a.serveIDTags()
 	a.serveVehicles()
 	a.serveKeys()

@@ -124,7 +124,7 @@ func scopeOf() map[string]string {
 		"chargers:control": "v1RegisterCharger v1ChangeCharger v1RemoveCharger v1Reset v1Unlock v1ChangeAvailability v1ClearCache " +
 			"v1SetChargingProfile v1ClearChargingProfiles v1GetCompositeSchedule v1AddProfileTemplate v1ChangeProfileTemplate v1RemoveProfileTemplate " +
 			"v1Call v1TriggerMessage v1DataTransfer v1GetConfiguration v1ChangeConfiguration v1UpdateFirmware v1SignedUpdateFirmware v1GetDiagnostics v1GetLog",
-		"tags:write": "v1AddIDTag v1ChangeIDTag v1RemoveIDTag v1AddVehicle v1ChangeVehicle v1RemoveVehicle",
+		"tags:write": "v1AddIDTag v1ChangeIDTag v1RemoveIDTag v1AdmitIDTag v1ImportIDTags v1AddVehicle v1ChangeVehicle v1RemoveVehicle",
 		"admin": "v1AddAPIKey v1ListAPIKeys v1GetAPIKey v1ChangeAPIKey v1RevokeAPIKey v1AddClient v1ListClients v1GetClient " +
 			"v1ChangeClient v1RevokeClient v1AddClientSecret v1RemoveClientSecret",
 	} {

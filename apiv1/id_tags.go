@@ -1,6 +1,7 @@
 package apiv1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,8 @@ type idTag struct {
 	IDTag                 string    `json:"idTag" doc:"As first given; compared whatever its case." example:"USER123"`
 	Status                string    `json:"status" enum:"Accepted,Blocked" example:"Accepted"`
 	ExpiryDate            rest.Time `json:"expiryDate" doc:"From then on it is Expired." example:"2030-01-01T00:00:00.000Z"`
-	ParentIDTag           *string   `json:"parentIdTag" doc:"Its group." example:"FLEET-7"`
-	MaxActiveTransactions *int      `json:"maxActiveTransactions" doc:"How many transactions it may run at once; null is any number." example:"1"`
+	ParentIDTag           *string   `json:"parentIdTag" doc:"Its group. If that is listed as an idTag itself, it blocks, ends and limits its members." example:"FLEET-7"`
+	MaxActiveTransactions *int      `json:"maxActiveTransactions" doc:"How many transactions it may run at once, with those whose group it is; null is any number." example:"1"`
 	VehicleID             *string   `json:"vehicleId" doc:"The vehicle it belongs to." example:"VAN-12"`
 	Note                  *string   `json:"note"`
 	Listed                bool      `json:"listed" doc:"False for one that nobody listed but that was seen: under --id-tags listed it is Invalid until it is changed or added." example:"true"`
@@ -40,11 +41,6 @@ func presentTag(t *leyden.Token) idTag {
 		CreatedAt:             rest.Time{Time: t.CreatedAt},
 		LastSeen:              rest.Time{Time: t.SeenAt},
 	}
-}
-
-type idTagList struct {
-	IDTags     []idTag    `json:"idTags"`
-	Pagination pagination `json:"pagination"`
 }
 
 type idTagPath struct {
@@ -104,16 +100,11 @@ func (p *idTagPatch) apply(t *leyden.Token) {
 func (a *api) serveIDTags() {
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/id-tags", ID: "v1AddIDTag", Tag: tagIDTags,
-		Summary:     "Add an idTag",
-		Description: "Lists an idTag, also one that was merely seen. It may charge from then on, unless it is Blocked.",
-		Scope:       auth.TagsWrite, Status: http.StatusCreated, Errors: conflict(),
+		Summary: "Add an idTag",
+		Description: "Lists an idTag, also one that was merely seen. It may charge from then on, unless it is Blocked. " +
+			"Of several at once that add the same, one succeeds.",
+		Scope: auth.TagsWrite, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addIDTag)
-	handle(a, rest.Operation{
-		Method: http.MethodGet, Path: "/id-tags", ID: "v1ListIDTags", Tag: tagIDTags,
-		Summary:     "List idTags",
-		Description: "All idTags, by their value: those that were listed and those that were merely seen.",
-		Scope:       auth.ChargersRead,
-	}, a.listIDTags)
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/id-tags/{idTag}", ID: "v1GetIDTag", Tag: tagIDTags,
 		Summary:     "Get an idTag",
@@ -126,6 +117,13 @@ func (a *api) serveIDTags() {
 		Description: "Changes what is given; null takes something away. One that was merely seen is listed from then on.",
 		Scope:       auth.TagsWrite, Errors: notFound(),
 	}, a.changeIDTag)
+	handle(a, rest.Operation{
+		Method: http.MethodPost, Path: "/id-tags/{idTag}/admit", ID: "v1AdmitIDTag", Tag: tagIDTags,
+		Summary: "Admit an idTag",
+		Description: "Lists one that was merely seen, and accepts it; one that is Blocked is Accepted again. " +
+			"What else is kept of it stays.",
+		Scope: auth.TagsWrite, Errors: notFound(),
+	}, a.admitIDTag)
 	handle(a, rest.Operation{
 		Method: http.MethodDelete, Path: "/id-tags/{idTag}", ID: "v1RemoveIDTag", Tag: tagIDTags,
 		Summary:     "Remove an idTag",
@@ -146,32 +144,32 @@ func (a *api) addIDTag(ctx context.Context, in *addIDTagInput) (*created[idTag],
 		Listed:    true,
 		CreatedAt: a.Ledger.Now(),
 	}
-	known, err := a.Ledger.Registry().Token(ctx, t.Value)
-	switch {
-	case err == nil && known.Listed:
-		return nil, fmt.Errorf("idTag %s: %w", known.Value, leyden.ErrExists)
-	case err == nil:
-		t.Value, t.CreatedAt, t.SeenAt = known.Value, known.CreatedAt, known.SeenAt
-	case !errors.Is(err, leyden.ErrNotFound):
+	if err := a.checkTag(ctx, &t); err != nil {
 		return nil, err
 	}
-	if err := a.saveTag(ctx, &t); err != nil {
-		return nil, err
+	kept, err := a.Ledger.Registry().AddToken(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("idTag %s: %w", cmp.Or(kept.Value, t.Value), err)
 	}
-	return &created[idTag]{Location: prefix + "/id-tags/" + url.PathEscape(t.Value), Body: presentTag(&t)}, nil
+	return &created[idTag]{Location: prefix + "/id-tags/" + url.PathEscape(kept.Value), Body: presentTag(&kept)}, nil
 }
 
-// saveTag writes an idTag, whose vehicle must exist.
-func (a *api) saveTag(ctx context.Context, t *leyden.Token) error {
+// checkTag refuses an idTag whose vehicle does not exist.
+func (a *api) checkTag(ctx context.Context, t *leyden.Token) error {
 	t.Expiry = t.Expiry.UTC().Truncate(time.Microsecond)
-	if t.VehicleID != "" {
-		_, err := a.Ledger.Registry().Vehicle(ctx, t.VehicleID)
-		if errors.Is(err, leyden.ErrNotFound) {
-			return rest.Invalid("vehicleId", "there is no such vehicle")
-		}
-		if err != nil {
-			return err
-		}
+	if t.VehicleID == "" {
+		return nil
+	}
+	_, err := a.Ledger.Registry().Vehicle(ctx, t.VehicleID)
+	if errors.Is(err, leyden.ErrNotFound) {
+		return rest.Invalid("vehicleId", "there is no such vehicle")
+	}
+	return err
+}
+
+func (a *api) saveTag(ctx context.Context, t *leyden.Token) error {
+	if err := a.checkTag(ctx, t); err != nil {
+		return err
 	}
 	return a.Ledger.Registry().SaveToken(ctx, *t)
 }
@@ -182,18 +180,6 @@ func (a *api) tag(ctx context.Context, value string) (leyden.Token, error) {
 		return t, fmt.Errorf("idTag %s: %w", value, err)
 	}
 	return t, nil
-}
-
-func (a *api) listIDTags(ctx context.Context, in *rest.Window) (*bodied[idTagList], error) {
-	tags, total, err := a.Ledger.Registry().Tokens(ctx, leyden.TokenQuery{Limit: in.Limit, Offset: in.Offset})
-	if err != nil {
-		return nil, err
-	}
-	out := &bodied[idTagList]{idTagList{make([]idTag, len(tags)), paginationOf(*in, total)}}
-	for i := range tags {
-		out.Body.IDTags[i] = presentTag(&tags[i])
-	}
-	return out, nil
 }
 
 func (a *api) getIDTag(ctx context.Context, in *idTagPath) (*bodied[idTag], error) {
@@ -211,6 +197,18 @@ func (a *api) changeIDTag(ctx context.Context, in *changeIDTagInput) (*bodied[id
 	}
 	in.Body.apply(&t)
 	if err := a.saveTag(ctx, &t); err != nil {
+		return nil, err
+	}
+	return &bodied[idTag]{presentTag(&t)}, nil
+}
+
+func (a *api) admitIDTag(ctx context.Context, in *idTagPath) (*bodied[idTag], error) {
+	t, err := a.tag(ctx, in.IDTag)
+	if err != nil {
+		return nil, err
+	}
+	t.Listed, t.Status = true, leyden.TokenAccepted
+	if err := a.Ledger.Registry().SaveToken(ctx, t); err != nil {
 		return nil, err
 	}
 	return &bodied[idTag]{presentTag(&t)}, nil

@@ -59,9 +59,19 @@ func (s brokenStore) Tokens(context.Context, leyden.TokenQuery) ([]leyden.Token,
 	return nil, 0, s.err
 }
 
+func (s brokenStore) ScanTokens(context.Context, leyden.TokenQuery) iter.Seq2[leyden.Token, error] {
+	return func(yield func(leyden.Token, error) bool) { yield(leyden.Token{}, s.err) }
+}
+
+func (s brokenStore) AddToken(context.Context, leyden.Token) (leyden.Token, error) {
+	return leyden.Token{}, s.err
+}
+
 func (s brokenStore) Vehicle(context.Context, string) (leyden.Vehicle, error) {
 	return leyden.Vehicle{}, s.err
 }
+
+func (s brokenStore) AddVehicle(context.Context, leyden.Vehicle) error { return s.err }
 
 func (s brokenStore) Vehicles(context.Context, leyden.Slice) ([]leyden.Vehicle, int, error) {
 	return nil, 0, s.err
@@ -137,6 +147,7 @@ func bodyOf(operation string) string {
 		"v1GetLog":                `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
 		"v1AddIDTag":              `{"idTag":"T"}`,
 		"v1ChangeIDTag":           `{"note":"x"}`,
+		"v1ImportIDTags":          "idTag\nA\n",
 		"v1AddVehicle":            `{"vehicleId":"V"}`,
 		"v1ChangeVehicle":         `{"name":"x"}`,
 		"v1AddAPIKey":             `{"name":"x","scopes":["admin"]}`,
@@ -160,7 +171,7 @@ func TestBrokenStorage(t *testing.T) {
 	}
 	for _, c := range cases {
 		inWorld(t, func(w *world) {
-			lines := map[string]string{"csv": "GET /transactions?format=csv", "ndjson": "GET /transactions?format=ndjson", "json": "GET /transactions?format=json"}
+			lines := map[string]string{"csv": "GET /transactions?format=csv", "ndjson": "GET /transactions?format=ndjson", "json": "GET /transactions?format=json", "tags": "GET /id-tags?format=csv"}
 			for id, line := range w.operations() {
 				lines[id] = filled(line)
 			}

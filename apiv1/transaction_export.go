@@ -3,7 +3,6 @@ package apiv1
 import (
 	"bufio"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"leyden"
 	"leyden/rest"
+	"leyden/sheet"
 )
 
 const (
@@ -106,8 +106,7 @@ func writeCSV(w io.Writer, all iter.Seq2[leyden.Transaction, error], now time.Ti
 	for i, f := range fields {
 		row[i] = f.Tag.Get("json")
 	}
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
+	out := sheet.NewWriter(w)
 	if err := out.Write(row); err != nil {
 		return err
 	}
@@ -149,14 +148,5 @@ func cell(v any) (string, error) {
 	if err := json.Unmarshal(data, &text); err != nil {
 		return "", err
 	}
-	return harmless(text), nil
-}
-
-// harmless marks a text that a spreadsheet would compute instead of showing it.
-func harmless(text string) string {
-	start := strings.TrimLeft(text, " ")
-	if start != "" && strings.ContainsRune("=+-@\t\r\n", rune(start[0])) {
-		return "'" + text
-	}
-	return text
+	return sheet.Harmless(text), nil
 }

@@ -101,25 +101,18 @@ func (a *api) serveVehicles() {
 }
 
 func (a *api) addVehicle(ctx context.Context, in *addVehicleInput) (*created[vehicle], error) {
-	_, err := a.Ledger.Registry().Vehicle(ctx, in.Body.VehicleID)
-	if err == nil {
-		return nil, fmt.Errorf("vehicle %s: %w", in.Body.VehicleID, leyden.ErrExists)
-	}
-	if !errors.Is(err, leyden.ErrNotFound) {
-		return nil, err
-	}
 	v, err := a.saveVehicle(ctx, leyden.Vehicle{
 		ID: in.Body.VehicleID, Name: in.Body.Name, Tokens: in.Body.IDTags, CreatedAt: a.Ledger.Now(),
-	})
+	}, a.Ledger.Registry().AddVehicle)
 	if err != nil {
 		return nil, err
 	}
 	return &created[vehicle]{Location: prefix + "/vehicles/" + url.PathEscape(v.ID), Body: presentVehicle(&v)}, nil
 }
 
-// saveVehicle writes a vehicle and returns it as it is kept. It takes no idTag
-// away from another vehicle.
-func (a *api) saveVehicle(ctx context.Context, v leyden.Vehicle) (leyden.Vehicle, error) {
+// saveVehicle writes a vehicle by save and returns it as it is kept. It takes no
+// idTag away from another vehicle.
+func (a *api) saveVehicle(ctx context.Context, v leyden.Vehicle, save func(context.Context, leyden.Vehicle) error) (leyden.Vehicle, error) {
 	for _, value := range v.Tokens {
 		t, err := a.Ledger.Registry().Token(ctx, value)
 		if err != nil && !errors.Is(err, leyden.ErrNotFound) {
@@ -129,8 +122,8 @@ func (a *api) saveVehicle(ctx context.Context, v leyden.Vehicle) (leyden.Vehicle
 			return v, taken(&t)
 		}
 	}
-	if err := a.Ledger.Registry().SaveVehicle(ctx, v); err != nil {
-		return v, err
+	if err := save(ctx, v); err != nil {
+		return v, fmt.Errorf("vehicle %s: %w", v.ID, err)
 	}
 	return a.vehicle(ctx, v.ID)
 }
@@ -182,7 +175,7 @@ func (a *api) changeVehicle(ctx context.Context, in *changeVehicleInput) (*bodie
 	if in.Body.given.has("idTags") {
 		v.Tokens = in.Body.IDTags
 	}
-	if v, err = a.saveVehicle(ctx, v); err != nil {
+	if v, err = a.saveVehicle(ctx, v, a.Ledger.Registry().SaveVehicle); err != nil {
 		return nil, err
 	}
 	return &bodied[vehicle]{presentVehicle(&v)}, nil

@@ -116,7 +116,7 @@ func (s *Store) AddToken(ctx context.Context, t leyden.Token) (leyden.Token, err
 	}
 	if old, ok := s.tokens[fold(t.Value)]; ok {
 		if old.Listed {
-			return leyden.Token{}, leyden.ErrExists
+			return old, leyden.ErrExists
 		}
 		t.Value, t.CreatedAt, t.SeenAt = old.Value, old.CreatedAt, old.SeenAt
 	}

@@ -45,6 +45,9 @@ func (rt *route) readBody(w *reply, r *http.Request) ([]byte, error) {
 		}
 		return nil, nil
 	}
+	if contentType != jsonType && contentType != formType {
+		return data, nil // the handler reads it
+	}
 	value, err := parse(contentType, data)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,8 @@
 //	}, func(ctx context.Context, in *getInput) (*getOutput, error) { … })
 //
 // The input is a struct. Its fields are tagged path:"…", query:"…" or
-// header:"…", and one named Body holds the JSON; doc, default, minimum,
+// header:"…", and one named Body holds the JSON, or one named RawBody, []byte
+// and tagged contentType:"…", what the handler reads itself; doc, default, minimum,
 // maximum, minLength, maxLength, pattern and enum tags validate and document.
 // Parameters are never pointers; the zero value means absent unless a default
 // is given. In a body every field without omitempty is required. Times of a

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -23,6 +24,7 @@ func (db *DB) AddToken(ctx context.Context, n leyden.Token) (leyden.Token, error
 		old, err := token(t.c, n.Value)
 		switch {
 		case err == nil && old.Listed:
+			kept = old
 			return leyden.ErrExists
 		case err == nil:
 			kept.Value, kept.CreatedAt, kept.SeenAt = old.Value, old.CreatedAt, old.SeenAt
@@ -31,10 +33,10 @@ func (db *DB) AddToken(ctx context.Context, n leyden.Token) (leyden.Token, error
 		}
 		return saveToken(t.c, &kept)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, leyden.ErrExists) {
 		return leyden.Token{}, err
 	}
-	return kept, nil
+	return kept, err
 }
 
 // SaveToken implements [leyden.Registry].

@@ -78,8 +78,9 @@ func addToken(t *testing.T, r leyden.Registry) {
 	want := token("Täg")
 	same(t, "AddToken", must[leyden.Token](t)(r.AddToken(ctx, want)), want)
 	same(t, "added Token", must[leyden.Token](t)(r.Token(ctx, "täg")), want)
-	_, err := r.AddToken(ctx, token("TÄG"))
+	there, err := r.AddToken(ctx, token("TÄG"))
 	wantErr(t, "AddToken in another case", err, leyden.ErrExists)
+	same(t, "AddToken of one that is there", there, want)
 	same(t, "Token that was there", must[leyden.Token](t)(r.Token(ctx, "täg")), want)
 
 	seen := leyden.Token{Value: "Seen", Status: leyden.TokenAccepted, CreatedAt: minute(3), SeenAt: minute(4)}

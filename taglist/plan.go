@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"leyden"
 	"leyden/sheet"
@@ -148,11 +147,27 @@ func (p *plan) readRow(line int, cells []string) error {
 	}
 	before := len(p.result.Problems)
 	n, err := p.fill(line, cells, old)
-	if err != nil || len(p.result.Problems) > before {
+	if err != nil {
 		return err
 	}
-	p.decide(&old, &n)
+	p.check(line, &old, &n)
+	if len(p.result.Problems) == before {
+		p.decide(&old, &n)
+	}
 	return nil
+}
+
+// check wants that what a line changes keeps the rules. What is kept already
+// may be longer: a station sent it.
+func (p *plan) check(line int, old, n *leyden.Token) {
+	known := old.Listed || !old.SeenAt.IsZero()
+	was, is := row(old), row(n)
+	for _, wrong := range Check(n) {
+		at := slices.Index(columns(), wrong.Column)
+		if !known || was[at] != is[at] {
+			p.wrong(line, p.header[slices.Index(p.fields, wrong.Column)], "%s", wrong.Reason)
+		}
+	}
 }
 
 func (p *plan) decide(old, n *leyden.Token) {
@@ -182,9 +197,6 @@ func same(old, n *leyden.Token) bool {
 // fill returns an idTag with what a line says of it.
 func (p *plan) fill(line int, cells []string, old leyden.Token) (leyden.Token, error) {
 	n := old
-	if old.SeenAt.IsZero() && !old.Listed {
-		p.limited(line, slices.Index(p.fields, colTag), n.Value, maxTag)
-	}
 	for i, field := range p.fields {
 		var reason string
 		cell := strings.Clone(cells[i])
@@ -196,15 +208,11 @@ func (p *plan) fill(line int, cells []string, old leyden.Token) (leyden.Token, e
 		case colExpiry:
 			n.Expiry, reason = readTime(cell)
 		case colMax:
-			n.MaxActive, reason = readMax(cell)
+			n.MaxActive = readMax(cell)
 		case colParent:
-			if n.Parent = cell; cell != old.Parent {
-				p.limited(line, i, cell, maxTag)
-			}
+			n.Parent = cell
 		case colNote:
-			if n.Note = cell; cell != old.Note && utf8.RuneCountInString(cell) > maxNote {
-				reason = fmt.Sprintf("has more than %d characters", maxNote)
-			}
+			n.Note = cell
 		case colVehicle:
 			n.VehicleID = cell
 			known, err := p.vehicle(cell)
@@ -220,22 +228,6 @@ func (p *plan) fill(line int, cells []string, old leyden.Token) (leyden.Token, e
 		}
 	}
 	return n, nil
-}
-
-const (
-	maxTag    = 20 // OCPP 1.6 §7.28
-	maxNote   = 500
-	maxActive = 1000
-)
-
-// limited wants a text that fits into an idTag.
-func (p *plan) limited(line, column int, text string, most int) {
-	switch {
-	case utf8.RuneCountInString(text) > most:
-		p.wrong(line, p.header[column], "has more than %d characters", most)
-	case strings.ContainsFunc(text, unicode.IsControl):
-		p.wrong(line, p.header[column], "has a character that cannot be shown")
-	}
 }
 
 func (p *plan) vehicle(id string) (bool, error) {
@@ -290,15 +282,16 @@ func readTime(cell string) (t time.Time, reason string) {
 	return t, "must be a time like 2030-01-31T12:00:00Z or a day like 2030-01-31"
 }
 
-// readMax reads a limit; none is empty, or −1 as others write it.
-func readMax(cell string) (n int, reason string) {
+// readMax reads a limit, and what is none as a negative one. No limit is empty,
+// or −1 as others write it.
+func readMax(cell string) int {
 	cell = strings.TrimSpace(cell)
 	if cell == "" || cell == "-1" {
-		return 0, ""
+		return 0
 	}
 	n, err := strconv.Atoi(cell)
-	if err != nil || n < 1 || n > maxActive {
-		return 0, fmt.Sprintf("must be a number from 1 to %d, or empty for no limit", maxActive)
+	if err != nil || n == 0 {
+		return -1
 	}
-	return n, ""
+	return n
 }

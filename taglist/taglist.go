@@ -12,6 +12,7 @@ package taglist
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"strconv"
@@ -56,7 +57,7 @@ func Write(w io.Writer, list iter.Seq2[leyden.Token, error]) error {
 
 func row(t *leyden.Token) []string {
 	most := ""
-	if t.MaxActive > 0 {
+	if t.MaxActive != 0 {
 		most = strconv.Itoa(t.MaxActive)
 	}
 	cells := []string{t.Value, t.Status, writeTime(t.Expiry), t.Parent, most, t.VehicleID, t.Note}
@@ -91,6 +92,17 @@ type Problem struct {
 	Line   int    // from 1; 0 for the whole list
 	Column string // as the list names it; "" for the whole line
 	Reason string
+}
+
+// Place says where the problem is: "line 7, expiryDate".
+func (p Problem) Place() string {
+	switch {
+	case p.Line == 0:
+		return "list"
+	case p.Column == "":
+		return fmt.Sprintf("line %d", p.Line)
+	}
+	return fmt.Sprintf("line %d, %s", p.Line, p.Column)
 }
 
 const (

@@ -167,8 +167,8 @@ func TestProblems(t *testing.T) {
 			header + "A,Fine,soon,P,0,BUS," + long + "\n,,,,,,x\n" + strings.Repeat("y", 21) + ",,,,,,\n\"a\tb\",,,,,,\nB,,,,,,\nb,,,,,,\n",
 			"2 status: must be Accepted or Blocked; " +
 				"2 expiryDate: must be a time like 2030-01-31T12:00:00Z or a day like 2030-01-31; " +
-				"2 maxActiveTransactions: must be a number from 1 to 1000, or empty for no limit; " +
-				"2 vehicleId: there is no vehicle BUS; 2 note: has more than 500 characters; 3 idTag: is required; " +
+				"2 vehicleId: there is no vehicle BUS; " +
+				"2 maxActiveTransactions: must be a number from 1 to 1000, or empty for no limit; 2 note: has more than 500 characters; 3 idTag: is required; " +
 				"4 idTag: has more than 20 characters; 5 idTag: has a character that cannot be shown; 7 idTag: b stands in line 6 already",
 		},
 		"blocked": {"idTag,blocked\nA,maybe\n", "2 blocked: must be true or false"},

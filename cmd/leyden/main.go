@@ -109,7 +109,7 @@ Begin with a server and five simulated stations that charge:
 		return usagef("%v; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		serveCommand(), simulateCommand(), stationCommand(), keyCommand(), clientCommand(),
+		serveCommand(), simulateCommand(), stationCommand(), idTagCommand(), keyCommand(), clientCommand(),
 		transactionsCommand(), checkCommand(), benchCommand(), versionCommand(),
 	)
 	return root
