@@ -51,6 +51,11 @@ func (db *DB) IntegrityCheck(ctx context.Context) error {
 SELECT e.seq, e.transaction_id FROM events AS e
 WHERE e.transaction_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transactions AS t WHERE t.id = e.transaction_id)
 LIMIT 1`
+		unused = `
+SELECT r.id, r.station, r.transaction_id FROM reservations AS r
+WHERE r.transaction_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM transactions AS t WHERE t.id = r.transaction_id AND t.station = r.station)
+LIMIT 1`
 	)
 	return db.readLong(ctx, "check", func(c *sqlite.Conn) error {
 		err := each(c, check, nil, func(r *row) error {
@@ -62,8 +67,14 @@ LIMIT 1`
 		if err != nil {
 			return err
 		}
-		return each(c, orphans, nil, func(r *row) error {
+		err = each(c, orphans, nil, func(r *row) error {
 			return &failure{fmt.Errorf("event %d is of transaction %d, which is not there", r.int(), r.int())}
+		})
+		if err != nil {
+			return err
+		}
+		return each(c, unused, nil, func(r *row) error {
+			return &failure{fmt.Errorf("reservation %d of %s was used by transaction %d, which is not there", r.int(), r.text(), r.int())}
 		})
 	})
 }

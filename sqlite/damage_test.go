@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"leyden"
 )
@@ -100,6 +101,15 @@ func TestIntegrityCheck(t *testing.T) {
 	onWriter(t, db, `DELETE FROM transactions WHERE id = 3`)
 	wantText(t, db.IntegrityCheck(t.Context()), "event 3 is of transaction 3, which is not there")
 	onWriter(t, db, `DELETE FROM events WHERE seq = 3`)
+	if err := db.Append(t.Context(), &leyden.Entry{Station: "S", Reservations: []leyden.Reservation{{
+		Station: "S", ID: 7, ExpiresAt: time.UnixMicro(1), EndedAt: time.UnixMicro(1), Status: leyden.ReservationUsed, Transaction: 99, Version: 1,
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, db.IntegrityCheck(t.Context()), "reservation 7 of S was used by transaction 99, which is not there")
+	onWriter(t, db, `UPDATE reservations SET version = 0`)
+	_, err = db.Reservation(t.Context(), "S", 7)
+	wantBroken(t, err, "reservation 7 of S: its version is not positive")
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"zombiezen.com/go/sqlite"
@@ -71,7 +72,7 @@ func (r *row) reservation(n *leyden.Reservation) error {
 		Transaction: leyden.TransactionID(r.int()), CreatedAt: r.time(), EndedAt: r.time(), Version: int(r.int()),
 	}
 	if err := n.Check(); err != nil {
-		return &failure{err}
+		return &failure{fmt.Errorf("broken row: %v", err)}
 	}
 	return nil
 }
