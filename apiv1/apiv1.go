@@ -17,6 +17,8 @@ type Config struct {
 	Ledger    *leyden.Ledger
 	Stations  Stations
 	Registrar *auth.Registrar
+	// Journal has the frames of stations; nil when none is kept.
+	Journal leyden.Journal
 	// Devices keeps what has nothing to do with charging; nil keeps nothing.
 	Devices device.Store
 	// PublicURL is where clients and stations reach the service, without a
@@ -91,6 +93,7 @@ func Register(on *rest.API, c Config) {
 	a.serveEvents()
 	a.serveRemote()
 	a.serveChargers()
+	a.serveFrames()
 	a.serveCommands()
 	a.serveConfiguration()
 	a.serveCall()
