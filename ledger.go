@@ -58,6 +58,10 @@ const (
 	minDesks = 1024
 	// deskIdle is after how long without a message of its station a desk is idle.
 	deskIdle = time.Hour
+	// resendDoubt is how old a start may be before it is looked up whether it came
+	// before and ended since: the store would find out too, but only after a number
+	// was drawn for it.
+	resendDoubt = time.Minute
 	// skewLimit is how far a station's clock may be off without a mark.
 	skewLimit = 5 * time.Minute
 	// maxTries bounds how often a decision is made again because the ledger
@@ -133,7 +137,8 @@ type Followup struct {
 }
 
 // Record keeps a station's report and returns once it is durable. frame is the
-// message as the station sent it, in case it must be quarantined. Errors that
+// message as the station sent it, in case it must be quarantined; "" for one
+// that is there already, and that somebody wants to be recorded now. Errors that
 // matter: [ErrActive] for a start on a busy connector (the frame is then in
 // quarantine), [ErrUnavailable] when nothing could be kept.
 func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
@@ -184,26 +189,6 @@ func storable(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return t
-}
-
-// Quarantine keeps a message that cannot be recorded.
-func (l *Ledger) Quarantine(ctx context.Context, q Quarantined) error {
-	q.ReceivedAt = l.Now()
-	e := Entry{Station: q.Station, Quarantine: []Quarantined{q}, Notices: []Notice{{
-		Topic: TopicQuarantined, Station: q.Station, At: q.ReceivedAt,
-	}}}
-	if err := l.store.Append(ctx, &e); err != nil {
-		return fmt.Errorf("quarantine %s of %s: %w", q.Action, q.Station, err)
-	}
-	return nil
-}
-
-// Release marks quarantined messages of a station as made good, or dismissed.
-func (l *Ledger) Release(ctx context.Context, s StationID, key string) error {
-	if err := l.store.Append(ctx, &Entry{Station: s, Release: []string{key}}); err != nil {
-		return fmt.Errorf("release %s of %s: %w", key, s, err)
-	}
-	return nil
 }
 
 // append writes entry and puts the new states on the desk.

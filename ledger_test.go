@@ -255,7 +255,7 @@ func TestStartOnABusyConnectorWithoutEvidence(t *testing.T) {
 			t.Fatalf("%s: %v; want ErrActive", policy, err)
 		}
 		b.want(old, leyden.Active, none)
-		kept, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Station: "S", Waiting: true})
+		kept, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Station: "S", Status: leyden.QuarantineWaiting})
 		if err != nil || len(kept) != 1 || kept[0].Frame != `{"the":"frame"}` {
 			t.Fatalf("%s: quarantine %+v, %v", policy, kept, err)
 		}
@@ -263,7 +263,7 @@ func TestStartOnABusyConnectorWithoutEvidence(t *testing.T) {
 		if got := err == nil; got != insist {
 			t.Errorf("%s: insisting gave %v", policy, err)
 		}
-		waiting, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Station: "S", Waiting: true})
+		waiting, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Station: "S", Status: leyden.QuarantineWaiting})
 		if err != nil || (len(waiting) == 0) != insist {
 			t.Errorf("%s: still in quarantine: %+v, %v", policy, waiting, err)
 		}

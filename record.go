@@ -51,6 +51,11 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 			return Outcome{}, err
 		}
 	}
+	if !known && (frame == "" || e.ReceivedAt.Sub(e.At).Abs() > resendDoubt) {
+		if err := l.unrecorded(ctx, &e); err != nil {
+			return Outcome{}, err
+		}
+	}
 	c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
 	if !known {
 		var err error
@@ -76,6 +81,18 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	out := Outcome{Transaction: c.state(t.ID), Event: c.entry.event(e.Key)}
 	out.Followups = unwanted(&out.Transaction)
 	return out, nil
+}
+
+// unrecorded returns [ErrReplay] if an event with the key of e is recorded.
+func (l *Ledger) unrecorded(ctx context.Context, e *Event) error {
+	_, err := l.store.ByKey(ctx, e.Station, e.Key)
+	switch {
+	case err == nil:
+		return ErrReplay
+	case errors.Is(err, ErrNotFound):
+		return nil
+	}
+	return err
 }
 
 // unwanted asks for the remote stop of a charge that began although its remote
@@ -142,24 +159,22 @@ func (d *desk) lateness(e *Event) Flags {
 // mayReplace decides whether a start may end the transactions that run on its
 // connector.
 func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e *Event, frame string) error {
-	if _, err := l.store.ByKey(ctx, d.station, e.Key); !errors.Is(err, ErrNotFound) {
-		if err == nil {
-			err = ErrReplay
-		}
+	if err := l.unrecorded(ctx, e); err != nil {
 		return err
 	}
 	dead := !slices.ContainsFunc(busy, func(t Transaction) bool { return d.death(&t) == "" })
 	if dead || l.opt.StartConflict == ConflictAccept {
 		return nil
 	}
-	refused, err := l.store.Quarantined(ctx, QuarantineQuery{Station: d.station, Key: e.Key, Waiting: true, Limit: 1})
+	refused, err := l.store.Quarantined(ctx, QuarantineQuery{Station: d.station, Key: e.Key, Status: QuarantineWaiting, Limit: 1})
 	if err != nil {
 		return err
 	}
-	if len(refused) > 0 && l.opt.StartConflict == ConflictEvidence {
-		return nil // it insists
+	insists := len(refused) > 0 || frame == ""
+	if insists && l.opt.StartConflict == ConflictEvidence {
+		return nil
 	}
-	if len(refused) == 0 {
+	if !insists {
 		q := Quarantined{Station: d.station, Key: e.Key, Action: "StartTransaction", Frame: frame, Reason: ErrActive.Error()}
 		if err := l.Quarantine(ctx, q); err != nil {
 			return err

@@ -39,7 +39,7 @@ func TestAcceptedStartLeavesQuarantine(t *testing.T) {
 		t.Fatalf("start on a busy connector: %v; want %v", err, leyden.ErrActive)
 	}
 	waiting := func() int {
-		list, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true})
+		list, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +52,42 @@ func TestAcceptedStartLeavesQuarantine(t *testing.T) {
 	b.record(second)
 	if n := waiting(); n != 0 {
 		t.Fatalf("%d messages in quarantine; want 0", n)
+	}
+}
+
+// A start that comes again after its charge ended, or that somebody replays then,
+// draws no number.
+func TestResentStartDrawsNoNumber(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	e := b.startEvent(1, "USER123", 1000)
+	first := b.record(e).Transaction.ID
+	b.pass(2 * time.Minute)
+	b.record(b.stopEvent(int64(first), 2000))
+	for _, frame := range []string{"{}", ""} {
+		out, err := b.Record(t.Context(), e, frame)
+		if err != nil || !out.Replay || out.Transaction.ID != first {
+			t.Fatalf("frame %q: transaction %d, replay %v, %v; want a replay of %d", frame, out.Transaction.ID, out.Replay, err, first)
+		}
+	}
+	next, err := b.Store().NextID(t.Context())
+	if err != nil || next != first+1 {
+		t.Fatalf("the next number is %d, %v; want %d", next, err, first+1)
+	}
+}
+
+// A start that somebody replays insists, and none of it stays in quarantine.
+func TestReplayedStartInsists(t *testing.T) {
+	for policy, want := range map[leyden.StartConflict]error{leyden.ConflictEvidence: nil, leyden.ConflictReject: leyden.ErrActive} {
+		b := newBench(t, leyden.Options{StartConflict: policy})
+		b.start(1, "USER123", 0)
+		b.pass(time.Minute)
+		_, err := b.Record(t.Context(), b.startEvent(1, "OTHER", 500), "")
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v; want %v", policy, err, want)
+		}
+		if n, err := b.Store().CountQuarantined(t.Context(), leyden.QuarantineQuery{}); err != nil || n != 0 {
+			t.Errorf("%s: %d messages in quarantine, %v; want none", policy, n, err)
+		}
 	}
 }
 
@@ -87,7 +123,7 @@ func TestRelease(t *testing.T) {
 	if err := b.Release(t.Context(), "S", "k"); err != nil {
 		t.Fatal(err)
 	}
-	list, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true})
+	list, err := b.Store().Quarantined(t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting})
 	if err != nil || len(list) != 1 || list[0].Station != "R" {
 		t.Fatalf("waiting: %v, %v; want that of R", list, err)
 	}

@@ -16,6 +16,7 @@ type Entry struct {
 	Notices      []Notice // announcements for the feeds (outbox rows)
 	Quarantine   []Quarantined
 	Release      []string      // keys of this station's quarantined messages that the facts make good
+	Settle       []Settlement  // what is decided about this station's quarantined messages
 	Reservations []Reservation // new states of reservations that the facts change; like transactions guarded by Version
 	Station      StationID
 }
@@ -49,6 +50,9 @@ func (e *Entry) Check() error {
 		if q := &e.Quarantine[i]; q.Station != e.Station {
 			return fmt.Errorf("entry of %s: quarantined message of %q: %w", e.Station, q.Station, ErrInvalid)
 		}
+	}
+	if err := e.checkSettle(); err != nil {
+		return err
 	}
 	return e.checkReservations()
 }
@@ -120,19 +124,6 @@ type Notice struct {
 	At          time.Time
 }
 
-// A Quarantined message is one that had to be refused or could not be
-// attributed. It is kept as sent until somebody repairs or dismisses it.
-type Quarantined struct {
-	ID         int64 // the Store assigns it
-	Station    StationID
-	Key        string // business key of the message; "" when it has none
-	Action     string
-	Frame      string // the whole message as sent
-	Reason     string
-	ReceivedAt time.Time
-	ReleasedAt time.Time // when it was made good; zero while it waits
-}
-
 // A Store keeps the ledger. The drivers memory and sqlite implement it;
 // package storetest says what an implementation must do. All errors but those
 // named, [ErrInvalid] for what can never be written (what [Entry.Check] finds,
@@ -150,8 +141,10 @@ type Store interface {
 	// slices of e are not kept after it returns. It refuses e whole with
 	//   - ErrReplay, if an event of e has the key of a recorded one of the same station;
 	//   - ErrStale, if a stored version is not the one before the change's;
-	//   - ErrPending, if a second transaction became Pending on a connector.
-	// If several hold, ErrReplay wins, then ErrStale. An error of the context
+	//   - ErrPending, if a second transaction became Pending on a connector;
+	//   - ErrState, if a message that it settles was settled before, or is none of
+	//     the station's.
+	// If several hold, the first of them wins. An error of the context
 	// means that nothing was written: once the commit began, Append waits for it.
 	Append(ctx context.Context, e *Entry) error
 
@@ -195,6 +188,9 @@ type Store interface {
 
 	// Quarantined returns quarantined messages, the newest first.
 	Quarantined(ctx context.Context, q QuarantineQuery) ([]Quarantined, error)
+
+	// CountQuarantined returns how many q selects, whatever its Limit and Offset.
+	CountQuarantined(ctx context.Context, q QuarantineQuery) (int, error)
 
 	// Reservation returns the reservation of a station with that number, or
 	// ErrNotFound.
@@ -260,14 +256,4 @@ type Page struct {
 	Transactions []Transaction
 	Total        int  // of all that the query selects
 	LowerBound   bool // Total is at least that many
-}
-
-// A QuarantineQuery selects quarantined messages. Zero fields do not restrict.
-type QuarantineQuery struct {
-	ID      int64
-	Station StationID
-	Key     string
-	Waiting bool // only those not released
-	Limit   int  // 0: MaxWorking
-	Offset  int
 }

@@ -61,6 +61,7 @@ type Stations interface {
 	Caller
 	SmartCharging
 	Maintenance
+	Quarantine
 }
 
 var _ Stations = (*csms.Server)(nil)

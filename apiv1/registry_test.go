@@ -181,9 +181,12 @@ func TestQuarantine(t *testing.T) {
 			{"?chargeBoxId=chg_nowhere", "", 0, false},
 			{"?waiting=true", "2", 1, false},
 			{"?waiting=false", "2 1", 2, false},
-			{"?limit=1", "2", 2, true},
+			{"?status=waiting&chargeBoxId=C2", "2", 1, false},
+			{"?status=released", "1", 1, false},
+			{"?status=dismissed", "", 0, false},
+			{"?limit=1", "2", 2, false},
 			{"?limit=1&offset=1", "1", 2, false},
-			{"?offset=2", "", 0, true},
+			{"?offset=2", "", 2, false},
 		}
 		for _, c := range cases {
 			var got struct {
@@ -207,8 +210,6 @@ func TestQuarantine(t *testing.T) {
 		}
 		w.wantError("GET /quarantine/9", "", 404, "NOT_FOUND", "quarantined message 9: not found")
 		w.wantError("GET /quarantine/x", "", 400, "VALIDATION_ERROR", "quarantineId: invalid integer")
-		if out := w.do("POST /quarantine/1/replay", ""); out.Code != http.StatusNotFound {
-			t.Errorf("a replay is not offered: got %d", out.Code)
-		}
+		w.wantError("GET /quarantine?waiting=true&status=released", "", 400, "VALIDATION_ERROR", "waiting: contradicts status")
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"leyden"
 	"leyden/apiv1"
 	"leyden/auth"
+	"leyden/csms"
 	"leyden/device"
 	"leyden/memory"
 )
@@ -35,6 +36,10 @@ func (s brokenStore) Transactions(context.Context, leyden.Query) (leyden.Page, e
 
 func (s brokenStore) Scan(context.Context, leyden.Query) iter.Seq2[leyden.Transaction, error] {
 	return func(yield func(leyden.Transaction, error) bool) { yield(leyden.Transaction{}, s.err) }
+}
+
+func (s brokenStore) CountQuarantined(context.Context, leyden.QuarantineQuery) (int, error) {
+	return 0, s.err
 }
 
 func (s brokenStore) Quarantined(context.Context, leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
@@ -113,6 +118,7 @@ func broken(err error) func(*apiv1.Config) {
 	return func(c *apiv1.Config) {
 		store := brokenStore{memory.New(time.Now), err}
 		c.Ledger, c.Devices = leyden.NewLedger(store, store, leyden.Options{}), store
+		c.Stations = csms.New(c.Ledger, csms.Options{})
 		c.Registrar = auth.NewRegistrar(auth.Config{
 			Store: store, Secrets: auth.NewSecrets(), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})

@@ -167,9 +167,10 @@ func subjectOf(ctx context.Context) leyden.TransactionID {
 	return id
 }
 
-// concerns tells the journal under which transaction the ledger recorded the
-// report that is being handled.
+// concerns notes under which transaction the ledger recorded the report that is
+// being handled, also for the journal.
 func (s *session) concerns(id leyden.TransactionID) {
+	s.led = id
 	if s.frames != nil {
 		s.frames.about = id
 	}

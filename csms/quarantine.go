@@ -1,6 +1,7 @@
 package csms
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,7 +29,7 @@ func (s *session) refuse(ctx context.Context, c call, err error) ocpp.Reply {
 	if _, keep := errors.AsType[telling](err); !keep && !s.dialect.reports(c.action) {
 		return ocpp.Reply{Err: err}
 	}
-	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: err.Error()}
+	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: err.Error(), Aside: !s.dialect.reports(c.action)}
 	if kerr := s.keep(ctx, q, c.payload); kerr != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, kerr)}
 	}
@@ -36,19 +37,57 @@ func (s *session) refuse(ctx context.Context, c call, err error) ocpp.Reply {
 }
 
 // keep puts a message into quarantine, unless one with the same content waits
-// there: a station may send it again for as long as it lives.
+// there or was dismissed: a station may send it again for as long as it lives.
+// What tells of no transaction is kept within limits.
 func (s *session) keep(ctx context.Context, q leyden.Quarantined, content string) error {
 	if s.conn == nil {
 		return nil // an operator replays it: it is there
 	}
 	q.Station, q.Key = s.station, "Q|"+digest(q.Action+"\n"+q.Reason+"\n"+content)
-	same, err := s.srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{Station: q.Station, Key: q.Key, Waiting: true, Limit: 1})
-	if err != nil || len(same) > 0 {
+	same, err := s.srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{Station: q.Station, Key: q.Key, Limit: 1})
+	if err != nil || len(same) > 0 && same[0].Status() != leyden.QuarantineReleased {
+		return err
+	}
+	if room, err := s.hasRoom(ctx, &q); err != nil || !room {
 		return err
 	}
 	s.srv.count.Quarantined.Add(1)
 	s.srv.log.Warn("message quarantined", "station", s.station, "action", q.Action, "reason", q.Reason)
 	return s.srv.ledger.Quarantine(ctx, q)
+}
+
+// Limits of what a station has in quarantine that tells of no transaction. What
+// tells of one is always kept: only the disk limits that.
+const (
+	maxAside      = 100      // messages that wait
+	maxAsideFrame = 64 << 10 // bytes of each
+)
+
+// hasRoom reports whether a message may be kept. One that may not is logged.
+func (s *session) hasRoom(ctx context.Context, q *leyden.Quarantined) (bool, error) {
+	if !q.Aside {
+		return true, nil
+	}
+	n, err := s.srv.ledger.Store().CountQuarantined(ctx, leyden.QuarantineQuery{
+		Station: s.station, Status: leyden.QuarantineWaiting, Aside: true,
+	})
+	if err != nil {
+		return false, err
+	}
+	if n >= maxAside || len(q.Frame) > maxAsideFrame {
+		s.srv.log.Warn("message refused and not kept", "station", s.station, "action", q.Action, "reason", q.Reason, "bytes", len(q.Frame), "waiting", n)
+		return false, nil
+	}
+	return true, nil
+}
+
+// toKeep returns what the ledger shall keep of a message that it refuses:
+// nothing if an operator replays it, for it is there.
+func (s *session) toKeep(c call) string {
+	if s.conn == nil {
+		return ""
+	}
+	return c.frame()
 }
 
 // digest returns a hash of text that is short enough for a key.
@@ -101,7 +140,7 @@ func (s *session) recordHeld(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !q.ReleasedAt.IsZero() {
+		if q.Status() != leyden.QuarantineWaiting {
 			continue // by another connection of the station
 		}
 		err = s.retry(ctx, &q, "")
@@ -128,7 +167,7 @@ func (srv *Server) held(ctx context.Context, id leyden.StationID) ([]int64, erro
 	var held []int64
 	for offset := 0; ; offset += heldPage {
 		page, err := srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{
-			Station: id, Waiting: true, Limit: heldPage, Offset: offset,
+			Station: id, Status: leyden.QuarantineWaiting, Limit: heldPage, Offset: offset,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("messages of %s in quarantine: %w", id, err)
@@ -182,23 +221,53 @@ func answerable(err error) bool {
 }
 
 // Replay records a quarantined message after all, with a repaired payload
-// unless that is "". It fails with [leyden.ErrNotFound]; [leyden.ErrState] if it
-// does not wait any more or never told of a transaction; [leyden.ErrInvalid],
-// which says why, if it still cannot be recorded; or [leyden.ErrUnavailable].
-func (srv *Server) Replay(ctx context.Context, id int64, repaired string) error {
-	q, err := srv.quarantined(ctx, id)
+// unless that is "", and returns it with what became of it. It fails with
+// [leyden.ErrNotFound]; [leyden.ErrState] if it does not wait any more or never
+// told of a transaction; [leyden.ErrInvalid], which says why, if it still cannot
+// be recorded; or [leyden.ErrUnavailable].
+func (srv *Server) Replay(ctx context.Context, id int64, repaired string) (leyden.Quarantined, error) {
+	q, err := srv.waiting(ctx, id)
 	if err != nil {
-		return err
+		return leyden.Quarantined{}, err
 	}
 	s := &session{srv: srv, station: q.Station, dialect: &dialect16}
-	if !q.ReleasedAt.IsZero() || !s.dialect.reports(q.Action) {
-		return fmt.Errorf("quarantined message %d: %w", id, leyden.ErrState)
+	if !s.dialect.reports(q.Action) {
+		return leyden.Quarantined{}, fmt.Errorf("quarantined message %d tells of no transaction: %w", id, leyden.ErrState)
 	}
-	if err = s.retry(ctx, &q, repaired); err == nil {
-		return srv.ledger.Release(ctx, q.Station, q.Key)
+	if err = s.retry(ctx, &q, repaired); err != nil {
+		if answerable(err) {
+			err = fmt.Errorf("%w: %w", leyden.ErrInvalid, err)
+		}
+		return leyden.Quarantined{}, fmt.Errorf("quarantined message %d: %w", id, err)
 	}
-	if answerable(err) {
-		err = fmt.Errorf("%w: %w", leyden.ErrInvalid, err)
+	return srv.settle(ctx, &q, leyden.Settlement{Transaction: s.led})
+}
+
+// Dismiss notes that nothing shall come of a quarantined message, and returns
+// it. It fails with [leyden.ErrNotFound]; [leyden.ErrState] if it does not wait
+// any more; or [leyden.ErrUnavailable].
+func (srv *Server) Dismiss(ctx context.Context, id int64, note string) (leyden.Quarantined, error) {
+	q, err := srv.waiting(ctx, id)
+	if err != nil {
+		return leyden.Quarantined{}, err
 	}
-	return fmt.Errorf("quarantined message %d: %w", id, err)
+	return srv.settle(ctx, &q, leyden.Settlement{Dismissed: true, Note: note})
+}
+
+// waiting returns a quarantined message that waits.
+func (srv *Server) waiting(ctx context.Context, id int64) (leyden.Quarantined, error) {
+	q, err := srv.quarantined(ctx, id)
+	if err == nil && q.Status() != leyden.QuarantineWaiting {
+		err = fmt.Errorf("quarantined message %d was %s already: %w", id, q.Status(), leyden.ErrState)
+	}
+	return q, err
+}
+
+// settle notes what whoever asks decided about a message, and returns it anew.
+func (srv *Server) settle(ctx context.Context, q *leyden.Quarantined, decided leyden.Settlement) (leyden.Quarantined, error) {
+	decided.ID, decided.By = q.ID, cmp.Or(callerOf(ctx), "operator")
+	if err := srv.ledger.Settle(ctx, q.Station, decided); err != nil {
+		return leyden.Quarantined{}, err
+	}
+	return srv.quarantined(ctx, q.ID)
 }

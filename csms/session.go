@@ -22,6 +22,7 @@ type session struct {
 	frames  *recorder               // nil: they are not recorded
 	order   uint64                  // a younger connection has a higher one
 	cancel  context.CancelCauseFunc // ends it, whatever it is doing
+	led     leyden.TransactionID    // the transaction of the last report; owned by the goroutine that serves
 
 	accepted atomic.Bool // the station may work here
 	swaps    []time.Time // when connections replaced living ones, the last swapLimit

@@ -306,7 +306,8 @@ func (p *stage) stop(number string) {
 func (p *stage) replay(text string) {
 	id, payload, _ := strings.Cut(text, " ")
 	p.ask(func() reply {
-		return reply{word: word(p.server.Replay(p.t.Context(), int64(p.number(id)), payload))}
+		q, err := p.server.Replay(p.t.Context(), int64(p.number(id)), payload)
+		return reply{word: word(err), body: map[string]any{"transaction": q.Transaction}}
 	})
 }
 
@@ -389,7 +390,7 @@ func (p *stage) eventsOf(number string) []leyden.Event {
 }
 
 func (p *stage) quarantine(want string) {
-	list, err := p.store.Quarantined(p.t.Context(), leyden.QuarantineQuery{Waiting: true})
+	list, err := p.store.Quarantined(p.t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting})
 	p.must(err)
 	slices.Reverse(list)
 	all := []any{}

@@ -42,7 +42,7 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStart)
-	out, err := s.srv.ledger.Record(ctx, e, c.frame())
+	out, err := s.srv.ledger.Record(ctx, e, s.toKeep(c))
 	s.concerns(out.Transaction.ID)
 	if errors.Is(err, leyden.ErrActive) {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"slices"
 
 	"leyden"
 )
@@ -33,23 +32,6 @@ func (s *Store) Events(ctx context.Context, id leyden.TransactionID) ([]leyden.E
 		events = append(events, detach(s.events[seq-1]))
 	}
 	return events, nil
-}
-
-// Quarantined implements [leyden.Store].
-func (s *Store) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	var found []leyden.Quarantined
-	for _, m := range slices.Backward(s.quarantine) {
-		if (q.ID == 0 || m.ID == q.ID) && (q.Station == "" || m.Station == q.Station) &&
-			(q.Key == "" || m.Key == q.Key) && (!q.Waiting || m.ReleasedAt.IsZero()) {
-			found = append(found, m)
-		}
-	}
-	return part(found, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), nil
 }
 
 // part returns a detached part of a list.

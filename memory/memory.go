@@ -132,7 +132,7 @@ func (s *Store) refuse(e *leyden.Entry) error {
 			return fmt.Errorf("transaction %d has the public id of %d: %w", t.ID, other, leyden.ErrInvalid)
 		}
 	}
-	return nil
+	return s.refuseSettled(e)
 }
 
 func (s *Store) version(id leyden.TransactionID) int {
@@ -170,12 +170,8 @@ func (s *Store) refusePending(e *leyden.Entry) error {
 // write fills in what the store assigns and keeps a copy of e.
 func (s *Store) write(e *leyden.Entry) {
 	now := s.now().UTC().Truncate(time.Microsecond)
-	for i := range s.quarantine {
-		q := &s.quarantine[i]
-		if q.Station == e.Station && q.ReleasedAt.IsZero() && q.Key != "" && slices.Contains(e.Release, q.Key) {
-			q.ReleasedAt = now
-		}
-	}
+	s.release(e, now)
+	s.settle(e, now)
 	for i := range e.Events {
 		v := &e.Events[i]
 		v.Seq = int64(len(s.events)) + 1

@@ -111,7 +111,10 @@ func (a *appending) refuse(c *sqlite.Conn, known []stored) error {
 	if err := a.refuseReservations(c); err != nil {
 		return err
 	}
-	return a.refusePending(c)
+	if err := a.refusePending(c); err != nil {
+		return err
+	}
+	return a.refuseSettled(c)
 }
 
 func (a *appending) refuseReplay(c *sqlite.Conn) error {
@@ -239,6 +242,11 @@ func (a *appending) writeRest(t *tx) error {
 	}
 	for i := range a.Reservations {
 		if err := saveReservation(t.c, &a.Reservations[i]); err != nil {
+			return err
+		}
+	}
+	for i := range a.Settle {
+		if err := settle(t, &a.Settle[i]); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,7 @@ func TestPlans(t *testing.T) {
 		return `SELECT id ` + listOf(&q).from() + ` ORDER BY ` + orderOf(&q) + ` LIMIT 100`
 	}
 	open := []leyden.ReservationStatus{leyden.ReservationPending, leyden.ReservationActive}
+	kept := func(q *leyden.QuarantineQuery) string { return quarantineList(quarantinedOf(q)) }
 	reserved := func(q *leyden.ReservationQuery) string { return reservationList(reservationsOf(q)) }
 	tally := func(q leyden.Query) string { return `SELECT count(*) ` + countOf(&q).from() }
 	for _, test := range []struct{ sql, want string }{
@@ -42,8 +43,12 @@ func TestPlans(t *testing.T) {
 		{tokenList(tokensWhere(&leyden.TokenQuery{Parent: "P"})), "tokens_of_group (parent_fold=?)"},
 		{tokenList(tokensWhere(&leyden.TokenQuery{Listed: new(false)})), "tokens_unlisted"},
 		{tokenList(tokensWhere(&leyden.TokenQuery{Status: leyden.TokenBlocked})), "tokens_blocked"},
-		{quarantined(&leyden.QuarantineQuery{Station: "S", Waiting: true}), "quarantine_by_station (station=?)"},
-		{quarantined(&leyden.QuarantineQuery{ID: 1}), "INTEGER PRIMARY KEY (rowid=?)"},
+		{kept(&leyden.QuarantineQuery{Station: "S", Key: "K"}), "quarantine_by_station (station=? AND key=?)"},
+		{kept(&leyden.QuarantineQuery{Station: "S", Status: leyden.QuarantineWaiting}), "quarantine_waiting_of_station (station=?)"},
+		{kept(&leyden.QuarantineQuery{Station: "S", Status: leyden.QuarantineWaiting, Aside: true}), "quarantine_aside (station=?)"},
+		{kept(&leyden.QuarantineQuery{Station: "S", Status: leyden.QuarantineDismissed}), "quarantine_of_station (station=?)"},
+		{kept(&leyden.QuarantineQuery{Status: leyden.QuarantineWaiting}), "INDEX quarantine_waiting"},
+		{kept(&leyden.QuarantineQuery{ID: 1}), "INTEGER PRIMARY KEY (rowid=?)"},
 		{reserved(&leyden.ReservationQuery{Station: "S"}), "reservations_by_station (station=?)"},
 		{reserved(&leyden.ReservationQuery{Station: "S", Statuses: open}), "reservations_by_station_status (station=? AND status=?)"},
 		{reserved(&leyden.ReservationQuery{Due: window.To, Statuses: open}), "reservations_by_end (status=? AND expires_at<?)"},

@@ -204,7 +204,7 @@ func allOrNothing(t *testing.T, s leyden.Store) {
 	wantErr(t, "second transaction is stale", s.Append(t.Context(), e), leyden.ErrStale)
 	absent(t, s, 2, "a")
 	absent(t, s, 2, "b")
-	waiting := must[[]leyden.Quarantined](t)(s.Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true}))
+	waiting := must[[]leyden.Quarantined](t)(s.Quarantined(t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting}))
 	if len(waiting) != 1 || waiting[0].Key != "q" {
 		t.Errorf("quarantine after a refused entry: %+v; want q alone, waiting", waiting)
 	}

@@ -199,7 +199,7 @@ func quarantine(t *testing.T, s leyden.Store) {
 	good := with(entry(transaction(1)), "k")
 	good.Release = []string{"a", "never seen"}
 	mustAppend(t, s, good)
-	same(t, "waiting", list(leyden.QuarantineQuery{Waiting: true}), []leyden.Quarantined{q4, q3, q2})
+	same(t, "waiting", list(leyden.QuarantineQuery{Status: leyden.QuarantineWaiting}), []leyden.Quarantined{q4, q3, q2})
 	released := list(leyden.QuarantineQuery{ID: q1.ID})
 	if len(released) != 1 || released[0].ReleasedAt.IsZero() {
 		t.Fatalf("released message: %+v; want one with ReleasedAt", released)

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(*testing.T) leyden.Store) {
 		{"QueryFields", queryFields},
 		{"QueryModel", queryModel},
 		{"Quarantine", quarantine},
+		{"Settlement", settlement},
 		{"Reservations", reservations},
 		{"ReservationsWithFacts", reservationsWithFacts},
 		{"RefusesBrokenReservations", refusesBrokenReservations},

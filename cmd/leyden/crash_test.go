@@ -177,7 +177,7 @@ func compare(t *testing.T, data string, charges []sim.Charge) {
 			t.Errorf("charge %+v:\n%s", c, diff)
 		}
 	}
-	waiting, err := db.Quarantined(t.Context(), leyden.QuarantineQuery{Waiting: true})
+	waiting, err := db.Quarantined(t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting})
 	if err != nil || len(waiting) > 0 {
 		t.Errorf("quarantined: %+v, %v", waiting, err)
 	}
