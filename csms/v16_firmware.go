@@ -2,7 +2,6 @@ package csms
 
 import (
 	"context"
-	"time"
 
 	"leyden/ocpp"
 	"leyden/ocpp/v16"
@@ -21,7 +20,7 @@ func signedUpdateFirmware16(ctx context.Context, s *session, request int, f Sign
 	err := s.call(ctx, &v16.SignedUpdateFirmware{
 		RequestID: request, Retries: given(f.Retries), RetryInterval: given(f.Interval),
 		Firmware: v16.Firmware{
-			Location: f.Location, RetrieveDateTime: f.RetrieveAt, InstallDateTime: instant(f.InstallAt),
+			Location: f.Location, RetrieveDateTime: f.RetrieveAt, InstallDateTime: someUnlessZero(f.InstallAt),
 			SigningCertificate: f.Certificate, Signature: f.Signature,
 		},
 	}, &res)
@@ -32,7 +31,7 @@ func getDiagnostics16(ctx context.Context, s *session, r LogRequest) (file strin
 	var res v16.GetDiagnosticsResponse
 	err = s.call(ctx, &v16.GetDiagnostics{
 		Location: r.Location, Retries: given(r.Retries), RetryInterval: given(r.Interval),
-		StartTime: instant(r.Window.From), StopTime: instant(r.Window.To),
+		StartTime: someUnlessZero(r.Window.From), StopTime: someUnlessZero(r.Window.To),
 	}, &res)
 	return res.FileName.Or(""), err
 }
@@ -42,7 +41,7 @@ func getLog16(ctx context.Context, s *session, request int, r LogRequest) (statu
 	err = s.call(ctx, &v16.GetLog{
 		LogType: v16.LogType(r.Kind), RequestID: request, Retries: given(r.Retries), RetryInterval: given(r.Interval),
 		Log: v16.LogParameters{
-			RemoteLocation: r.Location, OldestTimestamp: instant(r.Window.From), LatestTimestamp: instant(r.Window.To),
+			RemoteLocation: r.Location, OldestTimestamp: someUnlessZero(r.Window.From), LatestTimestamp: someUnlessZero(r.Window.To),
 		},
 	}, &res)
 	return string(res.Status), res.Filename.Or(""), err
@@ -54,9 +53,4 @@ func given(n *int) ocpp.Opt[int] {
 		return ocpp.Opt[int]{}
 	}
 	return ocpp.Some(*n)
-}
-
-// instant returns a time that is absent when it is zero.
-func instant(at time.Time) ocpp.Opt[time.Time] {
-	return ocpp.Opt[time.Time]{Value: at, Set: !at.IsZero()}
 }
