@@ -21,6 +21,8 @@ type Config struct {
 	Journal leyden.Journal
 	// Devices keeps what has nothing to do with charging; nil keeps nothing.
 	Devices device.Store
+	// Authority knows our certificates; nil knows none.
+	Authority Authority
 	// PublicURL is where clients and stations reach the service, without a
 	// slash at its end; "" makes connection URLs of the host that was asked.
 	PublicURL string
@@ -62,6 +64,7 @@ type Stations interface {
 	SmartCharging
 	Maintenance
 	Quarantine
+	Certificates
 }
 
 var _ Stations = (*csms.Server)(nil)
@@ -84,6 +87,7 @@ const (
 	tagKeys         = "API keys"
 	tagClients      = "OAuth2 clients"
 	tagQuarantine   = "Quarantine"
+	tagCertificates = "Certificates"
 )
 
 // Register puts the operations of the façade on an API, before it serves.
@@ -103,6 +107,7 @@ func Register(on *rest.API, c Config) {
 	a.serveProfileTemplates()
 	a.serveNotifications()
 	a.serveFirmware()
+	a.serveCertificates()
 	a.serveReservations()
 	a.serveIDTagLists()
 	a.serveIDTags()

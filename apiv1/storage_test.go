@@ -86,6 +86,10 @@ func (s brokenStore) Notifications(context.Context, device.NotificationQuery) ([
 	return nil, 0, s.err
 }
 
+func (s brokenStore) Certificates(context.Context, device.CertificateQuery) ([]device.Certificate, int, error) {
+	return nil, 0, s.err
+}
+
 func (s brokenStore) Key(context.Context, string) (auth.KeyRecord, error) {
 	return auth.KeyRecord{}, s.err
 }
@@ -118,7 +122,7 @@ func broken(err error) func(*apiv1.Config) {
 	return func(c *apiv1.Config) {
 		store := brokenStore{memory.New(time.Now), err}
 		c.Ledger, c.Devices = leyden.NewLedger(store, store, leyden.Options{}), store
-		c.Stations = csms.New(c.Ledger, csms.Options{})
+		c.Stations, c.Authority = csms.New(c.Ledger, csms.Options{}), authority{err: err}
 		c.Registrar = auth.NewRegistrar(auth.Config{
 			Store: store, Secrets: auth.NewSecrets(), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
@@ -132,34 +136,38 @@ const profileOf = `{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose
 // bodyOf returns a body that an operation takes.
 func bodyOf(operation string) string {
 	return map[string]string{
-		"v1RemoteStart":           remoteStart,
-		"v1StartTransaction":      `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
-		"v1RegisterCharger":       newCharger,
-		"v1ChangeCharger":         `{"name":"x"}`,
-		"v1Call":                  `{"action":"ClearCache"}`,
-		"v1SetChargingProfile":    `{"connectorId":1,"profile":` + profileOf + `}`,
-		"v1GetCompositeSchedule":  `{"connectorId":1,"duration":60}`,
-		"v1AddProfileTemplate":    `{"name":"x","profile":` + profileOf + `}`,
-		"v1ChangeProfileTemplate": `{"name":"y"}`,
-		"v1Reset":                 `{"type":"Soft"}`,
-		"v1Unlock":                `{"connectorId":1}`,
-		"v1ChangeAvailability":    `{"connectorId":1,"type":"Operative"}`,
-		"v1TriggerMessage":        `{"requestedMessage":"Heartbeat"}`,
-		"v1DataTransfer":          `{"vendorId":"v"}`,
-		"v1ChangeConfiguration":   `{"key":"k","value":"v"}`,
-		"v1UpdateFirmware":        `{"location":"ftp://files.example/f"}`,
-		"v1SignedUpdateFirmware":  `{"firmware":{"location":"ftp://files.example/f","signingCertificate":"x","signature":"x"}}`,
-		"v1GetDiagnostics":        `{"location":"ftp://files.example/d"}`,
-		"v1GetLog":                `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
-		"v1AddIDTag":              `{"idTag":"T"}`,
-		"v1ChangeIDTag":           `{"note":"x"}`,
-		"v1ImportIDTags":          "idTag\nA\n",
-		"v1AddVehicle":            `{"vehicleId":"V"}`,
-		"v1ChangeVehicle":         `{"name":"x"}`,
-		"v1AddAPIKey":             `{"name":"x","scopes":["admin"]}`,
-		"v1ChangeAPIKey":          `{"name":"x"}`,
-		"v1AddClient":             `{"name":"x","scopes":["admin"]}`,
-		"v1ChangeClient":          `{"name":"x"}`,
+		"v1RemoteStart":               remoteStart,
+		"v1StartTransaction":          `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
+		"v1RegisterCharger":           newCharger,
+		"v1ChangeCharger":             `{"name":"x"}`,
+		"v1Call":                      `{"action":"ClearCache"}`,
+		"v1SetChargingProfile":        `{"connectorId":1,"profile":` + profileOf + `}`,
+		"v1GetCompositeSchedule":      `{"connectorId":1,"duration":60}`,
+		"v1AddProfileTemplate":        `{"name":"x","profile":` + profileOf + `}`,
+		"v1ChangeProfileTemplate":     `{"name":"y"}`,
+		"v1SendCertificateChain":      `{"certificateChain":"x"}`,
+		"v1InstallCertificate":        `{"certificate":"x"}`,
+		"v1ListInstalledCertificates": `{"certificateType":"ManufacturerRootCertificate"}`,
+		"v1DeleteCertificate":         `{"hashAlgorithm":"SHA256","issuerNameHash":"a","issuerKeyHash":"b","serialNumber":"1"}`,
+		"v1Reset":                     `{"type":"Soft"}`,
+		"v1Unlock":                    `{"connectorId":1}`,
+		"v1ChangeAvailability":        `{"connectorId":1,"type":"Operative"}`,
+		"v1TriggerMessage":            `{"requestedMessage":"Heartbeat"}`,
+		"v1DataTransfer":              `{"vendorId":"v"}`,
+		"v1ChangeConfiguration":       `{"key":"k","value":"v"}`,
+		"v1UpdateFirmware":            `{"location":"ftp://files.example/f"}`,
+		"v1SignedUpdateFirmware":      `{"firmware":{"location":"ftp://files.example/f","signingCertificate":"x","signature":"x"}}`,
+		"v1GetDiagnostics":            `{"location":"ftp://files.example/d"}`,
+		"v1GetLog":                    `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
+		"v1AddIDTag":                  `{"idTag":"T"}`,
+		"v1ChangeIDTag":               `{"note":"x"}`,
+		"v1ImportIDTags":              "idTag\nA\n",
+		"v1AddVehicle":                `{"vehicleId":"V"}`,
+		"v1ChangeVehicle":             `{"name":"x"}`,
+		"v1AddAPIKey":                 `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeAPIKey":              `{"name":"x"}`,
+		"v1AddClient":                 `{"name":"x","scopes":["admin"]}`,
+		"v1ChangeClient":              `{"name":"x"}`,
 	}[operation]
 }
 

@@ -49,8 +49,9 @@ type dialect struct {
 	configuration func(ctx context.Context, s *session, keys []string) (Configuration, error)
 	dataTransfer  func(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error)
 
-	smart    smartChargingDialect
-	firmware firmwareDialect
+	smart        smartChargingDialect
+	firmware     firmwareDialect
+	certificates certificateDialect
 }
 
 // A call is a CALL of a station. Unlike a frame it may be kept.

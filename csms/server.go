@@ -24,6 +24,7 @@ type Options struct {
 	Journal leyden.Journal
 	// Devices keeps what has nothing to do with charging [nothing is kept].
 	Devices device.Store
+	Signer  Signer       // signs certificates of stations [all requests are rejected]
 	Log     *slog.Logger // [nowhere]
 
 	CallTimeout      time.Duration // how long a station may take to answer a call [30 s]

@@ -60,6 +60,8 @@ import (
 //	commands ID […]            what became of the commands to a station, the last asked first
 //	count NAME NUMBER          one of the server's counters
 //
+// "let NAME TEXT" makes $NAME stand for a text in the lines below, and "id NAME
+// PREFIX" for the first id with that prefix in the last answer to an operator.
 // "storage down", "storage broken", "storage panic" and "storage up" say what
 // becomes of every write, "storage away" of every read too, "storage poison" and
 // "storage poisonous" of the write of a start; "restart" starts the server anew over the same
@@ -93,6 +95,8 @@ type stage struct {
 	stations map[string]*station
 	on       *station
 	answers  []chan reply
+	last     string            // the body of the last answer to an operator
+	names    map[string]string // what stands for texts, by "let" and "id"
 }
 
 // A reply is the outcome of what an operator asked for.
@@ -102,7 +106,7 @@ type reply struct {
 }
 
 func play(t *testing.T, file, text string) {
-	p := &stage{world: newWorld(t), at: file, stations: make(map[string]*station)}
+	p := &stage{world: newWorld(t), at: file, stations: make(map[string]*station), names: make(map[string]string)}
 	defer p.journaled()()
 	defer p.end()
 	verbs := p.verbs()
@@ -116,7 +120,7 @@ func play(t *testing.T, file, text string) {
 		if !ok {
 			t.Fatalf("%s: what is %q?", p.at, verb)
 		}
-		do(strings.TrimSpace(rest))
+		do(p.expand(strings.TrimSpace(rest)))
 		synctest.Wait()
 	}
 	for _, s := range p.stations {
@@ -138,10 +142,10 @@ func (p *stage) verbs() map[string]func(string) {
 		"start": p.start, "stop": p.stop, "replay": p.replay, "=": p.answer,
 		"GET": p.asked(http.MethodGet), "POST": p.asked(http.MethodPost), "PATCH": p.asked(http.MethodPatch), "DELETE": p.asked(http.MethodDelete),
 		"tx": p.transaction, "list": p.list, "events": p.events, "samples": p.samples, "quarantine": p.quarantine, "count": p.counter,
-		"commands": p.commands,
-		"storage":  func(mode string) { p.store.mode.Store(mode) },
-		"wait":     p.wait,
-		"restart":  func(string) { p.end(); p.server, p.web = nil, nil; clear(p.stations); p.begin() },
+		"commands": p.commands, "let": p.let, "id": p.id,
+		"storage": func(mode string) { p.store.mode.Store(mode) },
+		"wait":    p.wait,
+		"restart": func(string) { p.end(); p.server, p.web = nil, nil; clear(p.stations); p.begin() },
 	}
 }
 
@@ -182,6 +186,8 @@ func (p *stage) option(text string) {
 		p.options.Open = false
 	case "preparing":
 		p.options.RequirePreparing = true
+	case "signer":
+		p.options.Signer = p.signer(value)
 	default:
 		p.fatalf("no option %q", name)
 	}
@@ -328,8 +334,8 @@ func (p *stage) answer(text string) {
 		if r.word != wantWord {
 			p.fatalf("answered %s %s; want %s", r.word, toJSON(r.body), wantWord)
 		}
-		if want != "" {
-			p.match(want, toJSON(r.body))
+		if p.last = toJSON(r.body); want != "" {
+			p.match(want, p.last)
 		}
 	default:
 		p.fatalf("not answered yet")

@@ -35,6 +35,9 @@ var dialect16 = dialect{
 	firmware: firmwareDialect{
 		update: updateFirmware16, updateSigned: signedUpdateFirmware16, diagnostics: getDiagnostics16, log: getLog16,
 	},
+	certificates: certificateDialect{
+		signed: certificateSigned16, install: installCertificate16, ids: certificateIDs16, remove: deleteCertificate16,
+	},
 }
 
 // startable16 refuses what a remote start cannot be asked for. OCPP allows

@@ -33,6 +33,8 @@ func answer16(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply {
 	case "DiagnosticsStatusNotification", "FirmwareStatusNotification", "LogStatusNotification",
 		"SignedFirmwareStatusNotification", "SecurityEventNotification":
 		return notification16(ctx, s, c)
+	case "SignCertificate":
+		return signCertificate16(ctx, s, c)
 	}
 	if v16.DirectionOf(c.action) == ocpp.None {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotImplemented, "OCPP 1.6 has no action %s", c.action)}

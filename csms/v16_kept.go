@@ -16,6 +16,8 @@ func kept16(ctx context.Context, s *session, action, request, answer string) {
 		keptChange16(s, request, answer)
 	case "GetConfiguration":
 		keptConfiguration16(s, answer)
+	case "CertificateSigned":
+		keptChain16(ctx, s, request, answer)
 	case "SetChargingProfile":
 		keptProfile16(ctx, s, request, answer)
 	case "ClearChargingProfile":

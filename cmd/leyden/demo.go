@@ -80,7 +80,7 @@ func (n *node) prepareDemo(ctx context.Context) error {
 // listener is our own.
 func (n *node) demoDialer() sim.Dialer {
 	var o ocpp.DialOptions
-	if n.settings.tlsCert != "" {
+	if n.settings.tls.on() {
 		o.TLS = &tls.Config{InsecureSkipVerify: true}
 	}
 	return sim.WebSocket("ws"+strings.TrimPrefix(n.url, "http")+"/ocpp", o)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -31,6 +33,7 @@ func (n *node) metrics() http.Handler {
 		counter("leyden_connections_shed_total", "Connections closed because storage was in trouble.", &c.Shed),
 		counter("leyden_panics_total", "Panics caught while a message was handled.", &c.Panics),
 		storage{n.db.DB},
+		expiry{n.authority},
 	)
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
@@ -68,4 +71,26 @@ func (s storage) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descWaiting, prometheus.GaugeValue, float64(stats.Waiting))
 	ch <- prometheus.MustNewConstMetric(descCheckpoints, prometheus.CounterValue, float64(stats.Checkpoints))
 	ch <- prometheus.MustNewConstMetric(descLog, prometheus.GaugeValue, float64(stats.LogBytes))
+}
+
+// expiry collects how long certificates are good still.
+type expiry struct{ *authority }
+
+var descExpiry = prometheus.NewDesc("leyden_certificate_expiry_seconds", "Time until a certificate ends.", []string{"kind", "file"}, nil)
+
+// Describe implements prometheus.Collector.
+func (e expiry) Describe(ch chan<- *prometheus.Desc) { ch <- descExpiry }
+
+// Collect implements prometheus.Collector.
+func (e expiry) Collect(ch chan<- prometheus.Metric) {
+	if e.served == nil {
+		return
+	}
+	r := e.served.current.Load()
+	for i, t := range r.servers {
+		ch <- prometheus.MustNewConstMetric(descExpiry, prometheus.GaugeValue, time.Until(t.Leaf.NotAfter).Seconds(), "server", r.files[i])
+	}
+	if own := e.opened(); own != nil {
+		ch <- prometheus.MustNewConstMetric(descExpiry, prometheus.GaugeValue, time.Until(own.Certificates()[0].NotAfter).Seconds(), "authority", cmp.Or(e.settings.caCert, e.served.ca))
+	}
 }

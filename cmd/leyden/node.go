@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +19,7 @@ import (
 	"leyden/auth"
 	"leyden/csms"
 	"leyden/ocpp"
+	"leyden/pki"
 	"leyden/rest"
 )
 
@@ -33,14 +34,21 @@ type node struct {
 	listener net.Listener
 	url      string // where clients on this machine reach it
 
+	authority     *authority
+	plain         *http.Server // serves stations without TLS
+	plainListener net.Listener // nil: it has nothing to serve
+
 	running sync.WaitGroup // ledger and listener
 	demo    *demo
 }
 
-// newNode wires the packages; nothing runs yet.
-func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logger) (*node, error) {
-	n := &node{settings: s, log: log, db: db, listener: listener}
-	db.config.Log = log
+// wire wires the packages; nothing runs yet.
+func (n *node) wire() error {
+	s, db, log := n.settings, n.db, n.log
+	db.config.Log, db.config.Operator = log, s.tls.operator
+	if err := n.trustOwn(); err != nil {
+		return err
+	}
 	n.ledger = leyden.NewLedger(db, db, leyden.Options{
 		StartConflict: leyden.StartConflict(s.startConflict),
 		Tokens:        leyden.TokenPolicy(s.idTags),
@@ -48,7 +56,7 @@ func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logg
 	})
 	authenticator, err := auth.NewAuthenticator(db.config)
 	if err != nil {
-		return nil, fmt.Errorf("access tokens: %w", err)
+		return fmt.Errorf("access tokens: %w", err)
 	}
 	n.csms = csms.New(n.ledger, csms.Options{
 		Gate:             gate{auth.NewStationGate(db.config, auth.Admission(s.admission))},
@@ -58,12 +66,13 @@ func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logg
 		RequirePreparing: s.remoteStartRequirePreparing,
 		Strict:           s.strict,
 		Devices:          db,
+		Signer:           n.signer(),
 		Ready:            db.Ready,
 		Timeouts:         ocpp.Timeouts{Ping: s.ping},
 	})
-	addr, _ := listener.Addr().(*net.TCPAddr)
+	addr, _ := n.listener.Addr().(*net.TCPAddr)
 	scheme := "http"
-	if s.tlsCert != "" {
+	if s.tls.on() {
 		scheme = "https"
 	}
 	n.url = scheme + "://" + reachable(addr)
@@ -72,12 +81,60 @@ func newNode(s *serveSettings, db *folder, listener net.Listener, log *slog.Logg
 		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
 	})
 	apiv1.Register(api, apiv1.Config{
-		Ledger: n.ledger, Stations: n.csms, Registrar: db.registrar,
+		Ledger: n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Authority: n.authority,
 		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
 	})
 	apiv2.Register(api, db, authenticator)
 	n.http = newHTTP(route(n.csms, api), log)
-	return n, nil
+	n.plain = newHTTP(route(n.csms, http.NotFoundHandler()), log)
+	if served := n.authority.served; served != nil {
+		n.http.TLSConfig = served.config()
+	}
+	return nil
+}
+
+// trustOwn makes our own authority one that lets stations in, where they can come
+// with certificates.
+func (n *node) trustOwn() error {
+	served := n.authority.served
+	if served == nil {
+		return nil
+	}
+	if n.settings.tls.signer == signedHere {
+		if _, err := n.authority.open(); err != nil {
+			return err
+		}
+	}
+	served.ca = filepath.Join(n.authority.data, pki.CertFile)
+	r, err := served.read()
+	if err == nil {
+		served.use(r)
+	}
+	return err
+}
+
+// signer returns who signs certificates of stations, or nil.
+func (n *node) signer() csms.Signer {
+	if n.settings.tls.signer == signedNowhere {
+		return nil
+	}
+	return n.authority
+}
+
+// serveBeside serves stations without TLS where that was asked for, and keeps the
+// certificates fresh.
+func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
+	if n.plainListener != nil {
+		n.log.Warn("stations may come without TLS: their passwords cross the network in clear", "address", n.plainListener.Addr())
+		n.running.Go(func() {
+			if err := n.plain.Serve(n.plainListener); !errors.Is(err, http.ErrServerClosed) {
+				fail(fmt.Errorf("serve without TLS: %w", err))
+			}
+		})
+	}
+	if n.authority.served != nil {
+		n.running.Go(func() { n.authority.served.watch(ctx) })
+	}
 }
 
 // newHTTP returns a server with the limits of serving.
@@ -112,18 +169,6 @@ func reachable(addr *net.TCPAddr) string {
 		return fmt.Sprintf("127.0.0.1:%d", addr.Port)
 	}
 	return addr.String()
-}
-
-// tls returns what the listener speaks TLS with, or nil.
-func (s *serveSettings) tls() (*tls.Config, error) {
-	if s.tlsCert == "" {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert %s with --tls-key %s: %w", s.tlsCert, s.tlsKey, err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func (n *node) serveHTTP() error {

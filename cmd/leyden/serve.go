@@ -32,7 +32,6 @@ const (
 type serveSettings struct {
 	listen, data, config string
 	admission, idTags    string
-	tlsCert, tlsKey      string
 	publicURL            string
 	insecure             bool
 	demo                 int
@@ -45,6 +44,8 @@ type serveSettings struct {
 	remoteStartDefaultIDTag     string
 
 	heartbeat, ping time.Duration
+
+	tls tlsSettings
 
 	dataGiven bool
 }
@@ -89,8 +90,6 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.StringVar(&s.config, "config", "", "TOML file with more settings")
 	f.StringVar(&s.admission, "admission", "registered", "which stations may connect: registered, or open (any; on loopback only)")
 	f.StringVar(&s.idTags, "id-tags", "", "what an unlisted idTag is worth: listed (Invalid) or open (Accepted); default listed, open with --admission open")
-	f.StringVar(&s.tlsCert, "tls-cert", "", "PEM file with the certificate chain; serves TLS")
-	f.StringVar(&s.tlsKey, "tls-key", "", "PEM file with the certificate's key")
 	f.StringVar(&s.publicURL, "public-url", "", "where clients and stations reach this server, e.g. https://csms.example.com")
 	f.BoolVar(&s.insecure, "insecure", false, "allow --admission open on an address that others can reach")
 	f.IntVar(&s.demo, "demo", 0, "attach that many simulated stations that charge")
@@ -102,6 +101,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.StringVar(&s.remoteStartDefaultIDTag, "remote-start-default-id-tag", "", "idTag of a start that names none")
 	f.DurationVar(&s.heartbeat, "heartbeat", 300*time.Second, "interval that stations are told")
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
+	s.tls.flags(f)
 }
 
 // check finds what cannot be, before anything is opened.
@@ -119,8 +119,6 @@ func (s *serveSettings) check() error {
 		return usagef("--admission is registered or open, not %q", s.admission)
 	case s.idTags != "" && s.idTags != string(leyden.TokensListed) && s.idTags != string(leyden.TokensOpen):
 		return usagef("--id-tags is listed or open, not %q", s.idTags)
-	case (s.tlsCert == "") != (s.tlsKey == ""):
-		return usagef("--tls-cert and --tls-key go together")
 	case s.demo < 0 || s.demo > maxDemo:
 		return usagef("--demo takes 0 to %d stations", maxDemo)
 	case s.heartbeat < time.Second || s.ping < time.Second || s.remoteStartExpire < time.Second:
@@ -144,7 +142,7 @@ func (s *serveSettings) check() error {
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
 		return usagef("--log-level is debug, info, warn or error, not %q", s.logLevel)
 	}
-	return nil
+	return s.tls.check()
 }
 
 func isLoopback(host string) bool {
@@ -158,15 +156,15 @@ func isLoopback(host string) bool {
 // serve runs a server until ctx is done or it fails.
 func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err error) {
 	log := newLog(s, stderr)
-	tlsConfig, err := s.tls()
+	served, err := openCertificates(&s.tls, log)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(s)
+	listener, plain, err := s.listenAll()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = listener.Close() }() // serving has closed it before
+	defer closeListeners(listener, plain)
 	data, forget, err := dataFolder(s)
 	if err != nil {
 		return err
@@ -177,11 +175,10 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer func() { err = closing(err, db) }()
-	n, err := newNode(s, db, listener, log)
-	if err != nil {
+	n := &node{settings: s, log: log, db: db, listener: listener, plainListener: plain, authority: &authority{settings: &s.tls.authoritySettings, data: data, served: served}}
+	if err := n.wire(); err != nil {
 		return err
 	}
-	n.http.TLSConfig = tlsConfig
 	if err := n.prepareDemo(ctx); err != nil {
 		return err
 	}
@@ -208,6 +205,7 @@ func (n *node) run(ctx context.Context, stdout io.Writer, greet func()) error {
 			cancel(fmt.Errorf("serve: %w", err))
 		}
 	})
+	n.serveBeside(ctx, cancel)
 	greet()
 	if n.exposed() {
 		n.log.Warn("without TLS keys and passwords cross the network in clear: give --tls-cert and --tls-key, or --public-url if a proxy speaks TLS")
@@ -239,17 +237,40 @@ func newLog(s *serveSettings, stderr io.Writer) *slog.Logger {
 	return log
 }
 
-func listen(s *serveSettings) (net.Listener, error) {
-	l, err := net.Listen("tcp", s.listen)
+// listenAll listens on the addresses of the settings; plain is nil without one.
+func (s *serveSettings) listenAll() (listener, plain net.Listener, err error) {
+	if listener, err = listen("--listen", s.listen); err != nil {
+		return nil, nil, err
+	}
+	if s.tls.listenPlain == "" {
+		return listener, nil, nil
+	}
+	if plain, err = listen("--listen-plain", s.tls.listenPlain); err != nil {
+		return nil, nil, closing(err, listener)
+	}
+	return listener, plain, nil
+}
+
+func listen(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is taken by another program; choose another address with --listen", s.listen)
+		return nil, fmt.Errorf("%s is taken by another program; choose another address with %s", address, flag)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("you may not listen on %s; choose a port above 1023 with --listen", s.listen)
+		return nil, fmt.Errorf("you may not listen on %s; choose a port above 1023 with %s", address, flag)
 	case err != nil:
-		return nil, fmt.Errorf("--listen: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	return l, nil
+}
+
+// closeListeners closes what listens; serving has closed it before.
+func closeListeners(list ...net.Listener) {
+	for _, l := range list {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
 }
 
 // drain lets nobody in any more, closes sockets with 1012 and waits until open
@@ -259,12 +280,13 @@ func (n *node) drain() error {
 	n.demo.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	requests := make(chan error, 1)
+	requests := make(chan error, 2)
 	go func() { requests <- n.http.Shutdown(ctx) }()
-	err := errors.Join(n.csms.Drain(ctx), <-requests)
+	go func() { requests <- n.plain.Shutdown(ctx) }()
+	err := errors.Join(n.csms.Drain(ctx), <-requests, <-requests)
 	if errors.Is(err, context.DeadlineExceeded) {
 		n.log.Warn("some connections did not end in time and were cut")
-		err = n.http.Close()
+		err = errors.Join(n.http.Close(), n.plain.Close())
 	}
 	return err
 }
@@ -275,6 +297,9 @@ func (n *node) greet(out io.Writer, data, key string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Leyden serves %s\n", n.url)
 	fmt.Fprintf(&b, "  stations   %s/ocpp/{station}\n", "ws"+strings.TrimPrefix(n.url, "http"))
+	if n.plainListener != nil {
+		fmt.Fprintf(&b, "             ws://%s/ocpp/{station}   (without TLS)\n", n.plainListener.Addr())
+	}
 	fmt.Fprintf(&b, "  REST API   %s/docs\n", n.url)
 	if n.settings.temporary() {
 		fmt.Fprintf(&b, "  ledger     %s   (removed at the end)\n", data)

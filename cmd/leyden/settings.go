@@ -29,6 +29,7 @@ var notSettings = []string{"help", "config"}
 type entry struct {
 	key   string // as it is written there, remote_start.expire
 	value string
+	list  bool // there are several, as CSV
 }
 
 // loadSettings sets the flags that were not given from the environment and from
@@ -73,6 +74,8 @@ func wanted(f *pflag.Flag) string {
 		return "a whole number"
 	case "float64":
 		return "a number"
+	case "size":
+		return "a size with its unit, such as 512MiB"
 	case "duration":
 		return "a time with its unit, such as 90s or 5m"
 	}
@@ -116,6 +119,9 @@ func readConfig(path string, flags *pflag.FlagSet) (map[string]entry, error) {
 		if flags.Lookup(name) == nil || slices.Contains(notSettings, name) {
 			return nil, usagef("config file %s: there is no key %s; the keys are %s", path, entries[name].key, strings.Join(keys(flags), ", "))
 		}
+		if entries[name].list && flags.Lookup(name).Value.Type() != "stringSlice" {
+			return nil, usagef("config file %s: key %s takes one value, not a list", path, entries[name].key)
+		}
 	}
 	return entries, nil
 }
@@ -130,16 +136,26 @@ func flatten(tree map[string]any, prefix string, into map[string]entry) error {
 			}
 			continue
 		}
-		if _, list := tree[key].([]any); list {
-			return fmt.Errorf("key %s takes one value, not a list", path)
-		}
 		name := strings.NewReplacer("_", "-", ".", "-").Replace(path)
 		if other, twice := into[name]; twice {
 			return fmt.Errorf("key %s is there twice, also as %s", path, other.key)
 		}
-		into[name] = entry{path, fmt.Sprint(tree[key])}
+		into[name] = entryOf(path, tree[key])
 	}
 	return nil
+}
+
+// entryOf returns an entry whose value is as flags read it: a list as CSV.
+func entryOf(key string, value any) entry {
+	list, ok := value.([]any)
+	if !ok {
+		return entry{key: key, value: fmt.Sprint(value)}
+	}
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = `"` + strings.ReplaceAll(fmt.Sprint(v), `"`, `""`) + `"`
+	}
+	return entry{key: key, value: strings.Join(texts, ","), list: true}
 }
 
 func keys(flags *pflag.FlagSet) []string {

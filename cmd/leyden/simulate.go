@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,7 +25,9 @@ import (
 const goodEnd = 10 * time.Second
 
 type simulateSettings struct {
-	url, data, station, password, ca, ocppVersion string
+	url, data, station, password string
+	ca, cert, key                string
+	ocppVersion                  string
 	sim.Options
 }
 
@@ -47,7 +50,9 @@ without, the server must run with --admission open, or know the stations
 that --password gives.`,
 		Example: `  leyden simulate --stations 10 --sessions 3 --data ./data
   leyden simulate --url ws://127.0.0.1:8080/ocpp --duration 5m --cut 0.05 --repeat 0.1 --seed 42
-  leyden simulate --station CHARGER-001 --password "$PASSWORD" --passive`,
+  leyden simulate --station CHARGER-001 --password "$PASSWORD" --passive
+  leyden simulate --url wss://127.0.0.1:8443/ocpp --ca leyden-ca.pem --station CHARGER-001 \
+    --cert CHARGER-001.pem --key CHARGER-001.key     security profile 3`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
@@ -68,6 +73,8 @@ func (s *simulateSettings) flags(cmd *cobra.Command) {
 	f.StringVar(&s.station, "station", "", "be the one station with this identity")
 	f.StringVar(&s.password, "password", "", "password of all stations")
 	f.StringVar(&s.ca, "ca", "", "PEM file with the certificates to trust for wss")
+	f.StringVar(&s.cert, "cert", "", "PEM file with the client certificate of the one station that --station names (security profile 3)")
+	f.StringVar(&s.key, "key", "", "PEM file with its key")
 	f.IntVar(&s.Stations, "stations", 1, "how many stations")
 	f.IntVar(&s.Connectors, "connectors", 1, "connectors of each station")
 	f.IntVar(&s.Sessions, "sessions", 0, "charges at each connector, then end (1 without --duration)")
@@ -120,15 +127,8 @@ func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer
 func (s *simulateSettings) knock(ctx context.Context) error {
 	first := s.StationIDs()[0]
 	tr, err := s.Dial(ctx, sim.Login{Station: first, Password: s.Password(first)})
-	refusal, ok := errors.AsType[*ocpp.HandshakeError](err)
-	switch {
-	case ok && refusal.Status == http.StatusUnauthorized:
-		return fmt.Errorf("the server does not admit station %s; name its data folder with --data, "+
-			"give the stations' --password, or run it with --admission open", first)
-	case ok:
-		return fmt.Errorf("the server at %s takes no stations: %w; is the --url right?", s.url, refusal)
-	case err != nil:
-		return fmt.Errorf("no server to charge at %s: %w; start one with leyden serve, or name it with --url", s.url, err)
+	if err != nil {
+		return s.refusal(first, err)
 	}
 	if err := tr.Close(ocpp.CloseNormal, ""); err != nil {
 		return fmt.Errorf("first connection to %s: %w", s.url, err)
@@ -137,6 +137,41 @@ func (s *simulateSettings) knock(ctx context.Context) error {
 		continue // until the server agrees: otherwise it may take the next connection for a second one
 	}
 	return nil
+}
+
+// refusal says why the first connection did not come about, and what to do.
+func (s *simulateSettings) refusal(station string, err error) error {
+	refusal, ok := errors.AsType[*ocpp.HandshakeError](err)
+	switch {
+	case ok && refusal.Status == http.StatusUnauthorized:
+		return fmt.Errorf("the server does not admit station %s: %s", station, s.remedy())
+	case ok:
+		return fmt.Errorf("the server at %s takes no stations: %w; is the --url right?", s.url, refusal)
+	}
+	if _, untrusted := errors.AsType[x509.UnknownAuthorityError](err); untrusted {
+		return fmt.Errorf("the certificate of the server at %s is not trusted (%w); give the one of its authority with --ca, "+
+			"for a server's own authority what `leyden ca show` prints", s.url, err)
+	}
+	if _, invalid := errors.AsType[*tls.CertificateVerificationError](err); invalid {
+		return fmt.Errorf("the certificate of the server at %s is not good for it: %w", s.url, err)
+	}
+	if _, alert := errors.AsType[tls.AlertError](err); alert || strings.Contains(err.Error(), "remote error: tls:") {
+		return fmt.Errorf("the server at %s ended the TLS handshake: %w; is --cert one that it trusts?", s.url, err)
+	}
+	return fmt.Errorf("no server to charge at %s: %w; start one with leyden serve, or name it with --url", s.url, err)
+}
+
+// remedy says what to look at when a station is not admitted.
+func (s *simulateSettings) remedy() string {
+	switch {
+	case s.cert != "":
+		return "is it registered there, and are --cert's CN its identity and O the server's --operator?"
+	case s.data != "":
+		return "does the server serve the folder that --data names?"
+	case s.password != "":
+		return "is it registered there, is --password its password, and does its security profile want TLS (wss) or a certificate (--cert)?"
+	}
+	return "name its data folder with --data, give the stations' --password, or run it with --admission open"
 }
 
 // complete checks the settings and fills in what follows from them.
@@ -157,6 +192,12 @@ func (s *simulateSettings) complete() error {
 		return usagef("--speed must be above 0")
 	case s.SampleInterval < time.Second:
 		return usagef("--interval must be at least 1s")
+	case (s.cert == "") != (s.key == ""):
+		return usagef("--cert and --key go together")
+	case s.cert != "" && s.data != "":
+		return usagef("--data makes passwords: leave out --cert")
+	case s.cert != "" && (s.station == "" || u.Scheme != "wss"):
+		return usagef("--cert is for the one station that --station names, at a wss:// --url")
 	case s.data != "" && s.password != "":
 		return usagef("--data makes the stations' passwords: leave out --password")
 	}
@@ -172,10 +213,8 @@ func (s *simulateSettings) complete() error {
 	}
 	s.Password = func(string) string { return s.password }
 	var o ocpp.DialOptions
-	if s.ca != "" {
-		if o.TLS, err = trust(s.ca); err != nil {
-			return err
-		}
+	if o.TLS, err = s.tls(); err != nil {
+		return err
 	}
 	s.Dial = sim.WebSocket(strings.TrimSuffix(s.url, "/"), o)
 	return nil
@@ -191,6 +230,25 @@ func (s *simulateSettings) beOne() error {
 	}
 	s.Name = func(int) string { return s.station }
 	return nil
+}
+
+// tls returns what stations trust and show, or nil for what is usual.
+func (s *simulateSettings) tls() (c *tls.Config, err error) {
+	if s.ca != "" {
+		if c, err = trust(s.ca); err != nil {
+			return nil, err
+		}
+	}
+	if s.cert == "" {
+		return c, nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.cert, s.key)
+	if err != nil {
+		return nil, usagef("--cert %s with --key %s: %v", s.cert, s.key, err)
+	}
+	c = cmp.Or(c, new(tls.Config))
+	c.Certificates = []tls.Certificate{pair}
+	return c, nil
 }
 
 func trust(file string) (*tls.Config, error) {
