@@ -115,42 +115,46 @@ func TestJournal(t *testing.T) {
 		w.end()
 
 		all := lines(t, j, leyden.FrameQuery{Station: cp})
-		wantLines(t, "journal", all,
-			`> call StartTransaction 1 [2,"1","StartTransaction",{"connectorId":1,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`,
-			`< result StartTransaction 1 [3,"1",{"idTagInfo":{"status":"Accepted"},"transactionId":1}]`,
-			`> call MeterValues 1 [2,"2","MeterValues", {"connectorId":1,"transactionId":1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"10"}]}]}]`,
-			`< result MeterValues 1 [3,"2",{}]`,
-			`> call MeterValues 1 [2,"3","MeterValues",{"connectorId":1,"transactionId":-1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"11"}]}]}]`,
-			`< result MeterValues 1 [3,"3",{}]`,
-			`> call Heartbeat 0 [2,"3","Heartbeat",{}]`,
-			`< result Heartbeat 0 [3,"3",{"currentTime":"2026-02-06T12:00:00.000Z"}]`,
-			`> broken Authorize 0 [2,"4","Authorize",{"idTag":"USER123"`,
-			`< error Authorize 0 [4,"4","FormationViolation","not JSON at byte 37",{}]`,
-			`> call StopTransaction 1 [2,"5","StopTransaction",{"transactionId":-1,"idTag":"USER123","meterStop":20,"timestamp":"2026-02-06T12:00:00Z"}]`,
-			`< result StopTransaction 1 [3,"5",{"idTagInfo":{"status":"Accepted"}}]`,
-			`> call StopTransaction 7 [2,"6","StopTransaction",{"transactionId":7}]`,
-			`< error StopTransaction 7 [4,"6","OccurenceConstraintViolation","meterStop is required",{}]`,
-			`> call Nonsense 0 [2,"7","Nonsense",{}]`,
-			`< error Nonsense 0 [4,"7","NotImplemented","OCPP 1.6 has no action Nonsense",{}]`,
-			`< call RemoteStartTransaction 2 [2,"@","RemoteStartTransaction",{"connectorId":2,"idTag":"USER123"}]`,
-			`> result RemoteStartTransaction 2 [3,"@",{"status":"Accepted"}]`,
-			`> call StartTransaction 2 [2,"8","StartTransaction",{"connectorId":2,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`,
-			`< result StartTransaction 2 [3,"8",{"idTagInfo":{"status":"Accepted"},"transactionId":2}]`,
-			`< call RemoteStopTransaction 2 [2,"@","RemoteStopTransaction",{"transactionId":2}]`,
-			`> result RemoteStopTransaction 2 [3,"@",{"status":"Rejected"}]`,
-			`< call ChangeConfiguration 0 [2,"@","ChangeConfiguration",{"key":"AuthorizationKey","value":"***"}]`,
-			`> error ChangeConfiguration 0 [4,"@","GenericError","***",{}]`,
-			`< call ChangeConfiguration 0 [2,"@","ChangeConfiguration",{"key":"MinutesPerHour","value":"60"}]`,
-			`> error ChangeConfiguration 0 [4,"@","GenericError","MinutesPerHour is unknown",{}]`,
-			`> result  0 [3,"@",{"configurationKey":[{"key":"***","value":"***"}]}]`,
-			`> broken  0 "***"`,
-			`< error  0 [4,"x","FormationViolation","not JSON at byte 58",{}]`,
-		)
+		wantLines(t, "journal", all, wantJournal...)
 		wantLines(t, "transaction 1", lines(t, j, leyden.FrameQuery{Station: cp, Transaction: 1}), append(all[:6:6], all[10:12]...)...)
 		if kept, lost := w.server.Counters().Journaled.Load(), w.server.Counters().Unjournaled.Load(); kept != uint64(len(all)) || lost != 0 {
 			t.Errorf("%d frames counted and %d lost; there are %d", kept, lost, len(all))
 		}
 	})
+}
+
+// wantJournal is what TestJournal wants: frames of the station (>) and of ours
+// (<) with type, action and transaction.
+var wantJournal = []string{
+	`> call StartTransaction 1 [2,"1","StartTransaction",{"connectorId":1,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`,
+	`< result StartTransaction 1 [3,"1",{"idTagInfo":{"status":"Accepted"},"transactionId":1}]`,
+	`> call MeterValues 1 [2,"2","MeterValues", {"connectorId":1,"transactionId":1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"10"}]}]}]`,
+	`< result MeterValues 1 [3,"2",{}]`,
+	`> call MeterValues 1 [2,"3","MeterValues",{"connectorId":1,"transactionId":-1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"11"}]}]}]`,
+	`< result MeterValues 1 [3,"3",{}]`,
+	`> call Heartbeat 0 [2,"3","Heartbeat",{}]`,
+	`< result Heartbeat 0 [3,"3",{"currentTime":"2026-02-06T12:00:00.000Z"}]`,
+	`> broken Authorize 0 [2,"4","Authorize",{"idTag":"USER123"`,
+	`< error Authorize 0 [4,"4","FormationViolation","not JSON at byte 37",{}]`,
+	`> call StopTransaction 1 [2,"5","StopTransaction",{"transactionId":-1,"idTag":"USER123","meterStop":20,"timestamp":"2026-02-06T12:00:00Z"}]`,
+	`< result StopTransaction 1 [3,"5",{"idTagInfo":{"status":"Accepted"}}]`,
+	`> call StopTransaction 7 [2,"6","StopTransaction",{"transactionId":7}]`,
+	`< error StopTransaction 7 [4,"6","OccurenceConstraintViolation","meterStop is required",{}]`,
+	`> call Nonsense 0 [2,"7","Nonsense",{}]`,
+	`< error Nonsense 0 [4,"7","NotImplemented","OCPP 1.6 has no action Nonsense",{}]`,
+	`< call RemoteStartTransaction 2 [2,"@","RemoteStartTransaction",{"connectorId":2,"idTag":"USER123"}]`,
+	`> result RemoteStartTransaction 2 [3,"@",{"status":"Accepted"}]`,
+	`> call StartTransaction 2 [2,"8","StartTransaction",{"connectorId":2,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`,
+	`< result StartTransaction 2 [3,"8",{"idTagInfo":{"status":"Accepted"},"transactionId":2}]`,
+	`< call RemoteStopTransaction 2 [2,"@","RemoteStopTransaction",{"transactionId":2}]`,
+	`> result RemoteStopTransaction 2 [3,"@",{"status":"Rejected"}]`,
+	`< call ChangeConfiguration 0 [2,"@","ChangeConfiguration",{"key":"AuthorizationKey","value":"***"}]`,
+	`> error ChangeConfiguration 0 [4,"@","GenericError","***",{}]`,
+	`< call ChangeConfiguration 0 [2,"@","ChangeConfiguration",{"key":"MinutesPerHour","value":"60"}]`,
+	`> error ChangeConfiguration 0 [4,"@","GenericError","MinutesPerHour is unknown",{}]`,
+	`> result  0 [3,"@",{"configurationKey":[{"key":"***","value":"***"}]}]`,
+	`> broken  0 "***"`,
+	`< error  0 [4,"x","FormationViolation","not JSON at byte 58",{}]`,
 }
 
 // TestJournalFollows: a frame is there soon after it came, while the station is

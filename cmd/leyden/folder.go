@@ -22,19 +22,28 @@ type folder struct {
 	*sqlite.DB
 	registrar *auth.Registrar
 	config    auth.Config
+	journal   *sqlite.Journal // nil: none is kept, or it is not open
 }
 
 // openFolder opens the data folder of a command that works beside a server. It
 // must hold a ledger: to make one by a mistyped name would be worse than to fail.
 func openFolder(ctx context.Context, path string) (*folder, error) {
-	info, err := os.Stat(filepath.Join(path, sqlite.FileName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("data folder: %w; name another with --data", err)
-	}
-	if err != nil || info.Size() == 0 {
-		return nil, fmt.Errorf("there is no ledger in %s; `leyden serve --data %s` makes one, or name another folder with --data", path, path)
+	if err := findLedger(path); err != nil {
+		return nil, err
 	}
 	return open(ctx, path, false)
+}
+
+// findLedger says what to do when there is no ledger in a folder.
+func findLedger(path string) error {
+	info, err := os.Stat(filepath.Join(path, sqlite.FileName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("data folder: %w; name another with --data", err)
+	}
+	if err != nil || info.Size() == 0 {
+		return fmt.Errorf("there is no ledger in %s; `leyden serve --data %s` makes one, or name another folder with --data", path, path)
+	}
+	return nil
 }
 
 // open opens a data folder, for serving or beside a server.

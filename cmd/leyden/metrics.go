@@ -32,6 +32,11 @@ func (n *node) metrics() http.Handler {
 		counter("leyden_connections_replaced_total", "Living connections replaced by newer ones of the same station.", &c.Swaps),
 		counter("leyden_connections_shed_total", "Connections closed because storage was in trouble.", &c.Shed),
 		counter("leyden_panics_total", "Panics caught while a message was handled.", &c.Panics),
+		counter("leyden_journal_frames_total", "Frames that were written to the journal.", &c.Journaled),
+		counter("leyden_journal_dropped_total", "Frames that are missing in the journal: it was too slow, or failed.", &c.Unjournaled),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "leyden_journal_bytes", Help: "Size of the journal.",
+		}, n.db.journalSize),
 		storage{n.db.DB},
 		expiry{n.authority},
 	)

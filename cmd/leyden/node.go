@@ -67,6 +67,7 @@ func (n *node) wire() error {
 		Strict:           s.strict,
 		Devices:          db,
 		Signer:           n.signer(),
+		Journal:          db.frames(),
 		Ready:            db.Ready,
 		Timeouts:         ocpp.Timeouts{Ping: s.ping},
 	})
@@ -81,7 +82,8 @@ func (n *node) wire() error {
 		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
 	})
 	apiv1.Register(api, apiv1.Config{
-		Ledger: n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Authority: n.authority,
+		Journal: db.frames(),
+		Ledger:  n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Authority: n.authority,
 		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
 	})
 	apiv2.Register(api, db, authenticator)

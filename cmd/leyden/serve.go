@@ -45,6 +45,8 @@ type serveSettings struct {
 
 	heartbeat, ping time.Duration
 
+	journal journalSettings
+
 	tls tlsSettings
 
 	dataGiven bool
@@ -101,6 +103,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.StringVar(&s.remoteStartDefaultIDTag, "remote-start-default-id-tag", "", "idTag of a start that names none")
 	f.DurationVar(&s.heartbeat, "heartbeat", 300*time.Second, "interval that stations are told")
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
+	s.journal.flags(f)
 	s.tls.flags(f)
 }
 
@@ -126,6 +129,9 @@ func (s *serveSettings) check() error {
 	case s.admission == string(auth.AdmitOpen) && !isLoopback(host) && !s.insecure:
 		return usagef("--admission open on %s lets anybody on the network pose as a station; listen on 127.0.0.1, "+
 			"register your stations (leyden station add), or give --insecure if you mean it", s.listen)
+	}
+	if err := s.journal.check(); err != nil {
+		return err
 	}
 	switch leyden.StartConflict(s.startConflict) {
 	case leyden.ConflictEvidence, leyden.ConflictAccept, leyden.ConflictReject:
@@ -175,6 +181,7 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer func() { err = closing(err, db) }()
+	db.journal = s.journal.open(ctx, data, log)
 	n := &node{settings: s, log: log, db: db, listener: listener, plainListener: plain, authority: &authority{settings: &s.tls.authoritySettings, data: data, served: served}}
 	if err := n.wire(); err != nil {
 		return err
