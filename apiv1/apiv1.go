@@ -62,6 +62,7 @@ type Stations interface {
 
 	Caller
 	SmartCharging
+	LocalLists
 	Maintenance
 	Quarantine
 	Certificates
@@ -105,6 +106,7 @@ func Register(on *rest.API, c Config) {
 	a.serveCommandLife()
 	a.serveChargingProfiles()
 	a.serveProfileTemplates()
+	a.serveLocalList()
 	a.serveNotifications()
 	a.serveFirmware()
 	a.serveCertificates()

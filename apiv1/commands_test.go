@@ -39,7 +39,30 @@ func commands() []command {
 			"data-transfer", `{"vendorId":"com.example","messageId":"m","data":"{}"}`, "DataTransfer", `{"vendorId":"com.example","messageId":"m","data":"{}"}`,
 			`{"status":"Accepted","data":"yes"}`, `{"status":"Accepted","data":"yes"}`,
 		},
+		{
+			"charging-profiles", `{"connectorId":1,"profile":` + profileOf + `}`, "SetChargingProfile",
+			`{"connectorId":1,"csChargingProfiles":` + profileOf + `}`, `{"status":"NotSupported"}`, `{"status":"NotSupported"}`,
+		},
+		{"charging-profiles/clear", ``, "ClearChargingProfile", `{}`, `{"status":"Unknown"}`, `{"status":"Unknown"}`},
+		{
+			"composite-schedule", `{"connectorId":0,"duration":60}`, "GetCompositeSchedule", `{"connectorId":0,"duration":60}`,
+			`{"status":"Accepted"}`, `{"status":"Accepted","connectorId":null,"scheduleStart":null}`,
+		},
+		{"local-list/version", ``, "GetLocalListVersion", `{}`, `{"listVersion":3}`, `{"listVersion":3,"supported":true}`},
+		{
+			"local-list", `{"updateType":"Full","listVersion":4}`, "SendLocalList", `{"listVersion":4,"updateType":"Full"}`,
+			`{"status":"Failed"}`, `{"status":"Failed","listVersion":4}`,
+		},
 	}
+}
+
+// cannotReject tells the actions whose answers have no Rejected.
+func cannotReject(action string) bool {
+	switch action {
+	case "GetConfiguration", "UnlockConnector", "GetLocalListVersion", "SendLocalList":
+		return true
+	}
+	return false
 }
 
 func TestCommands(t *testing.T) {
@@ -59,8 +82,8 @@ func TestCommands(t *testing.T) {
 			if got := fmt.Sprint(details); got != "[{ocppErrorCode NotSupported} {ocppErrorDescription not here}]" {
 				t.Errorf("%s: details %s", line, got)
 			}
-			if c.action == "GetConfiguration" || c.action == "UnlockConnector" {
-				continue // their answers have no Rejected
+			if cannotReject(c.action) {
+				continue
 			}
 			s.says(c.action, answering(`{"status":"Rejected"}`))
 			w.wantError(line, c.body, 409, "REJECTED_BY_CHARGER", "the charger rejected the command")

@@ -145,6 +145,7 @@ func bodyOf(operation string) string {
 		"v1GetCompositeSchedule":      `{"connectorId":1,"duration":60}`,
 		"v1AddProfileTemplate":        `{"name":"x","profile":` + profileOf + `}`,
 		"v1ChangeProfileTemplate":     `{"name":"y"}`,
+		"v1SendLocalList":             `{"updateType":"Full"}`,
 		"v1SendCertificateChain":      `{"certificateChain":"x"}`,
 		"v1InstallCertificate":        `{"certificate":"x"}`,
 		"v1ListInstalledCertificates": `{"certificateType":"ManufacturerRootCertificate"}`,

@@ -50,6 +50,7 @@ type dialect struct {
 	dataTransfer  func(ctx context.Context, s *session, d DataTransfer) (DataTransferAnswer, error)
 
 	smart        smartChargingDialect
+	lists        localListDialect
 	firmware     firmwareDialect
 	certificates certificateDialect
 }

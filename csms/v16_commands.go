@@ -32,6 +32,7 @@ var dialect16 = dialect{
 	dataTransfer:        dataTransfer16,
 
 	smart: smartChargingDialect{set: setChargingProfile16, clear: clearChargingProfiles16, composite: compositeSchedule16},
+	lists: localListDialect{version: localListVersion16, send: sendLocalList16},
 	firmware: firmwareDialect{
 		update: updateFirmware16, updateSigned: signedUpdateFirmware16, diagnostics: getDiagnostics16, log: getLog16,
 	},

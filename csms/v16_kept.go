@@ -24,6 +24,10 @@ func kept16(ctx context.Context, s *session, action, request, answer string) {
 		keptClearing16(ctx, s, request, answer)
 	case "RemoteStartTransaction":
 		keptStart16(ctx, s, request, answer)
+	case "GetLocalListVersion":
+		keptVersion16(ctx, s, answer)
+	case "SendLocalList":
+		keptList16(ctx, s, request, answer)
 	}
 }
 
