@@ -26,6 +26,9 @@ type battery struct {
 
 // after returns the state of charge and the power, in W, after d.
 func (b battery) after(d time.Duration) (soc, power float64) {
+	if b.power <= 0 {
+		return b.initial, 0
+	}
 	if d >= b.full() {
 		return max(b.initial, 1), 0
 	}
@@ -41,9 +44,19 @@ func (b battery) after(d time.Duration) (soc, power float64) {
 
 // energy returns the whole Wh that were delivered after d.
 func (b battery) energy(d time.Duration) int {
-	const rounding = 1e-6 // of floating point: a kW for an hour is a kWh
+	return whole(b.delivered(d))
+}
+
+// delivered returns the Wh that were delivered after d.
+func (b battery) delivered(d time.Duration) float64 {
 	soc, _ := b.after(d)
-	return int((soc-b.initial)*b.capacity + rounding)
+	return (soc - b.initial) * b.capacity
+}
+
+// whole returns the whole Wh of wh.
+func whole(wh float64) int {
+	const rounding = 1e-6 // of floating point: a kW for an hour is a kWh
+	return int(wh + rounding)
 }
 
 // full returns after how long the battery takes no more.

@@ -34,6 +34,7 @@ type central struct {
 	boots  map[string]int
 	dials  map[string]int
 	told   map[string][]string // statuses and other messages in order, by station
+	said   []ocpp.Request      // all messages in order
 	rows   map[string]*row     // by start
 	ids    map[int]*row
 	frames []string // ids and actions of calls
@@ -108,6 +109,7 @@ func (c *central) answer(station string, f ocpp.Frame) ocpp.Reply {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.said = append(c.said, m)
 	return ocpp.Reply{Message: c.record(station, m)}
 }
 

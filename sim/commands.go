@@ -54,6 +54,7 @@ func (s *station) command(req ocpp.Request, now time.Time) (res ocpp.Message, th
 	case *v16.Reset:
 		return &v16.ResetResponse{Status: v16.GenericStatusAccepted}, func(now time.Time) {
 			s.reboot(now, m.Type == v16.ResetTypeHard)
+			s.securityEvent("ResetOrReboot", string(m.Type), now)
 		}
 	case *v16.UnlockConnector:
 		return s.unlock(m.ConnectorID)
@@ -69,11 +70,20 @@ func (s *station) command(req ocpp.Request, now time.Time) (res ocpp.Message, th
 		return s.config.tell(m.Key), nil
 	case *v16.ClearCache:
 		return &v16.ClearCacheResponse{Status: v16.GenericStatusAccepted}, nil
-	case *v16.TriggerMessage:
-		status, then := s.trigger(m)
-		return &v16.TriggerMessageResponse{Status: status}, then
 	case *v16.DataTransfer:
 		return s.dataTransfer(m), nil
+	}
+	return s.blockCommand(req, now)
+}
+
+// blockCommand decides about a request that is not of the Core profile.
+func (s *station) blockCommand(req ocpp.Request, now time.Time) (res ocpp.Message, then func(now time.Time)) {
+	for _, block := range []func(ocpp.Request, time.Time) (ocpp.Message, func(time.Time)){
+		s.triggerCommand, s.smartCommand, s.reservationCommand, s.listCommand, s.firmwareCommand, s.uploadCommand, s.certificateCommand,
+	} {
+		if res, then := block(req, now); res != nil {
+			return res, then
+		}
 	}
 	return nil, nil
 }
@@ -124,35 +134,54 @@ func (s *station) stopping(c *connector, reason v16.Reason) func(time.Time) {
 func (s *station) remoteStart(m *v16.RemoteStartTransaction, now time.Time) v16.GenericStatus {
 	c := s.connector(m.ConnectorID.Value)
 	if !m.ConnectorID.Set {
-		c = s.anyFree()
+		c = s.anyFree(m.IDTag)
 	}
-	if c == nil || !c.free() || s.ending || m.IDTag == "" || !s.booted {
+	if c == nil || !s.free(c, m.IDTag) || s.ending || m.IDTag == "" || !s.booted || !forOneCharge(m.ChargingProfile) {
 		return v16.GenericStatusRejected
 	}
-	c.visit, c.number = s.opt.remoteVisit(s.remotes, m.IDTag), -1
+	c.visit, c.number, c.parent = s.opt.remoteVisit(s.remotes, m.IDTag), -1, ""
+	c.profile = m.ChargingProfile
 	c.phase, c.due = arriving, now.Add(s.scale(plugDelay))
 	s.setStatus(c, v16.ChargePointStatusPreparing, now)
 	return v16.GenericStatusAccepted
 }
 
-func (s *station) anyFree() *connector {
+// forOneCharge reports whether a remote start may bring a profile (OCPP 1.6 §5.16.2).
+func forOneCharge(p ocpp.Opt[v16.ChargingProfile]) bool {
+	return !p.Set || usable(&p.Value) && !p.Value.TransactionID.Set &&
+		p.Value.ChargingProfilePurpose == v16.ChargingProfilePurposeTxProfile
+}
+
+// anyFree returns a connector where a driver may charge: best one that is
+// reserved for nobody else.
+func (s *station) anyFree(tag string) *connector {
 	for _, c := range s.connectors {
-		if c.free() {
+		if r := s.reservationAt(c.id); r != nil && r.is(tag, "") && s.free(c, tag) {
+			return c
+		}
+	}
+	for _, c := range s.connectors {
+		if s.free(c, tag) {
 			return c
 		}
 	}
 	return nil
 }
 
-// free reports whether a charge could begin here.
-func (c *connector) free() bool {
+// free reports whether a driver could begin a charge at c.
+func (s *station) free(c *connector, tag string) bool {
 	switch c.phase {
 	case idle, gone:
-		return c.status == v16.ChargePointStatusAvailable
+		return c.open() && s.welcome(c, tag)
 	case plugged:
-		return true
+		return s.welcome(c, tag)
 	}
 	return false
+}
+
+// open reports whether a cable could be plugged in.
+func (c *connector) open() bool {
+	return c.status == v16.ChargePointStatusAvailable || c.status == v16.ChargePointStatusReserved
 }
 
 // unlock answers an UnlockConnector, which ends a charge (OCPP 1.6 §5.18).
@@ -184,6 +213,9 @@ func (s *station) changeAvailability(m *v16.ChangeAvailability) (ocpp.Message, f
 	if m.ConnectorID == 0 {
 		s.operative = operative
 	}
+	if !operative {
+		s.unreserve(m.ConnectorID) // nobody could use it (OCPP 1.6 §3.9)
+	}
 	status := v16.AvailabilityStatusAccepted
 	for _, c := range changed {
 		if c.phase == charging && !operative {
@@ -203,63 +235,7 @@ func (s *station) changeAvailability(m *v16.ChangeAvailability) (ocpp.Message, f
 // rest gives an unused connector the status that its availability wants.
 func (s *station) rest(c *connector, now time.Time) {
 	if c.phase == idle || c.phase == gone {
-		s.setStatus(c, c.resting(s.operative), now)
-	}
-}
-
-// trigger answers a TriggerMessage (OCPP 1.6 §5.17).
-func (s *station) trigger(m *v16.TriggerMessage) (v16.TriggerMessageStatus, func(time.Time)) {
-	chosen := s.connectors
-	if id, ok := m.ConnectorID.Get(); ok && id != 0 {
-		c := s.connector(id)
-		if c == nil {
-			return v16.TriggerMessageStatusRejected, nil
-		}
-		chosen = []*connector{c}
-	}
-	var then func(time.Time)
-	switch m.RequestedMessage {
-	case v16.MessageTriggerBootNotification:
-		then = func(now time.Time) { s.bootAt = now }
-	case v16.MessageTriggerHeartbeat:
-		then = func(now time.Time) { s.beatAt = now }
-	case v16.MessageTriggerStatusNotification:
-		then = func(now time.Time) { s.showStatus(m, chosen, now) }
-	case v16.MessageTriggerMeterValues:
-		then = func(now time.Time) { s.showMeters(chosen, now) }
-	default:
-		return v16.TriggerMessageStatusNotImplemented, nil
-	}
-	return v16.TriggerMessageStatusAccepted, then
-}
-
-func (s *station) showStatus(m *v16.TriggerMessage, chosen []*connector, now time.Time) {
-	if m.ConnectorID.Value == 0 {
-		s.notify(0, s.mainStatus(), now, nil)
-	}
-	if id, ok := m.ConnectorID.Get(); ok && id == 0 {
-		return
-	}
-	for _, c := range chosen {
-		s.report(c, now)
-	}
-}
-
-// showMeters reads the meters of connectors, for their transactions where there
-// are some.
-func (s *station) showMeters(chosen []*connector, now time.Time) {
-	for _, c := range chosen {
-		if c.charge != nil {
-			s.putReading(c, now, v16.ReadingContextTrigger)
-			continue
-		}
-		v := s.energy(c.register)
-		v.Context = ocpp.Some(v16.ReadingContextTrigger)
-		req := &v16.MeterValues{
-			ConnectorID: c.id,
-			MeterValue:  []v16.MeterValue{{Timestamp: now, SampledValue: []v16.SampledValue{v}}},
-		}
-		s.tell(&message{action: "MeterValues", build: func() ocpp.Request { return req }}, now)
+		s.setStatus(c, s.resting(c), now)
 	}
 }
 

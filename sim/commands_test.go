@@ -319,6 +319,8 @@ func TestTrigger(t *testing.T) {
 			{"StatusNotification", ocpp.Some(0), []string{"0 Available"}},
 			{"MeterValues", ocpp.Some(1), []string{"MeterValues"}},
 			{"MeterValues", all, []string{"MeterValues", "MeterValues"}},
+			{"FirmwareStatusNotification", all, []string{"FirmwareStatusNotification"}},
+			{"DiagnosticsStatusNotification", all, []string{"DiagnosticsStatusNotification"}},
 		} {
 			if got := trigger(x.m, x.connector, "Accepted"); !slices.Equal(got, x.want) {
 				t.Errorf("%s %+v made the station tell %v, want %v", x.m, x.connector, got, x.want)
@@ -328,7 +330,6 @@ func TestTrigger(t *testing.T) {
 		if c.boots[station] != 2 {
 			t.Errorf("%d boots, want 2", c.boots[station])
 		}
-		trigger("FirmwareStatusNotification", all, "NotImplemented")
 		trigger("StatusNotification", ocpp.Some(7), "Rejected")
 	})
 }
@@ -337,7 +338,7 @@ func TestWhatIsNotSupported(t *testing.T) {
 	c := newCentral(t)
 	passive(t, 1, c, func() {
 		for action, want := range map[string]ocpp.ErrorCode{
-			"Fly": ocpp.NotImplemented, "StartTransaction": ocpp.NotSupported, "GetLocalListVersion": ocpp.NotSupported,
+			"Fly": ocpp.NotImplemented, "StartTransaction": ocpp.NotSupported, "SecurityEventNotification": ocpp.NotSupported,
 		} {
 			_, err := c.conns[station].CallRaw(context.Background(), action, nil)
 			if e, ok := errors.AsType[*ocpp.Error](err); !ok || e.Code != want {

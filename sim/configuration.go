@@ -28,6 +28,9 @@ const (
 	keyConnectionTimeOut = "ConnectionTimeOut"
 	keyHeartbeat         = "HeartbeatInterval"
 	keyAuthorizeOffline  = "LocalAuthorizeOffline"
+	keyListEnabled       = "LocalAuthListEnabled"
+	keyOperator          = "CpoName"
+	keyPreAuthorize      = "LocalPreAuthorize"
 	keySampleInterval    = "MeterValueSampleInterval"
 	keySampled           = "MeterValuesSampledData"
 	keyStopOnUnplug      = "StopTransactionOnEVSideDisconnect"
@@ -35,6 +38,7 @@ const (
 	keyStopSampled       = "StopTxnSampledData"
 	keyAttempts          = "TransactionMessageAttempts"
 	keyRetryInterval     = "TransactionMessageRetryInterval"
+	keyUnknownOffline    = "AllowOfflineTxForUnknownId"
 )
 
 // A setting is one configuration key and its value.
@@ -58,26 +62,37 @@ func newConfiguration(o *Options, t traits) configuration {
 		stopSampled = sampled
 	}
 	return configuration{
-		{"AllowOfflineTxForUnknownId", "true", switchKey},
+		{keyUnknownOffline, "true", switchKey},
 		{keyAuthorization, "", secretKey},
 		{keyAuthorizeRemote, "false", switchKey},
+		{"CertificateStoreMaxLength", strconv.Itoa(maxRoots), fixedKey},
+		{"ChargeProfileMaxStackLevel", strconv.Itoa(maxStackLevel), fixedKey},
+		{"ChargingScheduleAllowedChargingRateUnit", "Current,Power", fixedKey},
+		{"ChargingScheduleMaxPeriods", strconv.Itoa(maxPeriods), fixedKey},
 		{"ClockAlignedDataInterval", "0", countKey},
 		{keyConnectionTimeOut, "120", countKey},
 		{"ConnectorPhaseRotation", "NotApplicable", textKey},
+		{"ConnectorSwitch3to1PhaseSupported", "false", fixedKey},
+		{keyOperator, "", textKey},
 		{"GetConfigurationMaxKeys", "50", fixedKey},
 		{keyHeartbeat, "300", countKey},
 		{keyAuthorizeOffline, "true", switchKey},
-		{"LocalPreAuthorize", "false", switchKey},
+		{keyListEnabled, "true", switchKey},
+		{"LocalAuthListMaxLength", strconv.Itoa(maxListed), fixedKey},
+		{keyPreAuthorize, "false", switchKey},
+		{"MaxChargingProfilesInstalled", strconv.Itoa(maxProfiles), fixedKey},
 		{"MeterValuesAlignedData", "", textKey},
 		{keySampled, sampled, textKey},
 		{keySampleInterval, strconv.Itoa(int(o.SampleInterval / time.Second)), countKey},
 		{"NumberOfConnectors", strconv.Itoa(o.Connectors), fixedKey},
+		{"ReserveConnectorZeroSupported", "true", fixedKey},
 		{"ResetRetries", "3", countKey},
+		{"SendLocalListMaxLength", strconv.Itoa(maxSent), fixedKey},
 		{keyStopOnUnplug, "true", switchKey},
 		{keyStopOnInvalid, "true", switchKey},
 		{"StopTxnAlignedData", "", textKey},
 		{keyStopSampled, stopSampled, textKey},
-		{"SupportedFeatureProfiles", "Core,RemoteTrigger", fixedKey},
+		{"SupportedFeatureProfiles", "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger", fixedKey},
 		{keyAttempts, "3", countKey},
 		{keyRetryInterval, "10", countKey},
 		{"UnlockConnectorOnEVSideDisconnect", "true", switchKey},

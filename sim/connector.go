@@ -40,7 +40,9 @@ type connector struct {
 	register int // Wh, between charges
 	visits   int // how many began
 	visit    Visit
-	number   int // of the visit; −1 when it was started remotely
+	number   int                           // of the visit; −1 when it was started remotely
+	parent   string                        // group of the visit's idTag; "" while it is unknown
+	profile  ocpp.Opt[v16.ChargingProfile] // that a remote start brought
 	charge   *charge
 }
 
@@ -52,7 +54,10 @@ type charge struct {
 	forgotten bool // its start could not be delivered
 	full      bool
 
-	leaveAt, fullAt, sampleAt, offlineAt time.Time
+	since  time.Time // when the battery's power changed last
+	before float64   // Wh until then
+
+	leaveAt, fullAt, sampleAt, offlineAt, limitAt time.Time
 
 	kept []v16.MeterValue // for transactionData
 }
@@ -67,7 +72,7 @@ func (s *station) expectVisit(c *connector, now time.Time) {
 	if !ok {
 		return
 	}
-	c.visit, c.number = v, c.visits
+	c.visit, c.number, c.parent, c.profile = v, c.visits, "", ocpp.Opt[v16.ChargingProfile]{}
 	c.phase, c.due = idle, now.Add(s.scale(v.After))
 }
 
@@ -76,14 +81,14 @@ func (s *station) advance(c *connector, at time.Time) {
 	switch c.phase {
 	case idle:
 		c.visits++
-		if c.status != v16.ChargePointStatusAvailable {
-			s.expectVisit(c, at) // out of order: the driver goes elsewhere
+		if !s.free(c, c.visit.IDTag) {
+			s.expectVisit(c, at) // out of order, or not for this driver, who goes elsewhere
 			return
 		}
 		s.plug(c, at, cardDelay)
 	case arriving:
 		c.phase, c.due = authorizing, time.Time{}
-		if s.config.on(keyAuthorizeRemote) {
+		if _, barred := s.claim(c, c.visit.IDTag, ""); barred || s.config.on(keyAuthorizeRemote) {
 			s.authorize(c, at)
 			return
 		}
@@ -93,7 +98,7 @@ func (s *station) advance(c *connector, at time.Time) {
 	case charging:
 		s.flow(c, at)
 	case leaving:
-		s.free(c, at)
+		s.unplug(c, at)
 	}
 }
 
@@ -110,24 +115,31 @@ func (s *station) authorize(c *connector, at time.Time) {
 	visit, number := c.visits, c.number
 	still := func() bool { return c.phase == authorizing && c.visits == visit && c.number == number }
 	tag := c.visit.IDTag
+	if info, ok := s.known(tag, at); ok && info.Status == v16.AuthorizationStatusAccepted && s.config.on(keyPreAuthorize) {
+		s.authorized(c, true, info, at)
+		return
+	}
 	s.tell(&message{
 		action: "Authorize",
 		build:  func() ocpp.Request { return &v16.Authorize{IDTag: tag} },
 		answered: func(res ocpp.Response, now time.Time) {
-			accepted := res.(*v16.AuthorizeResponse).IDTagInfo.Status == v16.AuthorizationStatusAccepted
-			s.authorized(c, still(), accepted, now)
+			s.authorized(c, still(), res.(*v16.AuthorizeResponse).IDTagInfo, now)
 		},
 		dropped: func(now time.Time, cutOff bool) {
-			s.authorized(c, still(), cutOff && s.config.on(keyAuthorizeOffline), now)
+			s.authorized(c, still(), s.decide(tag, cutOff, now), now)
 		},
 	}, at)
 }
 
-func (s *station) authorized(c *connector, still, accepted bool, now time.Time) {
+// authorized goes on with what is known of the driver, who may be one that a
+// reservation keeps away.
+func (s *station) authorized(c *connector, still bool, info v16.IDTagInfo, now time.Time) {
 	if !still {
 		return
 	}
-	if accepted {
+	c.parent = info.ParentIDTag.Or("")
+	_, barred := s.claim(c, c.visit.IDTag, c.parent)
+	if info.Status == v16.AuthorizationStatusAccepted && !barred {
 		s.begin(c, now)
 		return
 	}
@@ -148,7 +160,7 @@ func (s *station) begin(c *connector, at time.Time) {
 			initial:  float64(v.SoC) / 100,
 			power:    float64(min(v.Power, s.power)),
 		},
-		leaveAt: at.Add(s.scale(v.Stay)),
+		since: at, leaveAt: at.Add(s.scale(v.Stay)),
 	}
 	ch.fullAt = at.Add(ch.battery.full()).Truncate(time.Millisecond)
 	if d := s.sampleEvery(); d > 0 {
@@ -158,17 +170,22 @@ func (s *station) begin(c *connector, at time.Time) {
 		ch.offlineAt = at.Add(s.scale(v.OfflineAfter))
 	}
 	c.charge, c.phase = ch, charging
+	if p, ok := c.profile.Get(); ok {
+		s.install(c.id, &p, at)
+	}
+	s.throttle(c, at)
 	s.book.started.Add(1)
 	s.book.charging.Add(1)
 	if s.opt.Record {
 		s.record = append(s.record, ch)
 	}
-	s.putStart(c, ch)
-	s.setStatus(c, v16.ChargePointStatusCharging, at)
+	s.putStart(c, ch, s.use(c))
+	s.setStatus(c, ch.status(), at)
 	if s.begins {
 		s.putReading(c, at, v16.ReadingContextTransactionBegin)
 	}
 	s.plan(c)
+	s.regulate(at) // the others' share is less
 }
 
 // sampleEvery returns the time between readings, 0 for none.
@@ -184,7 +201,7 @@ func (s *station) sampleEvery() time.Duration {
 func (s *station) plan(c *connector) {
 	ch := c.charge
 	c.due = ch.leaveAt
-	for _, t := range []time.Time{ch.sampleAt, ch.offlineAt} {
+	for _, t := range []time.Time{ch.sampleAt, ch.offlineAt, ch.limitAt} {
 		if !t.IsZero() && t.Before(c.due) {
 			c.due = t
 		}
@@ -216,6 +233,9 @@ func (s *station) flow(c *connector, at time.Time) {
 		ch.offlineAt = time.Time{}
 		s.leave(at.Add(s.scale(c.visit.Offline)))
 	}
+	if !ch.limitAt.IsZero() && !at.Before(ch.limitAt) {
+		s.regulate(at)
+	}
 	s.plan(c)
 }
 
@@ -226,34 +246,39 @@ func (s *station) depart(c *connector, at time.Time) {
 		return
 	}
 	s.finish(c, at, v16.ReasonEVDisconnected)
-	s.free(c, at)
+	s.unplug(c, at)
 }
 
 // finish ends the charge; the cable stays in.
 func (s *station) finish(c *connector, at time.Time, reason v16.Reason) {
 	ch := c.charge
 	c.charge = nil
+	s.endProfiles(c)
 	c.register = ch.wh(at)
 	ch.StoppedAt, ch.MeterStop, ch.Reason = at, c.register, string(reason)
 	s.book.charging.Add(-1)
 	s.putStop(c, ch)
 	c.phase, c.due = leaving, at.Add(s.scale(unplugDelay))
 	s.setStatus(c, v16.ChargePointStatusFinishing, at)
+	s.regulate(at) // the others' share is more
 }
 
-// free is when the cable is out. The next local driver comes, unless one is
+// unplug is when the cable is out. The next local driver comes, unless one is
 // waited for already.
-func (s *station) free(c *connector, at time.Time) {
-	s.setStatus(c, c.resting(s.operative), at)
+func (s *station) unplug(c *connector, at time.Time) {
+	s.setStatus(c, s.resting(c), at)
 	s.expectVisit(c, at)
 }
 
 // resting returns the status of the connector when no cable is plugged in.
-func (c *connector) resting(station bool) v16.ChargePointStatus {
-	if c.operative && station {
-		return v16.ChargePointStatusAvailable
+func (s *station) resting(c *connector) v16.ChargePointStatus {
+	switch {
+	case !c.operative || !s.operative || s.installing:
+		return v16.ChargePointStatusUnavailable
+	case s.reservationAt(c.id) != nil:
+		return v16.ChargePointStatusReserved
 	}
-	return v16.ChargePointStatusUnavailable
+	return v16.ChargePointStatusAvailable
 }
 
 // interrupt ends what happens at a connector because of something else than
@@ -274,9 +299,9 @@ func (s *station) dismiss(c *connector, at time.Time) {
 		c.phase, c.due = gone, time.Time{}
 	case charging:
 		s.finish(c, at, v16.ReasonLocal)
-		s.free(c, at)
+		s.unplug(c, at)
 	case arriving, plugged, authorizing, leaving:
-		s.free(c, at)
+		s.unplug(c, at)
 	}
 }
 

@@ -31,6 +31,17 @@
 // heartbeats) is not accelerated. Inside testing/synctest the real clock is the
 // bubble's, and speed 1 is as fast as any other.
 //
+// # What it does, and what it only says
+//
+// A station speaks all of OCPP 1.6 and its security extension. Charging profiles
+// limit what a car gets, reservations keep drivers away, the local list decides
+// without a connection, certificates that it is sent are used for its next
+// connection, and keys are real. Files are not: firmware, diagnostics and logs
+// are never transferred. A location that is no URL of http, https, ftp, ftps or
+// sftp cannot be reached, firmware with "corrupt" in its location is damaged, and
+// any signature is taken for valid that comes with a certificate. Profiles and
+// their times are those of the real clock; what happens to files goes at Speed.
+//
 // # Delivery
 //
 // Transaction messages (StartTransaction, StopTransaction, MeterValues) go
@@ -40,5 +51,6 @@
 // TransactionMessageAttempts of them the message is deleted, for a start with
 // all that belongs to it (OCPP 1.6 §4.8, as widely deployed firmware does it).
 // That is a Breach: energy was delivered that nobody will bill. All other messages
-// are told once, or when the connection is back.
+// are told once, or when the connection is back. A central system need not know
+// those of the security extension.
 package sim

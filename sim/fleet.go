@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,6 +24,8 @@ const (
 type Login struct {
 	Station  string
 	Password string // empty: none
+	// Certificate is what the station has from the central system; nil: none.
+	Certificate *tls.Certificate
 }
 
 // A Dialer opens a connection to the central system that speaks ocpp1.6. Its
@@ -29,14 +33,20 @@ type Login struct {
 type Dialer func(ctx context.Context, who Login) (ocpp.Transport, error)
 
 // WebSocket returns a Dialer that appends the station's identity to url, a ws
-// or wss URL, and says who it is by Basic authentication if it has a password.
-// The Protocols, User and Password of o are replaced.
+// or wss URL, and says who it is by Basic authentication if it has a password,
+// and with wss by its certificate if it has one. The Protocols, User and Password
+// of o are replaced.
 func WebSocket(url string, o ocpp.DialOptions) Dialer {
 	return func(ctx context.Context, who Login) (ocpp.Transport, error) {
 		o := o
 		o.Protocols, o.User, o.Password = []string{"ocpp1.6"}, "", ""
 		if who.Password != "" {
 			o.User, o.Password = who.Station, who.Password
+		}
+		if who.Certificate != nil {
+			trust := cmp.Or(o.TLS, new(tls.Config)).Clone()
+			trust.Certificates = []tls.Certificate{*who.Certificate}
+			o.TLS = trust
 		}
 		tr, _, err := ocpp.Dial(ctx, url+"/"+who.Station, o)
 		return tr, err

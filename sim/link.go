@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -40,7 +41,7 @@ func (s *station) connect(ctx context.Context, now time.Time) {
 		return
 	}
 	s.busy = true
-	who := Login{s.id, s.password}
+	who := Login{s.id, s.password, s.own}
 	s.wg.Go(func() { s.converse(ctx, who) })
 }
 
@@ -100,6 +101,10 @@ func (s *station) online(now time.Time) {
 			s.report(c, now)
 		}
 	}
+	if s.rebooted || !s.everBooted {
+		s.securityEvent("StartupOfTheDevice", "", now)
+	}
+	s.tellKept(now)
 	s.rebooted = false
 	if s.everBooted {
 		return
@@ -223,7 +228,7 @@ func (s *station) bootMessage(now time.Time) *message {
 	req := &v16.BootNotification{
 		ChargePointVendor: s.vendor, ChargePointModel: s.model,
 		ChargePointSerialNumber: ocpp.Some(s.serial),
-		FirmwareVersion:         ocpp.Some("1.0." + strconv.Itoa(s.power/1000)),
+		FirmwareVersion:         ocpp.Some(s.firmwareVersion()),
 	}
 	if s.terse {
 		req = &v16.BootNotification{ChargePointVendor: s.vendor, ChargePointModel: s.model}
@@ -261,6 +266,11 @@ func (s *station) registered(res *v16.BootNotificationResponse, now time.Time) {
 		return // it was triggered
 	}
 	s.online(now)
+}
+
+// firmwareVersion returns what the station runs.
+func (s *station) firmwareVersion() string {
+	return fmt.Sprintf("1.%d.%d", s.firmware, s.power/1000)
 }
 
 // rekey takes a new AuthorizationKey for the next connection (security

@@ -156,7 +156,7 @@ func (m *meeting) open(ctx context.Context, i int) (*worker, error) {
 		return nil, err
 	}
 	id := m.Name(i)
-	tr, err := m.Dial(ctx, Login{id, m.Password(id)})
+	tr, err := m.Dial(ctx, Login{Station: id, Password: m.Password(id)})
 	if err != nil {
 		return nil, err
 	}

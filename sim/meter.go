@@ -19,12 +19,14 @@ const (
 
 // wh returns what the meter of the charge's connector shows at a moment, in Wh.
 func (ch *charge) wh(at time.Time) int {
-	return ch.MeterStart + ch.battery.energy(at.Sub(ch.StartedAt))
+	return ch.MeterStart + whole(ch.before+ch.battery.delivered(max(0, at.Sub(ch.since))))
 }
 
 // putStart queues the StartTransaction.
-func (s *station) putStart(c *connector, ch *charge) {
-	req := &v16.StartTransaction{ConnectorID: c.id, IDTag: ch.IDTag, MeterStart: ch.MeterStart, Timestamp: ch.StartedAt}
+func (s *station) putStart(c *connector, ch *charge, reservation ocpp.Opt[int]) {
+	req := &v16.StartTransaction{
+		ConnectorID: c.id, IDTag: ch.IDTag, MeterStart: ch.MeterStart, ReservationID: reservation, Timestamp: ch.StartedAt,
+	}
 	s.put(&message{
 		action: req.Action(), charge: ch,
 		answer: Answer{Action: req.Action(), At: ch.StartedAt, Wh: ch.MeterStart},
@@ -102,7 +104,7 @@ func (s *station) putStop(c *connector, ch *charge) {
 // sample reads the meter: the measurands that a configuration key lists.
 func (s *station) sample(ch *charge, at time.Time, context v16.ReadingContext, key string) v16.MeterValue {
 	v := v16.MeterValue{Timestamp: at}
-	soc, power := ch.battery.after(at.Sub(ch.StartedAt))
+	soc, power := ch.battery.after(max(0, at.Sub(ch.since)))
 	for name := range strings.SplitSeq(s.config.text(key), ",") {
 		for _, x := range s.measure(ch, v16.Measurand(strings.TrimSpace(name)), ch.wh(at), soc, power) {
 			if context != v16.ReadingContextSamplePeriodic || !s.terse {

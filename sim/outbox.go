@@ -26,6 +26,8 @@ type message struct {
 	// dropped is called instead when there will be no answer, for a message
 	// that is told once; cutOff says that nobody has refused it.
 	dropped func(now time.Time, cutOff bool)
+	// extension says that the central system need not know the message.
+	extension bool
 
 	// The rest is for transaction messages.
 	charge    *charge
@@ -43,6 +45,7 @@ type message struct {
 type outbox struct {
 	open    *message   // waits for its answer
 	urgent  []*message // told once, first
+	later   []*message // told once, when there is a connection
 	durable []*message // transaction messages, in order, until they are answered
 	numbers int        // of message ids
 }
@@ -192,8 +195,10 @@ func (s *station) settle(m *message, o outcome) {
 	if o.lost != nil {
 		s.overhear(m, o.lost)
 	}
-	_, refused := o.err.(*ocpp.Error) // one that is wrapped is not the peer's
+	refusal, refused := o.err.(*ocpp.Error) // one that is wrapped is not the peer's
 	switch {
+	case refused && m.extension && (refusal.Code == ocpp.NotImplemented || refusal.Code == ocpp.NotSupported):
+		m.drop(now, false) // it may be an old one
 	case o.err == nil:
 		s.accept(m, o, now)
 	case refused:

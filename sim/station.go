@@ -28,6 +28,16 @@ type station struct {
 	connectors []*connector
 	operative  bool // connector 0 is
 
+	agenda       []task
+	profiles     []profile
+	reservations []reservation
+	list         localList
+	certificates
+	firmware         int     // how often it was updated
+	update           *update // of the firmware, that runs
+	installing       bool
+	diagnostics, log *upload // that run
+
 	link
 	outbox
 	waiting time.Time // since when it waits for nothing but the central system
@@ -69,6 +79,7 @@ func (s *station) run(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		now := clock()
+		s.attend(now)
 		s.step(now)
 		s.connect(ctx, now)
 		s.send(ctx, now)
@@ -127,6 +138,9 @@ func (s *station) wake(now time.Time) time.Time {
 	for _, c := range s.connectors {
 		sooner(c.due)
 	}
+	if i := s.earliest(); i >= 0 {
+		sooner(s.agenda[i].at)
+	}
 	if !s.busy {
 		sooner(s.dialAt)
 	}
@@ -141,7 +155,7 @@ func (s *station) wake(now time.Time) time.Time {
 
 // end makes the station finish what it does and begin nothing new.
 func (s *station) end(now time.Time) {
-	s.stop, s.ending = nil, true
+	s.stop, s.ending, s.agenda = nil, true, nil
 	s.absent, s.dialAt = time.Time{}, time.Time{}
 	for _, c := range s.connectors {
 		s.dismiss(c, now)

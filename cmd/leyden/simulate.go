@@ -37,8 +37,9 @@ func simulateCommand() *cobra.Command {
 		Use:   "simulate",
 		Short: "Drive simulated stations through charges against a server",
 		Long: `Simulated stations boot, report status, authorize drivers, charge with a power
-curve and a state of charge, and stop; they honour remote start and stop and the
-other commands, lose connections and queue what they could not send. The same
+curve and a state of charge, and stop; they honour remote start and stop, charging
+profiles, reservations, local lists, certificates and all other commands (files are
+not transferred), lose connections and queue what they could not send. The same
 seed is the same charges. The command ends with 1 if the server broke an
 expectation: a resent start with another number, a number used twice, an answer
 that the OCPP schemas refuse, an error that would lose a charge.

@@ -201,7 +201,11 @@ func fakeCentral(t *testing.T, instead map[string]func() string) string {
 			return
 		}
 		_ = ocpp.NewConn(tr, ocpp.Options{}).Serve(context.Background(), func(_ context.Context, f ocpp.Frame) ocpp.Reply {
-			return ocpp.Reply{Message: ocpp.Raw(right[f.Action]())}
+			answer, ok := right[f.Action]
+			if !ok {
+				return ocpp.Reply{Err: ocpp.Errorf(ocpp.NotImplemented, "%s is unknown here", f.Action)}
+			}
+			return ocpp.Reply{Message: ocpp.Raw(answer())}
 		}) // until the station leaves
 	}))
 	t.Cleanup(s.Close)
