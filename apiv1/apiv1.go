@@ -63,6 +63,7 @@ type Stations interface {
 	Caller
 	SmartCharging
 	LocalLists
+	Reservations
 	Maintenance
 	Quarantine
 	Certificates
@@ -111,6 +112,7 @@ func Register(on *rest.API, c Config) {
 	a.serveFirmware()
 	a.serveCertificates()
 	a.serveReservations()
+	a.serveReservationCommands()
 	a.serveIDTagLists()
 	a.serveIDTags()
 	a.serveVehicles()

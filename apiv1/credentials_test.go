@@ -122,7 +122,7 @@ func scopeOf() map[string]string {
 		"transactions:control": "v1RemoteStart v1StartTransaction v1RemoteStop",
 		"chargers:read":        "v1GetCA v1ListCertificates v1ListChargerCertificates v1GetChargerCertificate v1GetLocalList v1ListInstalledProfiles v1ListProfileTemplates v1GetProfileTemplate v1ListCommands v1GetCommand v1ListChargers v1GetCharger v1ListFrames v1ListIDTags v1GetIDTag v1ListVehicles v1GetVehicle v1ListMeterKeys v1GetMeterKey v1ListReservations v1ListSecurityEvents v1ListNotifications",
 		"chargers:control": "v1RequestCertificate v1SendCertificateChain v1InstallCertificate v1ListInstalledCertificates v1DeleteCertificate v1RegisterCharger v1ChangeCharger v1RemoveCharger v1PutMeterKey v1RemoveMeterKey v1Reset v1Unlock v1ChangeAvailability v1ClearCache " +
-			"v1GetLocalListVersion v1SendLocalList v1SyncLocalList v1SetChargingProfile v1ClearChargingProfiles v1GetCompositeSchedule v1AddProfileTemplate v1ChangeProfileTemplate v1RemoveProfileTemplate " +
+			"v1Reserve v1CancelReservation v1GetLocalListVersion v1SendLocalList v1SyncLocalList v1SetChargingProfile v1ClearChargingProfiles v1GetCompositeSchedule v1AddProfileTemplate v1ChangeProfileTemplate v1RemoveProfileTemplate " +
 			"v1Call v1TriggerMessage v1DataTransfer v1GetConfiguration v1ChangeConfiguration v1UpdateFirmware v1SignedUpdateFirmware v1GetDiagnostics v1GetLog",
 		"tags:write": "v1AddIDTag v1ChangeIDTag v1RemoveIDTag v1AdmitIDTag v1ImportIDTags v1AddVehicle v1ChangeVehicle v1RemoveVehicle",
 		"admin": "v1AddAPIKey v1ListAPIKeys v1GetAPIKey v1ChangeAPIKey v1RevokeAPIKey v1AddClient v1ListClients v1GetClient " +

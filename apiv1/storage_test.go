@@ -145,6 +145,7 @@ func bodyOf(operation string) string {
 		"v1GetCompositeSchedule":      `{"connectorId":1,"duration":60}`,
 		"v1AddProfileTemplate":        `{"name":"x","profile":` + profileOf + `}`,
 		"v1ChangeProfileTemplate":     `{"name":"y"}`,
+		"v1Reserve":                   `{"connectorId":1,"idTag":"USER123","expiryDate":"2099-01-01T00:00:00Z"}`,
 		"v1SendLocalList":             `{"updateType":"Full"}`,
 		"v1SendCertificateChain":      `{"certificateChain":"x"}`,
 		"v1InstallCertificate":        `{"certificate":"x"}`,
@@ -202,7 +203,7 @@ func TestBrokenStorage(t *testing.T) {
 func filled(line string) string {
 	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
 		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
-		"{commandId}", "cmd_x", "{templateId}", "prf_x").Replace(line)
+		"{commandId}", "cmd_x", "{templateId}", "prf_x", "{reservationId}", "17").Replace(line)
 }
 
 // A vault keeps no password of a charger while it is full.

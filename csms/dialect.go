@@ -51,6 +51,7 @@ type dialect struct {
 
 	smart        smartChargingDialect
 	lists        localListDialect
+	reservations reservationDialect
 	firmware     firmwareDialect
 	certificates certificateDialect
 }

@@ -31,8 +31,9 @@ var dialect16 = dialect{
 	configuration:       configuration16,
 	dataTransfer:        dataTransfer16,
 
-	smart: smartChargingDialect{set: setChargingProfile16, clear: clearChargingProfiles16, composite: compositeSchedule16},
-	lists: localListDialect{version: localListVersion16, send: sendLocalList16},
+	smart:        smartChargingDialect{set: setChargingProfile16, clear: clearChargingProfiles16, composite: compositeSchedule16},
+	lists:        localListDialect{version: localListVersion16, send: sendLocalList16},
+	reservations: reservationDialect{reservable: reservable16, reserve: reserve16, cancel: cancelReservation16},
 	firmware: firmwareDialect{
 		update: updateFirmware16, updateSigned: signedUpdateFirmware16, diagnostics: getDiagnostics16, log: getLog16,
 	},

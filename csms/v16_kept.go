@@ -28,6 +28,10 @@ func kept16(ctx context.Context, s *session, action, request, answer string) {
 		keptVersion16(ctx, s, answer)
 	case "SendLocalList":
 		keptList16(ctx, s, request, answer)
+	case "ReserveNow":
+		keptReservation16(ctx, s, request, answer)
+	case "CancelReservation":
+		keptCancellation16(ctx, s, request, answer)
 	}
 }
 
