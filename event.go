@@ -78,6 +78,10 @@ type Event struct {
 	Digest      string     `json:"-"`                     // hash of the payload; the key of Updated is made of it
 	Raw         string     `json:"raw,omitempty"`         // payload as sent, when not all of it could be read
 
+	// Zone is how far ahead of UTC At was read, by the station's quirks, when it was
+	// sent without a zone.
+	Zone time.Duration `json:"zone,omitempty"`
+
 	// What the ledger added when it recorded the event.
 	Auth      TokenInfo         `json:"auth,omitzero"`      // the answer about the token; replays repeat it
 	Flags     Flags             `json:"flags,omitempty"`    // found at receipt

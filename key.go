@@ -21,7 +21,7 @@ func startKey(e *Event, occurrence int) string {
 	b.WriteString(strconv.Itoa(e.Connector))
 	b.WriteByte('|')
 	b.WriteString(e.Token.Fold())
-	writeInstant(&b, e.At)
+	writeInstant(&b, e.sentAt())
 	writeRegister(&b, e.Register)
 	b.WriteByte('|')
 	b.WriteString(strconv.Itoa(occurrence))
@@ -38,7 +38,7 @@ func stopKey(e *Event, ours bool) string {
 	if ours {
 		return b.String()
 	}
-	writeInstant(&b, e.At)
+	writeInstant(&b, e.sentAt())
 	writeRegister(&b, e.Register)
 	b.WriteByte('|')
 	b.WriteString(e.Token.Fold())
@@ -65,6 +65,15 @@ func meterKey(e *Event) string {
 // each transaction and round.
 func ownKey(kind EventKind, id TransactionID, round int) string {
 	return "L|" + strconv.Itoa(int(kind)) + "|" + strconv.Itoa(int(id)) + "|" + strconv.Itoa(round)
+}
+
+// sentAt returns the time that was sent, as it reads in UTC if it was without a
+// zone: what an operator says of the zone makes no other report of it.
+func (e *Event) sentAt() time.Time {
+	if e.At.IsZero() {
+		return e.At
+	}
+	return e.At.Add(e.Zone)
 }
 
 func writeNumber(b *strings.Builder, n *int64) {

@@ -84,7 +84,10 @@ func reduce(samples []Sample, f func(batch)) {
 	b := batch{at: samples[0].At, power: totalWatts(samples), soc: firstSoC(samples)}
 	b.register, b.place = register(samples, false)
 	for i := range samples {
-		begin, end := signedRegisters(&samples[i])
+		if samples[i].Signature == SignatureInvalid {
+			continue // found as it was received: it is evidence of nothing
+		}
+		begin, end := samples[i].SignedRegisters()
 		b.signedBegin, b.signedEnd = cmp.Or(b.signedBegin, begin), cmp.Or(b.signedEnd, end)
 	}
 	f(b)

@@ -68,11 +68,10 @@ func (t *Transaction) HasSigned() bool {
 	return v.Signed || v.SignedBegin != nil || v.SignedEnd != nil
 }
 
-// signedRegisters returns the import registers that a signed sample tells for
-// the begin and the end of a transaction. One whose signature is proven wrong
-// tells nothing. Whether it is, was found when it was received (Sample.Signature).
-func signedRegisters(s *Sample) (begin, end *WattHours) {
-	if s.Format != formatSigned || s.Signature == SignatureInvalid || s.Measurand != "" && s.Measurand != measurandImport {
+// SignedRegisters returns the import registers that a signed sample tells for
+// the begin and the end of a transaction, whoever signed it.
+func (s *Sample) SignedRegisters() (begin, end *WattHours) {
+	if s.Format != formatSigned || s.Measurand != "" && s.Measurand != measurandImport {
 		return nil, nil
 	}
 	var record signedRecord

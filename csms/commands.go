@@ -126,6 +126,9 @@ func (srv *Server) DataTransfer(ctx context.Context, id leyden.StationID, d Data
 
 // learn takes note of a setting that matters to the ledger.
 func (s *session) learn(key, value string) {
+	if connector, ok := keySetting(key); ok {
+		s.noteKey(connector, value, clip(key))
+	}
 	if !strings.EqualFold(key, connectionTimeOut) {
 		return
 	}

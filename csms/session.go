@@ -24,11 +24,12 @@ type session struct {
 	cancel  context.CancelCauseFunc // ends it, whatever it is doing
 	led     leyden.TransactionID    // the transaction of the last report; owned by the goroutine that serves
 
-	accepted atomic.Bool   // the station may work here
-	swaps    []time.Time   // when connections replaced living ones, the last swapLimit
-	asking   atomic.Bool   // a question about settings waits for its time
-	question *time.Timer   // asks it; owned by the goroutine that serves
-	listing  chan struct{} // holds one token while somebody updates the station's local list
+	accepted atomic.Bool    // the station may work here
+	swaps    []time.Time    // when connections replaced living ones, the last swapLimit
+	asking   atomic.Bool    // a question about settings waits for its time
+	question *time.Timer    // asks it; owned by the goroutine that serves
+	where    *time.Location // what timestamps without a zone were last in; of the same goroutine
+	listing  chan struct{}  // holds one token while somebody updates the station's local list
 }
 
 func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Transport, order uint64) *session {

@@ -28,9 +28,12 @@ const (
 // odd about it. Its error is one to answer with: the payload is broken, as it is
 // when a name stands there twice, or, in strict mode, not what its schema says.
 func (s *session) read(payload string, m ocpp.Decoder, v *ocpp.Violations) error {
+	z := zone{session: s}
+	v.Local = z.local
 	if err := m.Decode(payload, v); err != nil {
 		return telling{err}
 	}
+	s.noteZone(v)
 	s.srv.count.Violations.Add(uint64(len(v.List) + v.Dropped))
 	s.srv.count.Extra.Add(uint64(v.Extra))
 	if !s.srv.opt.Strict {
@@ -173,6 +176,22 @@ func items(object, name string) []string {
 		texts[i] = string(raw[i])
 	}
 	return texts
+}
+
+// textIn returns a property of a payload that is a text, or "".
+func textIn(payload, name string) string {
+	var text string
+	if err := json.Unmarshal([]byte(property(payload, name)), &text); err != nil {
+		return ""
+	}
+	return text
+}
+
+// fractional reports whether a property of a payload is a number with a fraction.
+func fractional(payload, name string) bool {
+	text := property(payload, name)
+	x, err := strconv.ParseFloat(text, 64)
+	return err == nil && x != math.Floor(x)
 }
 
 // property returns the JSON text of a property of an object, or "".

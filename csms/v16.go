@@ -29,7 +29,7 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var v ocpp.Violations
 	err := s.read(c.payload, &m, &v)
 	if err == nil {
-		err = v.Err()
+		err = s.mayStart(ctx, &v, c.payload, &m.MeterStart)
 	}
 	if err != nil {
 		return s.refuse(ctx, c, err)
@@ -42,6 +42,10 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStart)
+	r.setZone(&v)
+	if len(v.List) > 0 {
+		r.odd()
+	}
 	out, err := s.srv.ledger.Record(ctx, e, s.toKeep(c))
 	s.concerns(out.Transaction.ID)
 	if errors.Is(err, leyden.ErrActive) {
@@ -65,6 +69,7 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	var m v16.StopTransaction
 	var v ocpp.Violations
 	err := s.read(c.payload, &m, &v)
+	s.noteFraction(&v, c.payload, "meterStop")
 	if err == nil {
 		err = cmp.Or(mend(&v, c.payload, "transactionId", &m.TransactionID), mend(&v, c.payload, "meterStop", &m.MeterStop))
 	}
@@ -79,11 +84,12 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStop)
+	r.setZone(&v)
 	e.Token.Value = r.short(m.IDTag.Or(""))
 	e.Reason, e.ReasonText = reason16(m.Reason.Or(""))
 	e.ReasonText = r.short(e.ReasonText)
 	r.note(&v, "transactionData")
-	out, err := s.srv.ledger.Record(ctx, e, c.payload)
+	out, err := s.record(ctx, e, c.payload)
 	s.concerns(out.Transaction.ID)
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
@@ -132,7 +138,7 @@ func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.note(&v, "meterValue")
-	out, err := s.srv.ledger.Record(ctx, e, c.payload)
+	out, err := s.record(ctx, e, c.payload)
 	s.concerns(out.Transaction.ID)
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}

@@ -39,6 +39,15 @@ func ParseKey(text, curve string) (Key, error) {
 	return k, nil
 }
 
+// KeyOf reads a public key as [Key.DER] writes it.
+func KeyOf(der []byte) (Key, error) {
+	k, err := keyOfInfo(der, "")
+	if err != nil {
+		return Key{}, fmt.Errorf("public key: %w", err)
+	}
+	return k, nil
+}
+
 func parseKey(text, curve string) (Key, error) {
 	if len(text) > maxKeyText {
 		return Key{}, errors.New("it is too long")

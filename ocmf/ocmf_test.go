@@ -359,7 +359,7 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := ocmf.ParseKey(hex.EncodeToString(der), k.Curve()); err != nil || again.Curve() != k.Curve() {
+			if again, err := ocmf.KeyOf(der); err != nil || again.Curve() != k.Curve() {
 				t.Fatalf("%q has the form %x, which is none: %v", key, der, err)
 			}
 		}

@@ -1,5 +1,7 @@
 package ocpp
 
+import "time"
+
 // A Message is a payload that can write itself: fields in the order of its
 // schema, no spaces, optional fields that are absent left out.
 type Message interface {
@@ -43,11 +45,17 @@ type Violation struct {
 
 // Violations collects what was wrong with one payload. Its zero value is
 // empty. Extra counts properties the schema does not know, which are ignored;
-// Dropped counts the violations beyond [MaxViolations].
+// Dropped counts the violations beyond [MaxViolations]. Zoneless counts timestamps
+// without a zone, which no schema forbids.
 type Violations struct {
-	List    []Violation
-	Extra   int
-	Dropped int
+	List     []Violation
+	Extra    int
+	Dropped  int
+	Zoneless int
+
+	// Local returns the time that a timestamp without a zone means, given what it
+	// would mean in UTC. If it is nil, that is UTC.
+	Local func(time.Time) time.Time
 }
 
 // A Checker is a payload of ours that can check itself before it goes out.

@@ -228,7 +228,8 @@ func (s *Scanner) TextOrNumber(name string) (string, bool) {
 	return t, s.err == nil
 }
 
-// Time reads a timestamp, as [ParseTime] does. The zero time, at which clocks
+// Time reads a timestamp, as [ParseTime] does; one without a zone is what
+// Found.Local makes of it, and counted. The zero time, at which clocks
 // stand that nobody has set, comes out a microsecond later: it is a time that was
 // sent, not one that is missing, and stays so where microseconds are kept.
 func (s *Scanner) Time(name string) (time.Time, bool) {
@@ -236,7 +237,10 @@ func (s *Scanner) Time(name string) (time.Time, bool) {
 		s.mistyped(name, "is not a timestamp")
 		return time.Time{}, false
 	}
-	t, ok := ParseTime(s.text())
+	t, zoned, ok := parseTime(s.text())
+	if ok && !zoned {
+		t = s.Found.local(t)
+	}
 	if !ok && s.err == nil {
 		s.Found.Add(name, TypeConstraint, "is not a timestamp", false)
 	}

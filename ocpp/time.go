@@ -13,39 +13,45 @@ import "time"
 // a day. A leap second counts as the second before it. A date alone is no
 // timestamp.
 func ParseTime(s string) (time.Time, bool) {
+	t, _, ok := parseTime(s)
+	return t, ok
+}
+
+// parseTime is ParseTime, and tells whether there was a zone.
+func parseTime(s string) (t time.Time, zoned, ok bool) {
 	wide := 0 // how many bytes there are between two numbers
 	if len(s) > 4 && s[4] == '-' {
 		wide = 1
 	}
 	atMonth, atDay, atHour, atMinute, end := 4+wide, 6+2*wide, 9+2*wide, 11+3*wide, 13+3*wide
 	if len(s) < end || wide == 1 && (s[7] != '-' || s[13] != ':') {
-		return time.Time{}, false
+		return t, false, false
 	}
 	if c := s[atHour-1]; c != 'T' && c != 't' && c != ' ' {
-		return time.Time{}, false
+		return t, false, false
 	}
 	month, day := pair(s, atMonth), pair(s, atDay)
 	year, ok := date(pair(s, 0), pair(s, 2), month, day)
 	if !ok {
-		return time.Time{}, false
+		return t, false, false
 	}
 	second, nanos, rest, ok := seconds(s[end:], wide)
 	if !ok {
-		return time.Time{}, false
+		return t, false, false
 	}
 	hour, minute := pair(s, atHour), pair(s, atMinute)
 	if !inDay(hour, minute, second, nanos) {
-		return time.Time{}, false
+		return t, false, false
 	}
 	east, ok := offset(rest)
 	if !ok {
-		return time.Time{}, false
+		return t, false, false
 	}
-	t := time.Date(year, time.Month(month), day, hour, minute, min(second, 59), nanos, time.UTC)
+	t = time.Date(year, time.Month(month), day, hour, minute, min(second, 59), nanos, time.UTC)
 	if east != 0 {
 		t = t.Add(-east)
 	}
-	return t, t.Year() >= 0 && t.Year() <= 9999
+	return t, rest != "", t.Year() >= 0 && t.Year() <= 9999
 }
 
 // date puts a year together and checks the day in it; −1 is no number.

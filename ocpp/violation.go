@@ -41,7 +41,16 @@ func (v *Violations) Err() error {
 
 // Reset empties v and keeps its capacity, so that one value can serve many
 // payloads.
-func (v *Violations) Reset() { *v = Violations{List: v.List[:0]} }
+func (v *Violations) Reset() { *v = Violations{List: v.List[:0], Local: v.Local} }
+
+// local counts a timestamp without a zone and returns the time that it means.
+func (v *Violations) local(t time.Time) time.Time {
+	v.Zoneless++
+	if v.Local == nil {
+		return t
+	}
+	return v.Local(t)
+}
 
 // Err returns x as what a CALLERROR about it would say.
 func (x Violation) Err() *Error { return &Error{Code: x.Code, Description: x.String()} }

@@ -64,6 +64,8 @@ func TestPlans(t *testing.T) {
 		{list(leyden.Query{Inserted: window, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_insertion (inserted_order>?"},
 		{list(leyden.Query{Stopped: leyden.Window{From: window.From}, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_stop (stopped_order>?"},
 		{list(leyden.Query{Overlaps: window, Charged: true}), "transactions_by_stop (stopped_order>?)"},
+		{list(leyden.Query{Station: "S", Connector: 1, Charged: true, Started: window, Order: leyden.ByStart}), "transactions_by_station_start (station=? AND started_order>? AND started_order<?)"},
+		{list(leyden.Query{Station: "S", Connector: 1, Charged: true, Order: leyden.ByStart}), "transactions_by_station_start (station=?)"},
 		{list(leyden.Query{Order: leyden.ByStart}), "SCAN transactions USING INDEX transactions_by_start"},
 		{list(leyden.Query{Order: leyden.ByStop}), "SCAN transactions USING INDEX transactions_by_stop"},
 		{list(leyden.Query{Order: leyden.ByInserted}), "SCAN transactions USING INDEX transactions_by_insertion"},
@@ -73,7 +75,7 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	for _, q := range []leyden.Query{
-		{}, {Order: leyden.ByStart}, {Order: leyden.ByInserted, Inserted: window, Charged: true}, {Station: "S"},
+		{}, {Station: "S", Connector: 1, Charged: true, Order: leyden.ByStart}, {Order: leyden.ByStart}, {Order: leyden.ByInserted, Inserted: window, Charged: true}, {Station: "S"},
 		{Charged: true}, {Charged: true, Order: leyden.ByStart}, {Charged: true, Order: leyden.ByStop}, {Charged: true, Order: leyden.ByInserted},
 	} {
 		if plan := explain(t, db, list(q)); strings.Contains(plan, "TEMP B-TREE") {

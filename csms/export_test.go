@@ -1,0 +1,4 @@
+package csms
+
+// Shown is what timestamps without a zone are read with.
+var Shown = shown
