@@ -97,6 +97,7 @@ func Register(on *rest.API, c Config) {
 	a := &api{Config: c, rest: on, facade: newFacade()}
 	a.serveTransactions()
 	a.serveMeterValues()
+	a.serveSignedValues()
 	a.serveEvents()
 	a.serveRemote()
 	a.serveChargers()
@@ -113,6 +114,8 @@ func Register(on *rest.API, c Config) {
 	a.serveCertificates()
 	a.serveReservations()
 	a.serveReservationCommands()
+	a.serveMeterKeys()
+	a.serveContinuity()
 	a.serveIDTagLists()
 	a.serveIDTags()
 	a.serveVehicles()

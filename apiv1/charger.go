@@ -46,10 +46,11 @@ type chargerDetails struct {
 	ConnectedAt       rest.Time          `json:"connectedAt" doc:"When it last connected."`
 	BootedAt          rest.Time          `json:"bootedAt" doc:"When it last booted."`
 	LastSeen          rest.Time          `json:"lastSeen" doc:"When it last sent something."`
-	ClockSkew         *float64           `json:"clockSkew" doc:"Seconds by which its clock is ahead of the server's." example:"0"`
+	ClockSkew         *float64           `json:"clockSkew" doc:"Seconds by which its clock is ahead of the server's; null until a message told." example:"0"`
 	FirmwareStatus    *toldStatus        `json:"firmwareStatus" doc:"How its last firmware update goes, as it last said; null when it said nothing."`
 	DiagnosticsStatus *toldStatus        `json:"diagnosticsStatus" doc:"How its last upload of diagnostics goes."`
 	LogStatus         *toldStatus        `json:"logStatus" doc:"How its last upload of a log goes."`
+	Quirks            chargerQuirks      `json:"quirks" doc:"In which ways it does not do as OCPP says."`
 	StationStatus     *string            `json:"stationStatus" doc:"What it said of itself as a whole, as connector 0." example:"Available"`
 	Connectors        []chargerConnector `json:"connectors"`
 	ProvenProfile     *int               `json:"provenSecurityProfile" doc:"The highest security profile above securityProfile that it came with: since then nothing less lets it in. A new securityProfile ends that." example:"2"`
@@ -100,10 +101,11 @@ func (a *api) presentDetails(ctx context.Context, s *leyden.Station) (chargerDet
 		ConnectedAt:     rest.Time{Time: s.ConnectedAt},
 		BootedAt:        rest.Time{Time: s.BootedAt},
 		LastSeen:        rest.Time{Time: s.SeenAt},
+		Quirks:          presentQuirks(s),
 		Connectors:      []chargerConnector{},
 	}
 	d.SecurityProfile, d.ProvenProfile = profileNumber(credential.Profile), profileNumber(credential.Proven)
-	if !s.SeenAt.IsZero() {
+	if !s.ClockAt.IsZero() {
 		d.ClockSkew = new(s.ClockSkew.Seconds())
 	}
 	for kind, status := range map[device.Kind]**toldStatus{

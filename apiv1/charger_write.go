@@ -139,12 +139,13 @@ type changeChargerInput struct {
 
 // chargerPatch changes what is given.
 type chargerPatch struct {
-	Name            *string `json:"name,omitempty" nullable:"true" maxLength:"100" example:"North gate"`
-	Location        *string `json:"location,omitempty" nullable:"true" maxLength:"200" example:"Car park 2"`
-	Registration    *string `json:"registration,omitempty" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
-	SecurityProfile *int    `json:"securityProfile,omitempty" minimum:"0" maximum:"3" doc:"The least that lets it in; what it proved before is forgotten. 0: no password. 1: password. 2: password over TLS. 3: client certificate." example:"1"`
-	Password        *string `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"The new password."`
-	RotatePassword  bool    `json:"rotatePassword,omitempty" doc:"Makes a new password; the reply shows it." example:"true"`
+	Name            *string      `json:"name,omitempty" nullable:"true" maxLength:"100" example:"North gate"`
+	Location        *string      `json:"location,omitempty" nullable:"true" maxLength:"200" example:"Car park 2"`
+	Registration    *string      `json:"registration,omitempty" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
+	SecurityProfile *int         `json:"securityProfile,omitempty" minimum:"0" maximum:"3" doc:"The least that lets it in; what it proved before is forgotten. 0: no password. 1: password. 2: password over TLS. 3: client certificate." example:"1"`
+	Password        *string      `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"The new password."`
+	Quirks          *quirksPatch `json:"quirks,omitempty" doc:"In which ways it does not do as OCPP says; null gives one back to what is learnt."`
+	RotatePassword  bool         `json:"rotatePassword,omitempty" doc:"Makes a new password; the reply shows it." example:"true"`
 
 	given given
 }
@@ -156,12 +157,17 @@ func (p *chargerPatch) UnmarshalJSON(data []byte) error {
 }
 
 func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodied[chargerDetails], error) {
-	if err := in.Body.given.keep("registration", "securityProfile", "password", "rotatePassword"); err != nil {
+	if err := in.Body.given.keep("registration", "securityProfile", "password", "rotatePassword", "quirks"); err != nil {
 		return nil, err
 	}
 	s, err := a.charger(ctx, in.Ref)
 	if err != nil {
 		return nil, err
+	}
+	if in.Body.Quirks != nil {
+		if s.Quirks, err = in.Body.Quirks.change(s.Quirks); err != nil {
+			return nil, err
+		}
 	}
 	spec, err := a.newCredential(ctx, s.ID, &in.Body)
 	if err != nil {

@@ -25,6 +25,9 @@ type meterValue struct {
 	Context    string    `json:"context" example:"Sample.Periodic"`
 	Location   string    `json:"location" example:"Outlet"`
 	Format     string    `json:"format" doc:"Raw or SignedData." example:"Raw"`
+	Signature  *string   `json:"signature" enum:"valid,invalid,unknown" doc:"Of a value with format SignedData: whether a key that is registered for the meter signed it. null of others."`
+
+	sample *leyden.Sample
 }
 
 const defaultMeasurand = "Energy.Active.Import.Register"
@@ -40,6 +43,7 @@ func presentSample(s *leyden.Sample, received time.Time) meterValue {
 		Context:    cmp.Or(s.Context, "Sample.Periodic"),
 		Location:   cmp.Or(s.Location, "Outlet"),
 		Format:     cmp.Or(s.Format, "Raw"),
+		sample:     s,
 	}
 	if v.Unit == nil && strings.HasPrefix(v.Measurand, "Energy.Active.") {
 		v.Unit = new("Wh")
@@ -110,7 +114,8 @@ func (a *api) serveMeterValues() {
 		Method: http.MethodGet, Path: "/transactions/{transactionId}/meter-values", ID: "v1ListMeterValues", Tag: tagTransactions,
 		Summary: "List the meter values of a transaction",
 		Description: "Everything the charger's meter said of it, by time, each sample once. " +
-			"`value` is the text as sent; what could not be read as a number is listed too.",
+			"`value` is the text as sent; what could not be read as a number is listed too. " +
+			"Signed values are verified with the meter keys that are registered now.",
 		Scope: auth.TransactionsRead, Errors: notFound(),
 	}, a.listMeterValues)
 }
@@ -130,8 +135,13 @@ func (a *api) listMeterValues(ctx context.Context, in *listMeterValuesInput) (*b
 			in.Phase != "" && valueOr(v.Phase, "") != in.Phase ||
 			!window.IsZero() && !window.Contains(v.Timestamp.Time)
 	})
-	return &bodied[meterValueList]{meterValueList{
-		Items:      pageOf(values, in.Window),
-		Pagination: paginationOf(in.Window, len(values)),
-	}}, nil
+	page := pageOf(values, in.Window)
+	check, err := a.verifier(ctx, &t)
+	if err == nil {
+		err = check.values(ctx, page)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &bodied[meterValueList]{meterValueList{Items: page, Pagination: paginationOf(in.Window, len(values))}}, nil
 }

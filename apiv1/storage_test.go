@@ -161,6 +161,7 @@ func bodyOf(operation string) string {
 		"v1SignedUpdateFirmware":      `{"firmware":{"location":"ftp://files.example/f","signingCertificate":"x","signature":"x"}}`,
 		"v1GetDiagnostics":            `{"location":"ftp://files.example/d"}`,
 		"v1GetLog":                    `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
+		"v1PutMeterKey":               `{"publicKey":"` + meterPoint + `"}`,
 		"v1AddIDTag":                  `{"idTag":"T"}`,
 		"v1ChangeIDTag":               `{"note":"x"}`,
 		"v1ImportIDTags":              "idTag\nA\n",
@@ -202,7 +203,7 @@ func TestBrokenStorage(t *testing.T) {
 // filled puts something into the parameters of a path.
 func filled(line string) string {
 	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
-		"{keyId}", "key_x", "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
+		"{keyId}", "key_x", "{meterKeyId}", strings.Repeat("0", 32), "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
 		"{commandId}", "cmd_x", "{templateId}", "prf_x", "{reservationId}", "17").Replace(line)
 }
 

@@ -131,6 +131,7 @@ type getTransactionInput struct {
 // transactionDetails is a transaction with what was asked to be shown of it.
 type transactionDetails struct {
 	Transaction
+	Signature   *string           `json:"signature" enum:"valid,invalid,unknown" doc:"Whether the signed meter values are signed by keys that are registered for the meter: valid if those of begin and end are, invalid if any is not; null when nothing was signed."`
 	MeterValues []meterValue      `json:"meterValues,omitzero" doc:"With expand=meterValues: its readings."`
 	Events      []transactionStep `json:"events,omitzero" doc:"With expand=events: its timeline."`
 }
@@ -159,17 +160,26 @@ func (a *api) getTransaction(ctx context.Context, in *getTransactionInput) (*bod
 		return nil, err
 	}
 	out := transactionDetails{Transaction: present(&t, a.Ledger.Now())}
-	if len(in.Expand) == 0 {
+	if len(in.Expand) == 0 && !t.HasSigned() {
 		return &bodied[transactionDetails]{out}, nil
 	}
 	events, err := a.Ledger.Store().Events(ctx, t.ID)
 	if err != nil {
 		return nil, err
 	}
+	check, err := a.verifier(ctx, &t)
+	if err != nil {
+		return nil, err
+	}
+	values := meterValues(events)
+	if err := check.values(ctx, values); err != nil {
+		return nil, err
+	}
+	out.Signature = check.overall(values)
 	for _, part := range in.Expand {
 		switch part {
 		case "meterValues":
-			out.MeterValues = meterValues(events)
+			out.MeterValues = values
 		case "events":
 			out.Events = timeline(events)
 		}
