@@ -24,6 +24,8 @@ type central struct {
 	t *testing.T
 	// handle, if not nil, answers instead where it returns true.
 	handle func(station string, m ocpp.Request) (ocpp.Reply, bool)
+	// payload, if not nil, is shown what comes, which may be odd then.
+	payload func(f ocpp.Frame)
 	// dial, if not nil, may refuse a connection.
 	dial func(who sim.Login) error
 
@@ -99,7 +101,13 @@ func (c *central) onFrame(_ context.Context, s ocpp.Sight) {
 func (c *central) answer(station string, f ocpp.Frame) ocpp.Reply {
 	m := v16.NewRequest(f.Action)
 	var v ocpp.Violations
-	if err := m.Decode(string(f.Payload), &v); err != nil || len(v.List)+v.Extra > 0 {
+	err := m.Decode(string(f.Payload), &v)
+	if c.payload != nil {
+		c.mu.Lock()
+		c.payload(f)
+		c.mu.Unlock()
+	}
+	if c.payload == nil && (err != nil || len(v.List)+v.Extra > 0) {
 		c.t.Errorf("%s sent a %s that does not conform: %v %+v: %s", station, f.Action, err, v, f.Payload)
 	}
 	if c.handle != nil {

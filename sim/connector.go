@@ -52,6 +52,7 @@ type charge struct {
 	battery   battery
 	id        int  // its number, as soon as it is known
 	forgotten bool // its start could not be delivered
+	offline   bool // it began without a connection
 	full      bool
 
 	since  time.Time // when the battery's power changed last
@@ -150,6 +151,9 @@ func (s *station) authorized(c *connector, still bool, info v16.IDTagInfo, now t
 // begin starts a charge.
 func (s *station) begin(c *connector, at time.Time) {
 	v := c.visit
+	if s.opt.has(SessionRegister) {
+		c.register = 0
+	}
 	ch := &charge{
 		Charge: Charge{
 			Station: s.id, Connector: c.id, Number: c.number, IDTag: v.IDTag, Remote: c.number < 0,
@@ -169,6 +173,7 @@ func (s *station) begin(c *connector, at time.Time) {
 	if v.Offline > 0 {
 		ch.offlineAt = at.Add(s.scale(v.OfflineAfter))
 	}
+	ch.offline = !s.booted
 	c.charge, c.phase = ch, charging
 	if p, ok := c.profile.Get(); ok {
 		s.install(c.id, &p, at)

@@ -96,6 +96,10 @@ type Options struct {
 	// Fast stations have at least 150 kW.
 	Fast           bool
 	SampleInterval time.Duration // MeterValueSampleInterval at the delivery, in whole seconds [60 s]
+	Quirks         []Quirk       // of every station [none]
+	// Signed stations have meters that sign the first and the last reading of a
+	// charge (OCMF, P-256), which a stop brings along; see [Options.MeterKey].
+	Signed bool
 
 	Faults      Faults
 	CallTimeout time.Duration // [30 s]
@@ -180,6 +184,8 @@ func (o *Options) check() error {
 		return errors.New("a number is below 0")
 	case o.Speed <= 0:
 		return errors.New("speed is not above 0")
+	case slices.ContainsFunc(o.Quirks, func(q Quirk) bool { return !slices.Contains(Quirks(), q) }):
+		return fmt.Errorf("quirks are %v", Quirks())
 	case o.RetryMin > o.RetryMax:
 		return errors.New("RetryMin is above RetryMax")
 	case min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1:

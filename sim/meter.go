@@ -69,7 +69,7 @@ func (s *station) putValue(ch *charge, value v16.MeterValue, at time.Time) {
 		answer: Answer{Action: "MeterValues", At: at, Wh: ch.wh(at)},
 		build: func() ocpp.Request {
 			return &v16.MeterValues{
-				ConnectorID: ch.Connector, TransactionID: ocpp.Some(ch.id), MeterValue: []v16.MeterValue{value},
+				ConnectorID: ch.Connector, TransactionID: ocpp.Some(s.number(ch)), MeterValue: []v16.MeterValue{value},
 			}
 		},
 		answered: func(ocpp.Response, time.Time) {},
@@ -86,12 +86,13 @@ func (s *station) putStop(c *connector, ch *charge) {
 	if end := s.sample(ch, ch.StoppedAt, v16.ReadingContextTransactionEnd, keyStopSampled); len(end.SampledValue) > 0 {
 		req.TransactionData = append(ch.kept, end)
 	}
+	req.TransactionData = append(req.TransactionData, s.signedData(ch)...)
 	ch.kept = nil
 	s.put(&message{
 		action: req.Action(), charge: ch,
 		answer: Answer{Action: req.Action(), At: ch.StoppedAt, Wh: ch.MeterStop},
 		build: func() ocpp.Request {
-			req.TransactionID = ch.id
+			req.TransactionID = s.number(ch)
 			return req
 		},
 		answered: func(ocpp.Response, time.Time) {

@@ -160,7 +160,7 @@ func (s *station) send(ctx context.Context, now time.Time) {
 		}
 	}
 	s.open = m
-	payload := m.build().AppendJSON(nil)
+	payload := s.payload(m)
 	conn, line := s.conn, s.line
 	line.arm(f, m.id)
 	s.wg.Go(func() {

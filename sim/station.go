@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -33,8 +34,10 @@ type station struct {
 	reservations []reservation
 	list         localList
 	certificates
-	firmware         int     // how often it was updated
-	update           *update // of the firmware, that runs
+	meterKey         *ecdsa.PrivateKey // nil: the meter does not sign
+	pages            int               // signed so far
+	firmware         int               // how often it was updated
+	update           *update           // of the firmware, that runs
 	installing       bool
 	diagnostics, log *upload // that run
 
@@ -59,6 +62,12 @@ func newStation(f *Fleet, id string) *station {
 		mail:      make(chan func()),
 	}
 	s.config = newConfiguration(o, s.traits)
+	if o.Signed {
+		var err error
+		if s.meterKey, err = o.meterKey(id); err != nil {
+			s.book.breach(id, "a key for its meter", "%v", err)
+		}
+	}
 	registers := stream(o.Seed, id, purposeRegister)
 	for i := range o.Connectors {
 		s.connectors = append(s.connectors, &connector{

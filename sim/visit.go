@@ -46,6 +46,7 @@ const (
 	purposeRegister
 	purposeFaults
 	purposeRemote
+	purposeMeter
 )
 
 // between returns a duration from least to most.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type simulateSettings struct {
 	url, data, station, password string
 	ca, cert, key                string
 	ocppVersion                  string
+	quirks                       []string
 	sim.Options
 }
 
@@ -44,6 +46,11 @@ seed is the same charges. The command ends with 1 if the server broke an
 expectation: a resent start with another number, a number used twice, an answer
 that the OCPP schemas refuse, an error that would lose a charge.
 
+Real stations are not all as they should be: --quirk gives the simulated ones the
+ways of some, session-register (the register of each charge begins at 0),
+offline-ids (a charge that began offline stops under −1), fractional-meters (a
+fraction in meterStop) and no-zone (timestamps without a zone).
+
 A server admits registered stations only. With --data, beside a server of this
 machine, the stations and their idTags are registered in its data folder;
 without, the server must run with --admission open, or know the stations
@@ -51,6 +58,7 @@ without, the server must run with --admission open, or know the stations
 that --password gives.`,
 		Example: `  leyden simulate --stations 10 --sessions 3 --data ./data
   leyden simulate --url ws://127.0.0.1:8080/ocpp --duration 5m --cut 0.05 --repeat 0.1 --seed 42
+  leyden simulate --data ./data --sign --quirk session-register,no-zone
   leyden simulate --station CHARGER-001 --password "$PASSWORD" --passive
   leyden simulate --url wss://127.0.0.1:8443/ocpp --ca leyden-ca.pem --station CHARGER-001 \
     --cert CHARGER-001.pem --key CHARGER-001.key     security profile 3`,
@@ -88,6 +96,8 @@ func (s *simulateSettings) flags(cmd *cobra.Command) {
 	f.Float64Var(&s.Faults.Cut, "cut", 0, "share of transaction messages around which the connection is lost")
 	f.Float64Var(&s.Faults.Lose, "lose", 0, "share of transaction messages whose answer is lost")
 	f.Float64Var(&s.Faults.Repeat, "repeat", 0, "share of transaction messages that are sent once more")
+	f.StringSliceVar(&s.quirks, "quirk", nil, "ways in which the stations differ from OCPP: "+quirkNames())
+	f.BoolVar(&s.Signed, "sign", false, "meters sign the readings of each charge (OCMF, P-256); their keys are shown")
 	f.Float64Var(&s.Faults.Offline, "offline", 0, "share of charges during which the station is offline for a while")
 }
 
@@ -101,6 +111,9 @@ func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer
 		}
 	}
 	if err := s.knock(ctx); err != nil {
+		return err
+	}
+	if err := s.showKeys(stdout); err != nil {
 		return err
 	}
 	finish := s.showProgress(stderr)
@@ -205,6 +218,9 @@ func (s *simulateSettings) complete() error {
 	if err := s.beOne(); err != nil {
 		return err
 	}
+	if err := s.beQuirky(); err != nil {
+		return err
+	}
 	f := s.Faults
 	if min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1 {
 		return usagef("--cut, --lose, --repeat and --offline are shares from 0 to 1, and --cut and --lose no more than 1 together")
@@ -218,6 +234,40 @@ func (s *simulateSettings) complete() error {
 		return err
 	}
 	s.Dial = sim.WebSocket(strings.TrimSuffix(s.url, "/"), o)
+	return nil
+}
+
+// beQuirky gives the fleet the ways that --quirk names.
+func (s *simulateSettings) beQuirky() error {
+	for _, q := range s.quirks {
+		if !slices.Contains(sim.Quirks(), sim.Quirk(q)) {
+			return usagef("--quirk %q is none; there are %s", q, quirkNames())
+		}
+		s.Quirks = append(s.Quirks, sim.Quirk(q))
+	}
+	return nil
+}
+
+func quirkNames() string {
+	var names []string
+	for _, q := range sim.Quirks() {
+		names = append(names, string(q))
+	}
+	return strings.Join(names, ", ")
+}
+
+// showKeys prints the keys of the meters, for an operator to make them known.
+func (s *simulateSettings) showKeys(stdout io.Writer) error {
+	if !s.Signed {
+		return nil
+	}
+	for _, id := range s.StationIDs() {
+		key, err := s.MeterKey(id)
+		if err != nil {
+			return fmt.Errorf("key of the meter of %s: %w", id, err)
+		}
+		fmt.Fprintf(stdout, "%-12s %s %s\n", "meter key", id, key)
+	}
 	return nil
 }
 
