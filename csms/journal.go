@@ -15,9 +15,9 @@ const (
 	// journalDelay is how long a frame waits for others to be written with.
 	journalDelay = 250 * time.Millisecond
 	// journalBatch is how many frames do not wait any longer.
-	journalBatch = 1024
+	journalBatch = 4096
 	// journalQueue and journalBytes bound the frames that wait, and their texts.
-	journalQueue = 8192
+	journalQueue = 16384
 	journalBytes = 16 << 20
 	// journalTimeout is how long a write may take, and journalFlush how long the
 	// last one may when the server ends.

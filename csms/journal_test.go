@@ -59,7 +59,7 @@ func lines(t *testing.T, j leyden.Journal, q leyden.FrameQuery) []string {
 			arrow = "<"
 		}
 		text := f.Text
-		if len(f.MessageID) > 4 {
+		if len(f.MessageID) > 5 {
 			text = strings.Replace(text, f.MessageID, "@", 1)
 		}
 		list = append(list, fmt.Sprintf("%s %s %s %d %s", arrow, f.Type, f.Action, f.Transaction, text))
@@ -227,7 +227,7 @@ func TestJournalIsNotWaitedFor(t *testing.T) {
 						s.told(fmt.Sprintf(`[2,"%d","Heartbeat",{}]`, sent))
 					}
 				}
-				tell(6000)
+				tell(12000)
 				if late := time.Since(begun); late > 0 {
 					t.Errorf("stations waited %v", late)
 				}

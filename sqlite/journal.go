@@ -297,9 +297,9 @@ func (j *Journal) openFile() (*sqlite.Conn, error) {
 		{`PRAGMA auto_vacuum = INCREMENTAL`, ""}, // counts only before anything else is written
 		{`PRAGMA journal_mode = WAL`, "wal"},
 		{`PRAGMA synchronous = NORMAL`, ""},
-		{`PRAGMA wal_autocheckpoint = 1000`, "1000"},
+		{`PRAGMA wal_autocheckpoint = 3000`, "3000"},
 		{`PRAGMA journal_size_limit = 16777216`, "16777216"},
-		{`PRAGMA cache_size = -8192`, ""}, // 8 MiB
+		{`PRAGMA cache_size = -16384`, ""}, // 16 MiB
 		{`PRAGMA temp_store = MEMORY`, ""},
 	})
 	if err != nil {

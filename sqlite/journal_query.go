@@ -119,12 +119,8 @@ func framesIndex(q *leyden.FrameQuery) string {
 	switch {
 	case q.Transaction != 0:
 		return `INDEXED BY frames_by_transaction`
-	case q.Station == "":
-		return ``
-	case !q.At.IsZero():
-		return `INDEXED BY frames_by_time`
-	case q.Action != "":
-		return `INDEXED BY frames_by_action`
+	case q.Station != "":
+		return `INDEXED BY frames_by_station`
 	}
-	return `INDEXED BY frames_by_station`
+	return ``
 }
