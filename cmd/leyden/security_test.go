@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -417,4 +419,51 @@ func TestExpiry(t *testing.T) {
 	if seconds, err := strconv.Atoi(left[1]); err != nil || seconds > 60 {
 		t.Errorf("%s seconds left, want at most 60", left[1])
 	}
+}
+
+// TestNewKeyOutlivesRestarts: a station that was sent a new AuthorizationKey comes
+// with either until it used the new one, whichever process it meets.
+func TestNewKeyOutlivesRestarts(t *testing.T) {
+	t.Parallel()
+	const fresh = "4c6f6e67506173737730726421313233343536ff" // no text once it is decoded
+	data := filepath.Join(t.TempDir(), "data")
+	p := startServer(t, "--data", data)
+	must(t, "station", "add", "S1", "--password", profilePassword, "--data", data)
+	tr, err := dial(t.Context(), p.url, "S1", profilePassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := ocpp.NewConn(tr, ocpp.Options{})
+	served := make(chan error, 1)
+	go func() {
+		served <- conn.Serve(context.Background(), func(context.Context, ocpp.Frame) ocpp.Reply {
+			return ocpp.Reply{Message: ocpp.Raw(`{"status":"Accepted"}`)}
+		})
+	}()
+	eventually(t, limit, "the key is changed", func() bool {
+		r := p.call(http.MethodPost, "/api/v1/chargers/S1/configuration/change", adminKey, `{"key":"AuthorizationKey","value":"`+fresh+`"}`)
+		return r.StatusCode == http.StatusOK
+	})
+	p.drain()
+	<-served
+	restarted := func() {
+		t.Helper()
+		p = startServer(t, "--data", data)
+	}
+	restarted()
+	if !connects(t, p, "S1", profilePassword) {
+		t.Error("the old password is refused before the new one was used")
+	}
+	p.drain()
+	restarted()
+	raw, err := hex.DecodeString(fresh)
+	if err != nil || !connects(t, p, "S1", string(raw)) {
+		t.Errorf("the bytes of the new one are refused: %v", err)
+	}
+	p.drain()
+	restarted()
+	if !connects(t, p, "S1", fresh) || connects(t, p, "S1", profilePassword) {
+		t.Error("the digits of the new one are refused, or the old one opens after the new one was used")
+	}
+	p.drain()
 }
