@@ -38,7 +38,7 @@ type JournalOptions struct {
 
 // A Journal implements [leyden.Journal] in a file of its own beside the ledger,
 // so that neither its writes nor its faults touch the ledger. MaxBytes bounds
-// the file; its write-ahead log may take up to 16 MiB more.
+// the file; its write-ahead log may take some 16 MiB more.
 //
 // The file is in WAL mode with synchronous=NORMAL: a commit waits for no disk,
 // and a loss of power costs the last seconds but not the file. OFF would save two

@@ -76,13 +76,13 @@ func fileSize(t *testing.T, name string) int64 {
 	return info.Size()
 }
 
-// TestJournalFileIsBounded writes ten times what the file may hold, in frames of
+// TestJournalFileIsBounded writes five times what the file may hold, in frames of
 // all sizes.
 func TestJournalFileIsBounded(t *testing.T) {
 	const limit = 4 << 20
 	folder := t.TempDir()
 	j := openJournal(t, JournalOptions{Folder: folder, Limits: leyden.JournalLimits{MaxBytes: limit}})
-	for written, n := 0, 0; written < 10*limit; n++ {
+	for written, n := 0, 0; written < 5*limit; n++ {
 		size := []int{0, 150, 700, 3900, 4100, 60_000, 1 << 20}[n%7]
 		frames := testFrames(min(300, 1+2<<20/(size+1)), size)
 		mustWrite(t, j, frames)

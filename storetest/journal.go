@@ -151,7 +151,7 @@ func framesBoundedBySize(t *testing.T, open OpenJournal) {
 	const limit = 1 << 20
 	j := open(t, leyden.JournalLimits{MaxBytes: limit}, atBase)
 	last := int64(0)
-	for n := range 400 {
+	for n := range 200 {
 		batch := make([]leyden.Frame, 16)
 		for i := range batch {
 			batch[i] = frame(n*len(batch) + i)

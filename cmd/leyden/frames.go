@@ -15,8 +15,12 @@ import (
 	"leyden/sqlite"
 )
 
-// framesPoll is how often --follow looks for new frames.
-const framesPoll = 250 * time.Millisecond
+const (
+	// framesPoll is how often --follow looks for new frames.
+	framesPoll = 250 * time.Millisecond
+	// framesTries is how often in a row it may fail to.
+	framesTries = 20
+)
 
 // framesSettings are what `leyden frames` can be told.
 type framesSettings struct {
@@ -72,7 +76,7 @@ func (s *framesSettings) check() error {
 	return nil
 }
 
-func (s *framesSettings) run(cmd *cobra.Command, data string) error {
+func (s *framesSettings) run(cmd *cobra.Command, data string) (err error) {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -81,10 +85,13 @@ func (s *framesSettings) run(cmd *cobra.Command, data string) error {
 	}
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	j := sqlite.OpenJournal(ctx, sqlite.JournalOptions{Folder: data, ReadOnly: true})
-	defer j.Close() // a reader has nothing to lose
+	defer func() { err = closing(err, j) }()
 	last, shown, err := s.past(ctx, j, out)
 	if err == nil && s.follow {
-		return s.live(ctx, j, last, out)
+		err = s.live(ctx, j, last, out)
+	}
+	if s.follow && ctx.Err() != nil { // which is how it is meant to end
+		return nil
 	}
 	if err == nil && shown == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "The journal has no such messages.")
@@ -123,23 +130,20 @@ func (s *framesSettings) past(ctx context.Context, j *sqlite.Journal, out io.Wri
 	return max(last, frames[len(frames)-1].Seq), len(frames), s.show(out, frames)
 }
 
-// live shows frames as they come until ctx is done, which is how it is meant to
-// end.
+// live shows frames as they come, until ctx is done. For a moment there may be
+// no journal to read: the server may just make it anew.
 func (s *framesSettings) live(ctx context.Context, j *sqlite.Journal, last int64, out io.Writer) error {
 	q := s.query()
 	q.At, q.Ascending, q.Limit = leyden.Window{}, true, 0
 	tick := time.NewTicker(framesPoll)
 	defer tick.Stop()
-	for {
+	for failed := 0; ; {
 		q.After = last
 		frames, err := j.Frames(ctx, q)
-		if err == nil {
-			err = s.show(out, frames)
+		if failed++; err == nil {
+			failed, err = 0, s.show(out, frames)
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && (failed == 0 || failed == framesTries) {
 			return err
 		}
 		if len(frames) > 0 {
@@ -149,7 +153,7 @@ func (s *framesSettings) live(ctx context.Context, j *sqlite.Journal, last int64
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		}
 	}
 }
