@@ -138,7 +138,8 @@ type server struct {
 func start(ctx context.Context, o Options, data string) (*server, error) {
 	cmd := exec.CommandContext(ctx, o.Binary, "serve", "--listen", "127.0.0.1:0", "--data", data,
 		"--admission", "open", "--log-level", "error")
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LEYDEN_") })
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LEYDEN_") })
+	cmd.Env = append(env, "LEYDEN_ADMIN_KEY="+isolationKey) // the server is gone with its ledger
 	cmd.Stderr = o.Log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

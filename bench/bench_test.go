@@ -128,6 +128,31 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// TestIsolation: each disturbance is measured beside spells without it.
+func TestIsolation(t *testing.T) {
+	i := bench.Isolation{
+		Options: options(t, "good"), Disturb: sim.Disturbances(), Every: 5 * time.Millisecond, Spell: 200 * time.Millisecond, Rounds: 1,
+		Slow: func(url string) sim.Dialer { return sim.SlowWebSocket(url, ocpp.DialOptions{}) },
+	}
+	r, err := i.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Errors != 0 || len(r.Costs) != len(i.Disturb) {
+		t.Fatalf("got %+v", r)
+	}
+	for k, c := range r.Costs {
+		if c.Disturbance != i.Disturb[k] || c.Messages == 0 || c.Disturber <= 0 && c.Disturbance != sim.Slow || c.QuietP50 <= 0 || c.QuietP99 < c.QuietP50 || c.DisturbedP99 < c.DisturbedP50 {
+			t.Errorf("got %+v", c)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	i.OnMeasure = cancel
+	if _, err := i.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
 func hasProc() bool {
 	_, err := os.Stat("/proc/self/status")
 	return err == nil

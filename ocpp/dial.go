@@ -31,6 +31,9 @@ type DialOptions struct {
 	// Compression offers permessage-deflate.
 	Compression bool
 	Timeouts    Timeouts
+	// Wrap, if not nil, returns what is to be used in place of a connection, as soon
+	// as that can be written to.
+	Wrap func(net.Conn) net.Conn
 }
 
 // A HandshakeError is a server's refusal to open a WebSocket.
@@ -57,6 +60,7 @@ func Dial(ctx context.Context, url string, o DialOptions) (Transport, string, er
 		Protocols:       o.Protocols,
 		TLSConfig:       o.TLS,
 		Header:          ws.HandshakeHeaderHTTP(o.header()),
+		WrapConn:        o.Wrap,
 		OnStatusError: func(status int, _ []byte, resp io.Reader) {
 			refused = readRefusal(status, resp)
 		},

@@ -28,6 +28,12 @@ type Timeouts struct {
 	Frame time.Duration
 	// Write is how long a peer may not read before it is given up (10 s).
 	Write time.Duration
+	// Pace is how much time each 512 bytes and each WebSocket frame of the peer
+	// take on average (200 µs: 5,000 small messages a second). A peer that sends
+	// faster is not refused but read no faster, so that it takes nothing from
+	// others. One that waits for its answers hardly notices. Below zero there is
+	// no such limit.
+	Pace time.Duration
 }
 
 func (t Timeouts) orDefaults() Timeouts {
@@ -35,6 +41,7 @@ func (t Timeouts) orDefaults() Timeouts {
 		Ping:  cmp.Or(t.Ping, time.Minute),
 		Frame: cmp.Or(t.Frame, 30*time.Second),
 		Write: cmp.Or(t.Write, 10*time.Second),
+		Pace:  cmp.Or(t.Pace, 200*time.Microsecond),
 	}
 }
 
@@ -102,6 +109,7 @@ func (s *socket) Receive(f func(msg []byte) error) error {
 
 // step reads one WebSocket frame. It returns true when m is complete.
 func (s *socket) step(m *message) (done bool, err error) {
+	s.rest()
 	h, err := s.header(m)
 	if err != nil {
 		return false, err
@@ -114,6 +122,7 @@ func (s *socket) step(m *message) (done bool, err error) {
 	if err == nil && !m.open {
 		s.settle()
 	}
+	s.spend(h.Length)
 	return done, err
 }
 

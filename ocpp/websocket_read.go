@@ -23,6 +23,7 @@ type input struct {
 	unanswered int       // pings since anything was heard
 	begun      time.Time // when the message began that is late, else zero
 	arrived    int       // bytes since then
+	paid       time.Time // until when the peer has used up its pace
 }
 
 // A message is what Receive puts together.

@@ -31,6 +31,14 @@ type Load struct {
 	Duration, Warmup time.Duration
 	// OnMeasure, if not nil, is called when the measuring begins.
 	OnMeasure func()
+	// Stop, if not nil, ends the measuring early when it is closed.
+	Stop <-chan struct{}
+	// Every is the time between two messages of a station; 0: none passes. It must
+	// be short beside the interval of pings: a station that waits hears nothing.
+	Every time.Duration
+	// OnAnswer, if not nil, is told how long each answer took that is counted. Any
+	// number of goroutines may call it at once.
+	OnAnswer func(took time.Duration)
 }
 
 // A LoadResult is what was measured, from when all stations were connected.
@@ -64,6 +72,8 @@ type meeting struct {
 	left     atomic.Int64 // sessions to begin, if they are counted
 	counting atomic.Bool
 	over     atomic.Bool
+	ended    chan struct{} // closed when it is over
+	end      sync.Once
 
 	sessions, messages, errors atomic.Int64
 	starts, answers            histogram
@@ -79,7 +89,7 @@ func (l Load) Run(ctx context.Context) (*LoadResult, error) {
 	if l.Dial == nil || l.Sessions <= 0 && l.Duration <= 0 {
 		return nil, errors.New("load: neither Dial nor an end may be missing")
 	}
-	m := &meeting{Load: l}
+	m := &meeting{Load: l, ended: make(chan struct{})}
 	m.left.Store(int64(l.Sessions))
 	workers, err := m.connect(ctx)
 	defer hangUp(workers)
@@ -169,6 +179,7 @@ func (m *meeting) open(ctx context.Context, i int) (*worker, error) {
 // measure lets all stations work and returns how long that took.
 func (m *meeting) measure(ctx context.Context, workers []*worker) time.Duration {
 	stop := context.AfterFunc(ctx, func() {
+		m.finish()
 		for _, w := range workers {
 			w.abort()
 		}
@@ -189,15 +200,31 @@ func (m *meeting) measure(ctx context.Context, workers []*worker) time.Duration 
 	}
 	ended := make(chan time.Time, 1)
 	if m.Duration > 0 {
-		defer time.AfterFunc(m.Warmup+m.Duration, func() { m.over.Store(true); ended <- time.Now() }).Stop()
+		defer time.AfterFunc(m.Warmup+m.Duration, func() { m.finish(); ended <- time.Now() }).Stop()
 	}
+	go m.await()
 	var wg sync.WaitGroup
 	for _, w := range workers {
 		wg.Go(w.work)
 	}
 	wg.Wait()
-	m.over.Store(true)
+	m.finish()
 	return span(began, ended)
+}
+
+// await finishes when it is told to.
+func (m *meeting) await() {
+	select {
+	case <-m.Stop:
+		m.finish()
+	case <-m.ended:
+	}
+}
+
+// finish lets no station do any more.
+func (m *meeting) finish() {
+	m.over.Store(true)
+	m.end.Do(func() { close(m.ended) })
 }
 
 // span returns the time between two moments, of which the second is now unless
@@ -253,6 +280,9 @@ func (m *meeting) count(took time.Duration, start bool) {
 	}
 	m.messages.Add(1)
 	m.answers.add(took)
+	if m.OnAnswer != nil {
+		m.OnAnswer(took)
+	}
 	if start {
 		m.starts.add(took)
 	}

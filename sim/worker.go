@@ -34,6 +34,7 @@ type worker struct {
 	expect []byte // how the answer to the open call begins
 	id     []byte // the transaction's number
 
+	due     time.Time // when the next message is, if that was said
 	receive func(msg []byte) error
 	done    bool
 	wrong   error
@@ -46,6 +47,7 @@ type worker struct {
 func newWorker(m *meeting, tr ocpp.Transport, tag string, i int) *worker {
 	w := &worker{m: m, tr: tr, tag: string(ocpp.AppendText(nil, tag)), wh: 1000 * i}
 	w.receive = w.read
+	w.due = time.Now().Add(m.Every * time.Duration(i) / time.Duration(m.Stations)) // not all at once
 	return w
 }
 
@@ -164,7 +166,32 @@ func (w *worker) time(dst []byte) []byte {
 	return append(dst, 'Z', '"')
 }
 
+// errOver breaks off the session of a load that has ended.
+var errOver = errors.New("the load is over")
+
+// pace waits until the next message is due.
+func (w *worker) pace() error {
+	if w.m.Every == 0 {
+		return nil
+	}
+	if wait := time.Until(w.due); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-w.m.ended:
+			return errOver
+		}
+	}
+	w.due = w.due.Add(w.m.Every)
+	if now := time.Now(); w.due.Before(now) {
+		w.due = now // what was late is not made up for
+	}
+	return nil
+}
+
 func (w *worker) timed(start bool) error {
+	if err := w.pace(); err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := w.call(); err != nil {
 		return err

@@ -19,6 +19,11 @@ type benchSettings struct {
 	stations         int
 	duration, warmup time.Duration
 	json             bool
+
+	disturb []string
+	rate    int
+	rounds  int
+	spell   time.Duration
 }
 
 func benchCommand() *cobra.Command {
@@ -30,12 +35,22 @@ func benchCommand() *cobra.Command {
 drives complete sessions against it over loopback, each station one after the
 other: Authorize, StartTransaction, 5 × MeterValues of 3 samples,
 StopTransaction, each answered before the next. Starts, stops and readings are
-on disk before their answer. The load runs on the same machine.`,
-		Example: "  leyden bench --stations 1000 --duration 20s",
-		Args:    noArgs,
+on disk before their answer. The load runs on the same machine.
+
+With --disturb the stations work at a steady rate instead, and spells without
+and with one station that misbehaves follow each other: slow writes and reads a
+byte at a time, silent answers nothing, flood sends Heartbeats as fast as it can
+and flood-readings MeterValues. What that costs the others is the difference of
+their answer times in the same run.`,
+		Example: `  leyden bench --stations 1000 --duration 20s
+  leyden bench --disturb slow,silent,flood,flood-readings`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 				return err
+			}
+			if len(s.disturb) > 0 {
+				return runIsolation(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
 			return runBench(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -43,6 +58,10 @@ on disk before their answer. The load runs on the same machine.`,
 	cmd.Flags().IntVar(&s.stations, "stations", 1000, "how many stations, each with a connection")
 	cmd.Flags().DurationVar(&s.duration, "duration", 20*time.Second, "how long to measure")
 	cmd.Flags().DurationVar(&s.warmup, "warmup", 3*time.Second, "how long to warm up before")
+	cmd.Flags().StringSliceVar(&s.disturb, "disturb", nil, "measure what a station that misbehaves costs the others: slow, silent, flood, flood-readings")
+	cmd.Flags().IntVar(&s.rate, "rate", 1000, "with --disturb: messages a second of all stations that behave")
+	cmd.Flags().IntVar(&s.rounds, "rounds", 10, "with --disturb: how often each is repeated")
+	cmd.Flags().DurationVar(&s.spell, "spell", time.Second, "with --disturb: how long one spell is measured")
 	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
 }

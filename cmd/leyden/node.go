@@ -69,7 +69,7 @@ func (n *node) wire() error {
 		Signer:           n.signer(),
 		Journal:          db.frames(),
 		Ready:            db.Ready,
-		Timeouts:         ocpp.Timeouts{Ping: s.ping},
+		Timeouts:         ocpp.Timeouts{Ping: s.ping, Pace: time.Second / time.Duration(s.framesPerSecond)},
 	})
 	addr, _ := n.listener.Addr().(*net.TCPAddr)
 	scheme := "http"

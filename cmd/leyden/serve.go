@@ -25,7 +25,11 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
-	drainTimeout      = 5 * time.Second // the ledger then has another 5 s: ten in all
+
+	// What --limits-frames-per-second takes: with fewer a station could not get
+	// its queue sent, and more is no limit.
+	leastFrames, mostFrames = 100, 1_000_000
+	drainTimeout            = 5 * time.Second // the ledger then has another 5 s: ten in all
 )
 
 // serveSettings are what `leyden serve` can be told.
@@ -44,6 +48,7 @@ type serveSettings struct {
 	remoteStartDefaultIDTag     string
 
 	heartbeat, ping time.Duration
+	framesPerSecond int
 
 	journal journalSettings
 
@@ -102,6 +107,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.remoteStartRequirePreparing, "remote-start-require-preparing", false, "refuse a remote start unless a vehicle is plugged in")
 	f.StringVar(&s.remoteStartDefaultIDTag, "remote-start-default-id-tag", "", "idTag of a start that names none")
 	f.DurationVar(&s.heartbeat, "heartbeat", 300*time.Second, "interval that stations are told")
+	f.IntVar(&s.framesPerSecond, "limits-frames-per-second", 5000, "how many frames a second are read of one station; what it sends faster waits")
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
 	s.journal.flags(f)
 	s.tls.flags(f)
@@ -124,6 +130,8 @@ func (s *serveSettings) check() error {
 		return usagef("--id-tags is listed or open, not %q", s.idTags)
 	case s.demo < 0 || s.demo > maxDemo:
 		return usagef("--demo takes 0 to %d stations", maxDemo)
+	case s.framesPerSecond < leastFrames || s.framesPerSecond > mostFrames:
+		return usagef("--limits-frames-per-second takes %d to %d", leastFrames, mostFrames)
 	case s.heartbeat < time.Second || s.ping < time.Second || s.remoteStartExpire < time.Second:
 		return usagef("--heartbeat, --ping and --remote-start-expire must be at least 1s")
 	case s.admission == string(auth.AdmitOpen) && !isLoopback(host) && !s.insecure:

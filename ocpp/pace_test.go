@@ -1,0 +1,121 @@
+package ocpp_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"leyden/ocpp"
+)
+
+// TestPeerIsReadAtItsPace: who sends faster than he may is read no faster, loses
+// nothing, and is not sent away.
+func TestPeerIsReadAtItsPace(t *testing.T) {
+	const pace = time.Millisecond
+	message := masked(fin|textOp, "x")
+	for _, c := range []struct {
+		name  string
+		frame string
+		n     int           // how often it is sent
+		min   time.Duration // how long that takes at least, and not much longer
+	}{
+		{"a burst", message, 200, 0},
+		{"messages", message, 5000, 4800 * time.Millisecond},
+		{"pings", masked(fin|pingOp, ""), 5000, 4800 * time.Millisecond},
+		{"fragments", masked(textOp, "") + strings.Repeat(masked(0, ""), 8) + masked(fin, ""), 500, 4800 * time.Millisecond},
+		{"50 KiB each", masked(fin|textOp, strings.Repeat("x", 50<<10)), 50, 4850 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr, s := attach(t, ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Pace: pace}})
+				start, got := time.Now(), 0
+				ended := make(chan error, 1)
+				go func() {
+					for {
+						if err := tr.Receive(func([]byte) error { got++; return nil }); err != nil {
+							ended <- err
+							return
+						}
+					}
+				}()
+				go func() { _, _ = io.Copy(io.Discard, s.in) }()
+				s.send(strings.Repeat(c.frame, c.n) + masked(fin|closeOp, "\x03\xe8"))
+				wantClose(t, <-ended, ocpp.CloseNormal, "")
+				took := time.Since(start)
+				if took < c.min || took > c.min+paceSlack {
+					t.Errorf("%d took %v, want %v to %v", c.n, took, c.min, c.min+paceSlack)
+				}
+				if got != c.n && c.name != "pings" {
+					t.Errorf("%d of %d messages came", got, c.n)
+				}
+			})
+		})
+	}
+}
+
+// paceSlack is how much longer than its pace all of it may take.
+const paceSlack = 250 * time.Millisecond
+
+// TestPaceIsNoMatterOfWaiting: who waits for answers is not slowed, and nor is who
+// may be as fast as he can.
+func TestPaceIsNoMatterOfWaiting(t *testing.T) {
+	for name, pace := range map[string]time.Duration{"default": 0, "off": -1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr, s := attach(t, ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Pace: pace}})
+				ended := deliver(tr)
+				start := time.Now()
+				const trips = 5000
+				for range trips {
+					s.send(masked(fin|textOp, "x"))
+					s.wantFrame(fin|textOp, "x")
+					if pace == 0 {
+						pass(250 * time.Microsecond)
+					}
+				}
+				want := trips * 250 * time.Microsecond
+				if pace < 0 {
+					want = 0
+				}
+				if took := time.Since(start); took != want {
+					t.Errorf("%d round trips took %v, want %v", trips, took, want)
+				}
+				s.send(masked(fin|closeOp, "\x03\xe8"))
+				s.wantFrame(fin|closeOp, "\x03\xe8")
+				wantClose(t, <-ended, ocpp.CloseNormal, "")
+			})
+		})
+	}
+}
+
+// TestCloseWhilePeerWaits: a peer that has to wait holds up no end.
+func TestCloseWhilePeerWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, s := attach(t, ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Pace: time.Second}})
+		ended := make(chan error, 1)
+		go func() {
+			for {
+				if err := tr.Receive(func([]byte) error { return nil }); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		s.send(strings.Repeat(masked(fin|textOp, strings.Repeat("x", 5000)), 50))
+		pass(time.Minute)
+		start := time.Now()
+		go func() { _, _ = io.Copy(io.Discard, s.in) }()
+		if err := tr.Close(ocpp.CloseRestart, ""); err != nil {
+			t.Error(err)
+		}
+		wantClose(t, <-ended, ocpp.CloseRestart, "")
+		if took := time.Since(start); took > ocpp.CloseTimeout {
+			t.Errorf("the close took %v", took)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package ocpp
+
+import "time"
+
+const (
+	// paceBytes is how many bytes of a frame count as one more.
+	paceBytes = 512
+	// paceBurst is how far ahead of its pace a peer may be: a second of silence
+	// more than pays for what a station tells of all its connectors as it boots.
+	paceBurst = 200 * time.Millisecond
+	// paceRest is how much of the burst is given back at once: a peer that is too
+	// fast wakes nobody for each frame.
+	paceRest = 10 * time.Millisecond
+	// paceNap is for how long one rests at a time, to see whether the socket closes.
+	paceNap = 100 * time.Millisecond
+)
+
+// spend books a frame of n bytes on the peer's account. What was read is answered
+// first; the next frame pays for it.
+func (s *socket) spend(n int64) {
+	if s.timeout.Pace < 0 {
+		return
+	}
+	now := time.Now()
+	if s.paid.Before(now) {
+		s.paid = now
+	}
+	s.paid = s.paid.Add(s.timeout.Pace * time.Duration(1+n/paceBytes))
+}
+
+// rest waits, before a frame is read, until the peer is within its pace. What the
+// peer sends meanwhile waits in the network, in the end with the peer itself.
+func (s *socket) rest() {
+	ahead := time.Until(s.paid) - paceBurst
+	if s.paid.IsZero() || ahead <= 0 {
+		return
+	}
+	ahead += paceRest
+	for left := ahead; left > 0 && s.closed.Load() == nil; left -= paceNap {
+		time.Sleep(min(left, paceNap))
+	}
+	if !s.begun.IsZero() {
+		s.begun = s.begun.Add(ahead) // that the message is late is our doing
+	}
+}
