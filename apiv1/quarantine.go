@@ -182,12 +182,10 @@ func (a *api) dismissQuarantined(ctx context.Context, in *dismissInput) (*bodied
 // settled shows a message after a decision about it, or says why that could not
 // be made.
 func settled(q *leyden.Quarantined, err error) (*bodied[quarantined], error) {
-	switch {
-	case errors.Is(err, leyden.ErrState):
+	if errors.Is(err, leyden.ErrState) {
 		return nil, refusal("", err)
-	case errors.Is(err, leyden.ErrInvalid):
-		return nil, rest.Invalid("payload", err.Error()).Because(err)
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &bodied[quarantined]{presentQuarantined(q)}, nil

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"leyden"
+	"leyden/device"
 	"leyden/ocpp"
 )
 
@@ -223,8 +224,8 @@ func answerable(err error) bool {
 // Replay records a quarantined message after all, with a repaired payload
 // unless that is "", and returns it with what became of it. It fails with
 // [leyden.ErrNotFound]; [leyden.ErrState] if it does not wait any more or never
-// told of a transaction; [leyden.ErrInvalid], which says why, if it still cannot
-// be recorded; or [leyden.ErrUnavailable].
+// told of a transaction; a [*device.FieldError], which says why, if it still
+// cannot be recorded; or [leyden.ErrUnavailable].
 func (srv *Server) Replay(ctx context.Context, id int64, repaired string) (leyden.Quarantined, error) {
 	q, err := srv.waiting(ctx, id)
 	if err != nil {
@@ -236,7 +237,7 @@ func (srv *Server) Replay(ctx context.Context, id int64, repaired string) (leyde
 	}
 	if err = s.retry(ctx, &q, repaired); err != nil {
 		if answerable(err) {
-			err = fmt.Errorf("%w: %w", leyden.ErrInvalid, err)
+			return leyden.Quarantined{}, &device.FieldError{Field: "payload", Reason: "still cannot be recorded: " + err.Error()}
 		}
 		return leyden.Quarantined{}, fmt.Errorf("quarantined message %d: %w", id, err)
 	}

@@ -29,6 +29,13 @@ func isFailure(err error) bool {
 	return ok
 }
 
+// A ServedError means that another process serves from the data folder.
+type ServedError struct{ Folder string }
+
+func (e *ServedError) Error() string {
+	return fmt.Sprintf("another leyden serves from %s: stop it, or name another data folder", e.Folder)
+}
+
 // isConstraint reports whether a constraint of the schema refused a row: a bug
 // of ours in one entry, and no fault of the storage.
 func isConstraint(err error) bool {

@@ -152,7 +152,7 @@ func (db *DB) takeLock() error {
 	}
 	if err := tryLock(f); err != nil {
 		f.Close()
-		return fmt.Errorf("another leyden serves from %s: stop it, or name another data folder", filepath.Dir(db.file))
+		return &ServedError{filepath.Dir(db.file)}
 	}
 	db.lock = f
 	return nil

@@ -86,6 +86,17 @@ func TestOneServes(t *testing.T) {
 	if _, err := server.Token(t.Context(), "tag"); err != nil {
 		t.Errorf("what a tool wrote, at the server: %v", err)
 	}
+	odd := leyden.Entry{Station: "S", Quarantine: []leyden.Quarantined{{Station: "S", Frame: "f"}}}
+	if err := server.Append(t.Context(), &odd); err != nil {
+		t.Errorf("quarantine at the server: %v", err)
+	}
+	dismissal := leyden.Entry{Station: "S", Settle: []leyden.Settlement{{ID: 1, Dismissed: true, By: "cli"}}}
+	if err := tool.Append(t.Context(), &dismissal); err != nil {
+		t.Errorf("dismissal beside a server: %v", err)
+	}
+	if n, err := server.CountQuarantined(t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineDismissed}); err != nil || n != 1 {
+		t.Errorf("what a tool dismissed, at the server: %d, %v", n, err)
+	}
 	if err := server.Append(t.Context(), testEntry(1, "k")); err != nil {
 		t.Errorf("Append beside a tool: %v", err)
 	}

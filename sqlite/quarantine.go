@@ -67,6 +67,11 @@ WHERE id = ?1 AND station = ?2 AND dismissed_at IS NULL AND by IS NULL AND (rele
 	return nil
 }
 
+// settlesOnly reports whether e does nothing but settle quarantined messages.
+func settlesOnly(e *leyden.Entry) bool {
+	return len(e.Events)+len(e.Transactions)+len(e.Notices)+len(e.Quarantine)+len(e.Release)+len(e.Reservations) == 0 && len(e.Settle) > 0
+}
+
 // settle notes what is decided about a message.
 func settle(t *tx, d *leyden.Settlement) error {
 	const update = `

@@ -15,7 +15,7 @@ import (
 func stationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "station",
-		Short: "Stations: add, list, password, certificates, commands, remove",
+		Short: "Stations: add, list, password, certificates, commands, events, remove",
 		Long: `A station must be registered before it may connect to /ocpp/ID, and proves who
 it is with a password (HTTP Basic, user name = ID) or, over TLS, with a client
 certificate (CN = ID). Changes count at once, also on a running server.`,
@@ -23,7 +23,7 @@ certificate (CN = ID). Changes count at once, also on a running server.`,
 	}
 	data := dataFlag(cmd)
 	cmd.AddCommand(stationAddCommand(data), stationListCommand(data), stationPasswordCommand(data), stationCertificatesCommand(data),
-		stationCommandsCommand(data), stationRemoveCommand(data))
+		stationCommandsCommand(data), stationEventsCommand(data), stationRemoveCommand(data))
 	return cmd
 }
 
