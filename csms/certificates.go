@@ -107,6 +107,9 @@ func (srv *Server) SendChain(ctx context.Context, id leyden.StationID, certifica
 	}
 	srv.signed(&c, list)
 	c.By = callerOf(ctx)
+	if len(c.Chain) > maxChain {
+		return "", &device.FieldError{Field: "certificateChain", Reason: fmt.Sprintf("has more than %d characters without its root", maxChain)}
+	}
 	if err := srv.opt.Devices.SaveCertificate(ctx, c); err != nil {
 		return "", fmt.Errorf("certificate %s: %w", certificate, err)
 	}
@@ -130,20 +133,28 @@ func checkCertificate(field, text string) error {
 	return nil
 }
 
-// certificatesLookedAt is how many of a station's last requests are looked
-// through for the one that a message is about.
-const certificatesLookedAt = 20
+// Limits of what is done for certificates.
+const (
+	// certificatesLookedAt is how many of a station's last requests are looked
+	// through for the one that a message is about.
+	certificatesLookedAt = 20
+	// maxKeptRequest is how much of a request is kept, in bytes. OCPP allows
+	// 5500 characters, and what is longer by far is not signed.
+	maxKeptRequest = 16 << 10
+	// maxChain is the longest chain that OCPP carries, in characters.
+	maxChain = 10_000
+)
 
 // sign decides about the request of a station, and returns its answer and what
 // to do once that has left. A request that comes again is the same one: it gets
 // the same certificate until half of its time is over.
 func (s *session) sign(ctx context.Context, request string) (answer string, then func()) {
 	c, again := s.requestOf(ctx, request)
-	if again && c.Chain != "" && c.Status != device.Declined && s.srv.ledger.Now().Before(c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore)/2)) {
-		return accepted, s.deliverLater(c)
-	}
 	if s.srv.opt.Signer == nil {
 		return s.decline(ctx, c, "there is no certificate authority")
+	}
+	if again && s.goodStill(&c, request) {
+		return accepted, s.deliverLater(c)
 	}
 	chain, err := s.srv.opt.Signer.Sign(s.station, request)
 	if errors.Is(err, leyden.ErrInvalid) {
@@ -165,16 +176,27 @@ func (s *session) sign(ctx context.Context, request string) (answer string, then
 	return s.await(ctx, c, again)
 }
 
+// goodStill reports whether the certificate that a station was given for its
+// request may be given again.
+func (s *session) goodStill(c *device.Certificate, request string) bool {
+	half := c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) / 2)
+	if c.Chain == "" || c.Status == device.Declined || s.srv.ledger.Now().After(half) {
+		return false
+	}
+	_, err := s.srv.opt.Signer.Accept(s.station, request, c.Chain)
+	return err == nil
+}
+
 // requestOf returns the record of a request: the one that there is if it came
 // before.
 func (s *session) requestOf(ctx context.Context, request string) (c device.Certificate, again bool) {
 	now := s.srv.ledger.Now()
 	c = device.Certificate{
 		ID: leyden.NewPublicID("crt_", now), Station: s.station, Status: device.Requested,
-		Request: strings.Clone(request), RequestedAt: now, UpdatedAt: now,
+		Request: strings.ToValidUTF8(request[:min(len(request), maxKeptRequest)], ""), RequestedAt: now, UpdatedAt: now,
 	}
 	for _, known := range s.certificates(ctx, "") {
-		if known.Request == request {
+		if known.Request == c.Request {
 			return known, true
 		}
 	}
