@@ -161,7 +161,7 @@ func (a *api) serveCertificates() {
 		Method: http.MethodGet, Path: "/certificates", ID: "v1ListCertificates", Tag: tagCertificates,
 		Summary:     "List certificates of all chargers",
 		Description: "What chargers asked to sign and what became of it, the last requested first. An external authority looks here for those with `status=requested`.",
-		Scope:       auth.ChargersRead,
+		Scope:       auth.ChargersRead, Errors: notFound(),
 	}, a.listCertificates)
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/certificates", ID: "v1ListChargerCertificates", Tag: tagCertificates,
