@@ -116,7 +116,7 @@ func (a *api) serveLocalList() {
 		Description: "OCPP GetLocalListVersion.",
 	}, a.localListVersion)
 	command(a, rest.Operation{
-		Path: "/local-list", ID: "v1SendLocalList", Summary: "Update the local list", MaxBody: maxLargeBody,
+		Path: "/local-list", ID: "v1SendLocalList", Summary: "Update the local list", MaxBody: maxLargeBody, Timeout: 2 * stationTimeout, // it may ask for the version first
 		Description: "OCPP SendLocalList, in one message. Answers Accepted, Failed, NotSupported or VersionMismatch; after the last nobody knows what the charger has.",
 	}, a.sendLocalList)
 	command(a, rest.Operation{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"leyden"
 	"leyden/device"
@@ -34,7 +35,7 @@ func (srv *Server) Call(ctx context.Context, id leyden.StationID, action string,
 		payload = []byte("{}")
 	}
 	var compact bytes.Buffer
-	if err := json.Compact(&compact, payload); err != nil {
+	if err := json.Compact(&compact, payload); err != nil || !utf8.Valid(payload) {
 		return CallAnswer{}, &device.FieldError{Field: "payload", Reason: "is not JSON"}
 	}
 	if err := s.dialect.sendable(action, compact.String()); err != nil {

@@ -117,14 +117,17 @@ func (u *LocalListUpdate) check() error {
 }
 
 // takeList makes the caller the only one that updates the list of the station,
-// until it releases it.
+// until it releases it. It fails with [leyden.ErrBusy] when the time is up.
 func (s *session) takeList(ctx context.Context) (release func(), err error) {
 	select {
 	case s.listing <- struct{}{}:
 		return func() { <-s.listing }, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("the local list is being updated: %w: %w", leyden.ErrBusy, errNotSent)
+	}
+	return nil, ctx.Err()
 }
 
 // nextVersion returns the version after the one that is kept, or if none is,

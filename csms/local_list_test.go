@@ -1,9 +1,13 @@
 package csms_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"leyden"
 	"leyden/csms"
@@ -95,4 +99,26 @@ func TestLocalListOfWhichNothingIsKept(t *testing.T) {
 		played.Wait()
 	}
 	s.close()
+}
+
+// Whoever waits for his turn at a list waits no longer than he has time.
+func TestLocalListThatIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.connectReady(cp)
+		defer w.end()
+		w.wg.Go(func() {
+			if _, err := w.server.SendLocalList(t.Context(), cp, csms.LocalListUpdate{Full: true, Version: 1}); !errors.Is(err, leyden.ErrSilent) {
+				t.Errorf("the first: %v; want %v", err, leyden.ErrSilent)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := w.server.SyncLocalList(ctx, cp); !errors.Is(err, leyden.ErrBusy) {
+			t.Errorf("the second: %v; want %v", err, leyden.ErrBusy)
+		}
+		time.Sleep(time.Minute) // simulated
+		s.close()
+	})
 }

@@ -11,7 +11,7 @@ import (
 // (OCPP 1.6 §3.5).
 type LocalList struct {
 	Station   leyden.StationID
-	Version   int  // as the station last accepted or told it; 0: it has none
+	Version   int  // as the station last accepted or told it; 0: it is empty, -1: the station has no such list
 	Known     bool // Entries are what the station has
 	Entries   []LocalListEntry
 	By        string // id of the credential that sent it

@@ -3,6 +3,7 @@ package device_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,15 +22,20 @@ func sound() device.ChargingProfile {
 	}
 }
 
-func TestCheckOfChargingProfiles(t *testing.T) {
-	type profile = device.ChargingProfile
+type profile = device.ChargingProfile
+
+// A profileCase is what is changed of a sound profile, and what is wrong then.
+type profileCase struct {
+	name      string
+	connector int
+	change    func(*profile)
+	want      string // "" for sound
+}
+
+// soundProfiles are those that nothing is wrong with.
+func soundProfiles() []profileCase {
 	noon := sound().Schedule.StartAt
-	for _, c := range []struct {
-		name      string
-		connector int
-		change    func(*profile)
-		want      string // "" for sound
-	}{
+	return []profileCase{
 		{"sound", 1, func(*profile) {}, ""},
 		{"default of the whole station", 0, func(*profile) {}, ""},
 		{"negative id", 1, func(p *profile) { p.ID = -7 }, ""},
@@ -41,7 +47,13 @@ func TestCheckOfChargingProfiles(t *testing.T) {
 		{"nothing at all flows", 1, func(p *profile) { p.Schedule.Periods[0].Limit = 0 }, ""},
 		{"as many periods as may be", 1, func(p *profile) { p.Schedule.Periods = periods(device.MaxPeriods) }, ""},
 		{"all there is", 1, func(p *profile) { p.Schedule.MinRate, p.Schedule.Duration, p.StackLevel = 4.2, 86400, 3 }, ""},
+	}
+}
 
+// brokenProfiles are wrong outside of their schedules.
+func brokenProfiles() []profileCase {
+	noon := sound().Schedule.StartAt
+	return []profileCase{
 		{"connector", -1, func(*profile) {}, "connectorId: is below 0"},
 		{"id", 1, func(p *profile) { p.ID = 1 << 31 }, "chargingProfileId: is no number of 32 bits"},
 		{"stack level", 1, func(p *profile) { p.StackLevel = -1 }, "stackLevel: is below 0"},
@@ -61,6 +73,12 @@ func TestCheckOfChargingProfiles(t *testing.T) {
 			"chargingSchedule.startSchedule: is required for an Absolute or a Recurring profile"},
 		{"relative from a time", 1, func(p *profile) { p.Kind = "Relative" },
 			"chargingSchedule.startSchedule: is for an Absolute or a Recurring profile only"},
+	}
+}
+
+// brokenSchedules are wrong in their schedules.
+func brokenSchedules() []profileCase {
+	return []profileCase{
 		{"duration", 1, func(p *profile) { p.Schedule.Duration = -1 }, "chargingSchedule.duration: is below 0"},
 		{"long duration", 1, func(p *profile) { p.Schedule.Duration = 1 << 31 }, "chargingSchedule.duration: is no number of 32 bits"},
 		{"unit", 1, func(p *profile) { p.Schedule.Unit = "kW" }, "chargingSchedule.chargingRateUnit: is neither W nor A"},
@@ -84,7 +102,11 @@ func TestCheckOfChargingProfiles(t *testing.T) {
 			"chargingSchedule.chargingSchedulePeriod[1].limit: is no number"},
 		{"four phases", 1, func(p *profile) { p.Schedule.Periods[1].Phases = 4 },
 			"chargingSchedule.chargingSchedulePeriod[1].numberPhases: is not 1, 2 or 3"},
-	} {
+	}
+}
+
+func TestCheckOfChargingProfiles(t *testing.T) {
+	for _, c := range slices.Concat(soundProfiles(), brokenProfiles(), brokenSchedules()) {
 		p := sound()
 		c.change(&p)
 		err := p.Check(c.connector)
