@@ -97,8 +97,23 @@ func (s *Sample) SignedRegisters() (begin, end *WattHours) {
 	return begin, end
 }
 
-// isImportOBIS reports whether an OBIS code names the active energy imported,
-// or names nothing.
+// isImportOBIS reports whether an OBIS code names the active energy imported, or
+// names nothing: 1.8 and what meters write for it, B0 to B3 in OCMF, with or
+// without the medium before and zeros in front.
 func isImportOBIS(code string) bool {
-	return code == "" || strings.Contains(code, ":1.8.") || strings.Contains(code, ":98.8.0") || strings.HasPrefix(code, "01-00:B")
+	if code == "" {
+		return true
+	}
+	if _, rest, ok := strings.Cut(code, ":"); ok {
+		code = rest
+	}
+	groups := strings.Split(code, ".")
+	if len(groups) < 2 || strings.TrimLeft(groups[1], "0") != "8" {
+		return false
+	}
+	switch strings.ToUpper(strings.TrimLeft(groups[0], "0")) {
+	case "1", "98", "B0", "B1", "B2", "B3":
+		return true
+	}
+	return false
 }

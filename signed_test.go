@@ -69,3 +69,17 @@ func TestAVerdictIsNoContradiction(t *testing.T) {
 		t.Errorf("replay %t, flags %v", out.Replay, out.Transaction.Flags.Names())
 	}
 }
+
+// The register that is billed has many names, and others have similar ones.
+func TestSignedRegisters(t *testing.T) {
+	for code, want := range map[string]bool{
+		"": true, "1-b:1.8.0": true, "1-0:1.8.0*198": true, "1.8.0": true, "01-00:98.08.00.FF": true, "01-00:B0.08.00.FF": true, "01-00:B3.08.00.FF": true,
+		"01-00:b2.08.00.ff": true, "1-b:2.8.0": false, "1-0:1.7.0": false, "01-00:C0.08.00.FF": false, "01-00:B4.08.00.FF": false, "1-0:11.8.0": false, "x": false, ":": false, "1-0:21.8.0": false,
+	} {
+		s := leyden.Sample{Format: "SignedData", Value: fmt.Sprintf(`OCMF|{"RD":[{"TX":"B","RV":"1.5","RU":"kWh","RI":%q},{"TX":"E","RV":2500,"RU":"Wh","RI":%[1]q}]}|{}`, code)}
+		begin, end := s.SignedRegisters()
+		if (begin != nil && end != nil) != want || want && (*begin != 1500 || *end != 2500) {
+			t.Errorf("%q: %d, %d; want %t", code, deref(begin), deref(end), want)
+		}
+	}
+}

@@ -140,7 +140,7 @@ func (p *stage) verbs() map[string]func(string) {
 		"close": func(string) { p.on.close() }, "boot": p.boot, ">": p.send, "<": p.receive, "<<": p.receiveText,
 		"silence": p.silence, "closed": p.closed,
 		"start": p.start, "stop": p.stop, "replay": p.replay, "=": p.answer,
-		"GET": p.asked(http.MethodGet), "POST": p.asked(http.MethodPost), "PATCH": p.asked(http.MethodPatch), "DELETE": p.asked(http.MethodDelete),
+		"GET": p.asked(http.MethodGet), "POST": p.asked(http.MethodPost), "PUT": p.asked(http.MethodPut), "PATCH": p.asked(http.MethodPatch), "DELETE": p.asked(http.MethodDelete),
 		"tx": p.transaction, "list": p.list, "events": p.events, "samples": p.samples, "quarantine": p.quarantine, "count": p.counter,
 		"commands": p.commands, "let": p.let, "id": p.id,
 		"storage": func(mode string) { p.store.mode.Store(mode) },

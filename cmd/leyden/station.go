@@ -15,7 +15,7 @@ import (
 func stationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "station",
-		Short: "Stations: add, list, password, certificates, commands, events, remove",
+		Short: "Stations: add, list, password, certificates, commands, events, quirks, audit, remove",
 		Long: `A station must be registered before it may connect to /ocpp/ID, and proves who
 it is with a password (HTTP Basic, user name = ID) or, over TLS, with a client
 certificate (CN = ID). Changes count at once, also on a running server.`,
@@ -23,7 +23,7 @@ certificate (CN = ID). Changes count at once, also on a running server.`,
 	}
 	data := dataFlag(cmd)
 	cmd.AddCommand(stationAddCommand(data), stationListCommand(data), stationPasswordCommand(data), stationCertificatesCommand(data),
-		stationCommandsCommand(data), stationEventsCommand(data), stationRemoveCommand(data))
+		stationCommandsCommand(data), stationEventsCommand(data), stationQuirksCommand(data), stationAuditCommand(data), stationRemoveCommand(data))
 	return cmd
 }
 
@@ -120,11 +120,23 @@ func stationListCommand(data *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return table(cmd.OutOrStdout(), "ID\tNAME\tVENDOR\tMODEL\tPROTOCOL\tREGISTERED\tLAST SEEN", stations, func(s leyden.Station) string {
-				return join(string(s.ID), s.Name, s.Vendor, s.Model, s.Protocol, day(s.RegisteredAt), moment(s.SeenAt))
+			return table(cmd.OutOrStdout(), "ID\tNAME\tVENDOR\tMODEL\tPROTOCOL\tREGISTERED\tLAST SEEN\tCLOCK", stations, func(s leyden.Station) string {
+				return join(string(s.ID), s.Name, s.Vendor, s.Model, s.Protocol, day(s.RegisteredAt), moment(s.SeenAt), skewText(&s))
 			})
 		}),
 	}
+}
+
+// skewText says how far ahead of ours a station's clock is; "" while that is not
+// known.
+func skewText(s *leyden.Station) string {
+	switch {
+	case s.ClockAt.IsZero():
+		return ""
+	case s.ClockSkew < 0:
+		return s.ClockSkew.String()
+	}
+	return "+" + s.ClockSkew.String()
 }
 
 func stationPasswordCommand(data *string) *cobra.Command {
