@@ -48,6 +48,20 @@ func commands() []command {
 			"composite-schedule", `{"connectorId":0,"duration":60}`, "GetCompositeSchedule", `{"connectorId":0,"duration":60}`,
 			`{"status":"Accepted"}`, `{"status":"Accepted","connectorId":null,"scheduleStart":null}`,
 		},
+		{
+			"trigger", `{"requestedMessage":"LogStatusNotification"}`, "ExtendedTriggerMessage", `{"requestedMessage":"LogStatusNotification"}`,
+			`{"status":"NotImplemented"}`, `{"status":"NotImplemented"}`,
+		},
+		{
+			"firmware/update", `{"location":"ftp://files.example/f","retries":2}`, "UpdateFirmware",
+			`{"location":"ftp://files.example/f","retries":2,"retrieveDate":"2026-02-06T12:00:00.000Z"}`, `{}`, `{"status":null}`,
+		},
+		{"diagnostics", `{"location":"ftp://files.example/d"}`, "GetDiagnostics", `{"location":"ftp://files.example/d"}`, `{"fileName":"d.zip"}`, `{"fileName":"d.zip"}`},
+		{
+			"log", `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`, "GetLog",
+			`{"log":{"remoteLocation":"ftp://files.example/d"},"logType":"SecurityLog","requestId":3153600}`,
+			`{"status":"AcceptedCanceled"}`, `{"status":"AcceptedCanceled","requestId":3153600,"filename":null}`,
+		},
 		{"local-list/version", ``, "GetLocalListVersion", `{}`, `{"listVersion":3}`, `{"listVersion":3,"supported":true}`},
 		{
 			"local-list", `{"updateType":"Full","listVersion":4}`, "SendLocalList", `{"listVersion":4,"updateType":"Full"}`,
@@ -59,7 +73,7 @@ func commands() []command {
 // cannotReject tells the actions whose answers have no Rejected.
 func cannotReject(action string) bool {
 	switch action {
-	case "GetConfiguration", "UnlockConnector", "GetLocalListVersion", "SendLocalList":
+	case "GetConfiguration", "UnlockConnector", "GetLocalListVersion", "SendLocalList", "UpdateFirmware", "GetDiagnostics":
 		return true
 	}
 	return false
