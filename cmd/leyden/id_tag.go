@@ -114,14 +114,16 @@ func idTagAddCommand(data *string) *cobra.Command {
 
 // checkTag says what is wrong with an idTag in the words of the command line.
 func checkTag(t *leyden.Token) error {
-	for _, p := range taglist.Check(t) {
-		name, ok := map[string]string{"parentIdTag": "--group", "maxActiveTransactions": "--most", "note": "--note"}[p.Column]
-		if !ok {
-			name = p.Column
-		}
-		return usagef("%s %s; see --help", name, p.Reason)
+	problems := taglist.Check(t)
+	if len(problems) == 0 {
+		return nil
 	}
-	return nil
+	first := problems[0]
+	name, ok := map[string]string{"parentIdTag": "--group", "maxActiveTransactions": "--most", "note": "--note"}[first.Column]
+	if !ok {
+		name = first.Column
+	}
+	return usagef("%s %s; see --help", name, first.Reason)
 }
 
 func idTagBlockCommand(data *string) *cobra.Command {
