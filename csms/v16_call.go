@@ -37,7 +37,22 @@ func sendable16(action, payload string) error {
 	if len(v.List) > 0 {
 		return inPayload(v.List[0].Path, v.List[0].Reason)
 	}
+	if err := checkURI16(m); err != nil {
+		return err
+	}
 	return unread("", decodedJSON([]byte(payload)), decodedJSON(m.AppendJSON(nil)))
+}
+
+// checkURI16 says why what the schema calls a URI is none. Of stations any text is
+// taken; ours they must be able to use.
+func checkURI16(m ocpp.Request) error {
+	switch m := m.(type) {
+	case *v16.GetDiagnostics:
+		return checkLocation("payload.location", m.Location)
+	case *v16.UpdateFirmware:
+		return checkLocation("payload.location", m.Location)
+	}
+	return nil
 }
 
 func inPayload(path, reason string) error {

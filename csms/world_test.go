@@ -224,10 +224,12 @@ func (p *stage) request(method, url, body string) {
 
 // A station is the far end of a connection. It keeps what it is sent.
 type station struct {
+	t        testing.TB
 	id       leyden.StationID
 	tr       ocpp.Transport
 	asked    map[string]string // the actions of its calls, by message id
 	uses     map[string]int    // how often it used a message id
+	mixed    map[string]bool   // the ids that it used for several actions
 	lastCall string            // the id of the last CALL that it was sent
 
 	mu     sync.Mutex
@@ -237,7 +239,7 @@ type station struct {
 }
 
 func newStation(w *world, id leyden.StationID, tr ocpp.Transport) *station {
-	s := &station{id: id, tr: tr, asked: make(map[string]string), uses: make(map[string]int), came: make(chan struct{}, 1)}
+	s := &station{t: w.t, id: id, tr: tr, asked: make(map[string]string), uses: make(map[string]int), mixed: make(map[string]bool), came: make(chan struct{}, 1)}
 	w.wg.Go(s.listen)
 	return s
 }
@@ -267,10 +269,20 @@ func (s *station) listen() {
 
 func (s *station) send(frame string) {
 	if f, err := ocpp.ParseFrame([]byte(frame)); err == nil && f.Type == ocpp.Call {
+		s.mixed[f.ID] = s.mixed[f.ID] || s.uses[f.ID] > 0 && s.asked[f.ID] != f.Action
 		s.asked[f.ID] = f.Action
 		s.uses[f.ID]++
 	}
 	_ = s.tr.Send([]byte(frame)) // when it is closed, "closed" tells
+}
+
+// answers returns the action of the call that an answer is to, or "" if that is
+// not known.
+func (s *station) answers(id string) string {
+	if s.mixed[id] {
+		return ""
+	}
+	return s.asked[id]
 }
 
 // once reports whether the station used a message id for one call only, so
@@ -279,8 +291,9 @@ func (s *station) once(id string) bool { return s.uses[id] == 1 }
 
 func (s *station) close() { _ = s.tr.Close(ocpp.CloseNormal, "") }
 
-// take returns the oldest frame that nobody has looked at.
+// take returns the oldest frame that nobody has looked at, which must be lawful.
 func (s *station) take() (string, bool) {
+	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.frames) == 0 {
@@ -288,6 +301,9 @@ func (s *station) take() (string, bool) {
 	}
 	f := s.frames[0]
 	s.frames = s.frames[1:]
+	if wrong := lawful(f, s.answers); wrong != "" {
+		s.t.Errorf("%s was sent: %s", f, wrong)
+	}
 	return f, true
 }
 
