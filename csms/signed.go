@@ -71,17 +71,17 @@ func (s *session) verify(ctx context.Context, e *leyden.Event) error {
 	if !hasSigned(e.Samples) {
 		return nil
 	}
-	s.noteKeys(e)
+	connector, err := s.connectorOf(ctx, e)
+	if err != nil {
+		return err
+	}
+	s.noteKeys(e, connector)
 	keys, err := s.srv.ledger.Registry().MeterKeys(ctx, s.station)
 	if err != nil {
 		return fmt.Errorf("meter keys of %s: %w", s.station, err)
 	}
 	if len(keys) == 0 {
 		return nil
-	}
-	connector, err := s.connectorOf(ctx, e)
-	if err != nil {
-		return err
 	}
 	verdicts := make(map[string]leyden.Verdict)
 	for i := range e.Samples {
@@ -130,7 +130,7 @@ const maxKeyText = 2048
 // noteKeys remembers the public keys that a station sent along with signed
 // samples, the first two of a message: they prove nothing, but an operator may
 // know them.
-func (s *session) noteKeys(e *leyden.Event) {
+func (s *session) noteKeys(e *leyden.Event, connector int) {
 	const most = 2
 	seen := map[string]bool{}
 	for i := range e.Samples {
@@ -139,7 +139,7 @@ func (s *session) noteKeys(e *leyden.Event) {
 		}
 		if key := ocmf.Unwrap(e.Samples[i].Value).PublicKey; key != "" && !seen[key] {
 			seen[key] = true
-			s.noteKey(e.Connector, key, "MeterValues")
+			s.noteKey(connector, key, "MeterValues")
 		}
 	}
 }

@@ -62,8 +62,6 @@ func shown(t time.Time, where *time.Location, now time.Time) time.Time {
 	early, late := t.Add(-east(t.Add(-far))), t.Add(-east(t.Add(far)))
 	shows := func(at time.Time) bool { return at.Add(east(at)).Equal(t) }
 	switch {
-	case !shows(early) && !shows(late):
-		return early
 	case !shows(late):
 		return early
 	case !shows(early):

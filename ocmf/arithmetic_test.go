@@ -41,7 +41,7 @@ func TestGenericAgreesWithStandard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 30 {
+		for i := range 16 {
 			private, err := ecdsa.GenerateKey(standard, rand.Reader)
 			if err != nil {
 				t.Fatal(err)

@@ -81,6 +81,9 @@ func TestOpenSSL(t *testing.T) {
 // the signature is invalid.
 func TestOneBit(t *testing.T) {
 	for i, v := range vectors(t) {
+		if i%3 != 0 {
+			continue // all forms of all curves
+		}
 		k, r := v.parsed(t)
 		changed := r
 		b := []byte(r.Payload)
@@ -117,8 +120,8 @@ func another(text string, i int) string {
 func TestAnotherKeyOrHash(t *testing.T) {
 	list := vectors(t)
 	for i, v := range list {
-		if i%4 != 0 {
-			continue // the forms of a key make no difference here
+		if i%12 != 0 {
+			continue // one of each curve
 		}
 		k, r := v.parsed(t)
 		other, _ := list[(i+1)%len(list)].parsed(t)
