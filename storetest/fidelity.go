@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,15 @@ func everyFieldAlone(t *testing.T, s leyden.Store) {
 			same(t, fields.Field(i).Name, must[leyden.Transaction](t)(s.Transaction(t.Context(), 1)), tx)
 		}
 	}
+}
+
+// longTexts: what a meter signed comes back byte for byte, however long and odd.
+func longTexts(t *testing.T, s leyden.Store) {
+	long := strings.Repeat("OCMF|{\"ä\\\x00\u2028\x7f<&>漢🚗\":1}|\t\r\n", 4000)
+	e := with(entry(transaction(1)), "m")
+	e.Events[0].Samples = []leyden.Sample{{At: base, Value: long, Format: "SignedData", Signature: leyden.SignatureInvalid}, {Value: " "}}
+	mustAppend(t, s, e)
+	same(t, "event", must[leyden.Event](t)(s.ByKey(t.Context(), "S", "m")), e.Events[0])
 }
 
 // A filler makes values with random content.

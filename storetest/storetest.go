@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(*testing.T) leyden.Store) {
 		{"ReadBack", readBack},
 		{"FullFidelity", fullFidelity},
 		{"EveryFieldAlone", everyFieldAlone},
+		{"LongTexts", longTexts},
 		{"AssignsAndCopies", assignsAndCopies},
 		{"NotFound", notFound},
 		{"RefusesReplay", refusesReplay},
