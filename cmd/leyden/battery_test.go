@@ -19,7 +19,7 @@ import (
 )
 
 // leastTrials is how many bad inputs there must be.
-const leastTrials = 350
+const leastTrials = 1000
 
 // mostGrowth is by how much all of them together may grow the server, in MiB.
 const mostGrowth = 128
@@ -434,6 +434,7 @@ func (p *player) command(tr *trial) {
 	}
 	if r := <-replies; r.StatusCode != tr.want.code || !strings.Contains(r.body, tr.want.holds) {
 		p.failed(tr, "got %s %s, want status %d with %s", r.Status, r.body, tr.want.code, tr.want.holds)
+		return
 	}
 	p.afterCommand(tr, line)
 }
