@@ -63,7 +63,8 @@ func tokenScan(t *testing.T, r leyden.Registry) {
 		got = append(got, tok)
 	}
 	same(t, "ScanTokens", got, list)
-	for tok := range r.ScanTokens(t.Context(), leyden.TokenQuery{}) {
+	for tok, err := range r.ScanTokens(t.Context(), leyden.TokenQuery{}) {
+		wantErr(t, "ScanTokens, left early", err, nil)
 		same(t, "the first", tok, list[0])
 		break
 	}
