@@ -72,10 +72,10 @@ func TestPaceIsNoMatterOfWaiting(t *testing.T) {
 					s.send(masked(fin|textOp, "x"))
 					s.wantFrame(fin|textOp, "x")
 					if pace == 0 {
-						pass(250 * time.Microsecond)
+						pass(time.Millisecond / 2)
 					}
 				}
-				want := trips * 250 * time.Microsecond
+				want := trips * time.Millisecond / 2
 				if pace < 0 {
 					want = 0
 				}

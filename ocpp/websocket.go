@@ -29,7 +29,7 @@ type Timeouts struct {
 	// Write is how long a peer may not read before it is given up (10 s).
 	Write time.Duration
 	// Pace is how much time each 512 bytes and each WebSocket frame of the peer
-	// take on average (200 µs: 5,000 small messages a second). A peer that sends
+	// take on average (a 3,000th of a second). A peer that sends
 	// faster is not refused but read no faster, so that it takes nothing from
 	// others. One that waits for its answers hardly notices. Below zero there is
 	// no such limit.
@@ -41,7 +41,7 @@ func (t Timeouts) orDefaults() Timeouts {
 		Ping:  cmp.Or(t.Ping, time.Minute),
 		Frame: cmp.Or(t.Frame, 30*time.Second),
 		Write: cmp.Or(t.Write, 10*time.Second),
-		Pace:  cmp.Or(t.Pace, 200*time.Microsecond),
+		Pace:  cmp.Or(t.Pace, time.Second/3000),
 	}
 }
 

@@ -107,7 +107,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.remoteStartRequirePreparing, "remote-start-require-preparing", false, "refuse a remote start unless a vehicle is plugged in")
 	f.StringVar(&s.remoteStartDefaultIDTag, "remote-start-default-id-tag", "", "idTag of a start that names none")
 	f.DurationVar(&s.heartbeat, "heartbeat", 300*time.Second, "interval that stations are told")
-	f.IntVar(&s.framesPerSecond, "limits-frames-per-second", 5000, "how many frames a second are read of one station; what it sends faster waits")
+	f.IntVar(&s.framesPerSecond, "limits-frames-per-second", 3000, "how many frames a second are read of one station; what it sends faster waits")
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
 	s.journal.flags(f)
 	s.tls.flags(f)
