@@ -190,10 +190,10 @@ func (srv *Server) SyncLocalList(ctx context.Context, id leyden.StationID) (Loca
 		return s.sendInParts(ctx, LocalListUpdate{Full: true, Version: version, Items: wanted}, limit)
 	}
 	out, err := s.sendInParts(ctx, LocalListUpdate{Version: version, Items: difference(kept.Entries, wanted)}, limit)
-	if err == nil && out.Status == versionMismatch {
-		return s.sendInParts(ctx, LocalListUpdate{Full: true, Version: version, Items: wanted}, limit)
+	if err != nil || strings.EqualFold(out.Status, accepted) || strings.EqualFold(out.Status, notSupported) {
+		return out, err
 	}
-	return out, err
+	return s.sendInParts(ctx, LocalListUpdate{Full: true, Version: out.Version - 1, Items: wanted}, limit) // OCPP 1.6 §5.15
 }
 
 // sendInParts sends an update of a list that has u.Version, in messages of at most

@@ -49,7 +49,7 @@ func keptList16(ctx context.Context, s *session, request, answer string) {
 	switch {
 	case strings.EqualFold(string(res.Status), accepted):
 		s.changeList(ctx, func(kept *device.LocalList) bool { return updated(kept, updateOf16(&req)) })
-	case res.Status == versionMismatch:
+	case strings.EqualFold(string(res.Status), versionMismatch):
 		s.changeList(ctx, mismatched)
 	}
 }
