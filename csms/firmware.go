@@ -2,9 +2,7 @@ package csms
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"net/url"
 	"strings"
 	"time"
@@ -151,12 +149,8 @@ func (f *SignedFirmware) check() error {
 	if err := checkLocation("firmware.location", f.Location); err != nil {
 		return err
 	}
-	block, rest := pem.Decode([]byte(f.Certificate))
-	if block == nil || block.Type != "CERTIFICATE" || strings.TrimSpace(string(rest)) != "" {
-		return &device.FieldError{Field: "firmware.signingCertificate", Reason: "is not one certificate in PEM"}
-	}
-	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-		return &device.FieldError{Field: "firmware.signingCertificate", Reason: "is no X.509 certificate"}
+	if err := checkCertificate("firmware.signingCertificate", f.Certificate); err != nil {
+		return err
 	}
 	if raw, err := base64.StdEncoding.DecodeString(f.Signature); err != nil || len(raw) == 0 {
 		return &device.FieldError{Field: "firmware.signature", Reason: "is not base64"}
