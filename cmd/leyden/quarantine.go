@@ -331,7 +331,10 @@ func (r *replay) remotely(ctx context.Context, payload string) (leyden.Transacti
 	}
 	req.Header.Set("X-API-Key", r.key)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the key is for nobody else
+	}}
+	res, err := client.Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // it quotes the address
@@ -353,7 +356,7 @@ func (r *replay) answered(res *http.Response) (leyden.TransactionID, error) {
 		return 0, fmt.Errorf("answer of the server: %w", err)
 	}
 	if err := json.Unmarshal(text, &said); err != nil {
-		return 0, fmt.Errorf("what answers at %s is no leyden (HTTP %d); name its address with --url", r.url, res.StatusCode)
+		return 0, fmt.Errorf("what answers at %s is no leyden (HTTP %d); name its address with --url", res.Request.URL.Redacted(), res.StatusCode)
 	}
 	switch res.StatusCode {
 	case http.StatusOK:

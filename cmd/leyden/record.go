@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"leyden"
+	"leyden/sheet"
 )
 
 // A record is a transaction as the command line writes it: the columns of
@@ -68,18 +69,10 @@ func (r *record) cells() []string {
 	cells := r.texts()
 	for i := range cells {
 		if v.Field(i).Kind() == reflect.String {
-			cells[i] = harmless(cells[i])
+			cells[i] = sheet.Harmless(cells[i])
 		}
 	}
 	return cells
-}
-
-func harmless(s string) string {
-	start := strings.TrimLeft(s, " ")
-	if start != "" && strings.ContainsRune("=+-@\t\r\n", rune(start[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // texts returns the fields as they are, "" for what is unknown.

@@ -100,30 +100,32 @@ func (c *certificates) watch(ctx context.Context) {
 			c.reload()
 		case <-hup:
 			c.complaint = ""
-			c.reload()
-			c.log.Info("certificates read on SIGHUP")
+			if c.reload() {
+				c.log.Info("certificates read on SIGHUP")
+			}
 		}
 	}
 }
 
 // reload reads the files and serves what they hold, if that changed. It complains
-// once about what it cannot read.
-func (c *certificates) reload() {
+// once about what it cannot read, and reports whether it could.
+func (c *certificates) reload() bool {
 	r, err := c.read()
 	if err != nil {
 		if err.Error() != c.complaint {
 			c.log.Error("certificates not read: the old ones stay", "err", err)
 		}
 		c.complaint = err.Error()
-		return
+		return false
 	}
 	c.complaint = ""
 	if r.digest == c.current.Load().digest {
-		return
+		return true
 	}
 	c.use(r)
 	c.warned = time.Time{}
 	c.log.Info("certificates changed", "expires", r.expires().Format(time.RFC3339))
+	return true
 }
 
 // read reads all files.
