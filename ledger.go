@@ -138,8 +138,9 @@ type Followup struct {
 
 // Record keeps a station's report and returns once it is durable. frame is the
 // message as the station sent it, in case it must be quarantined; "" for one
-// that is there already, and that somebody wants to be recorded now. Errors that
-// matter: [ErrActive] for a start on a busy connector (the frame is then in
+// that is there already, and that somebody wants to be recorded now: it shows
+// nothing of the station as it is, and ends no charge that began after it. Errors
+// that matter: [ErrActive] for a start on a busy connector (the frame is then in
 // quarantine), [ErrUnavailable] when nothing could be kept.
 func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
 	e.receive(l.Now())
@@ -156,7 +157,7 @@ func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, er
 		default:
 			err = fmt.Errorf("%v is no report: %w", e.Kind, ErrInvalid)
 		}
-		if err == nil && !out.Replay {
+		if err == nil && !out.Replay && frame != "" {
 			d.learn(&e, &out)
 		}
 		return err

@@ -259,7 +259,7 @@ func TestStartOnABusyConnectorWithoutEvidence(t *testing.T) {
 		if err != nil || len(kept) != 1 || kept[0].Frame != `{"the":"frame"}` {
 			t.Fatalf("%s: quarantine %+v, %v", policy, kept, err)
 		}
-		_, err = b.Record(t.Context(), next, "")
+		_, err = b.Record(t.Context(), next, `{"the":"frame"}`)
 		if got := err == nil; got != insist {
 			t.Errorf("%s: insisting gave %v", policy, err)
 		}

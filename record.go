@@ -46,6 +46,9 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	c := l.change(d)
 	t, known := d.startOf(&e)
 	busy := slices.DeleteFunc(d.charging(e.Connector), func(o Transaction) bool { return known && o.ID == t.ID })
+	if t.HasStop() {
+		busy = nil // it ended already: what runs there now is in nobody's way
+	}
 	if len(busy) > 0 {
 		if err := l.mayReplace(ctx, d, busy, &e, frame); err != nil {
 			return Outcome{}, err
@@ -57,6 +60,7 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 		}
 	}
 	c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
+	e.Flags |= d.lateness(&e, frame == "")
 	if !known {
 		var err error
 		if t, err = l.begin(ctx, d.station); err != nil {
@@ -129,7 +133,6 @@ func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transa
 	if e.Before, err = l.stoodBefore(ctx, d, e); err != nil {
 		return err
 	}
-	e.Flags |= d.lateness(e)
 	if !auth.Accepted() {
 		e.Flags |= Unauthorized
 	}
@@ -140,17 +143,17 @@ func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transa
 	return nil
 }
 
-// lateness tells a start that waited for a connection from one whose clock is
-// wrong: a start from before the socket was there was reported late; one that
-// lies behind although the station was connected has a slow clock.
-func (d *desk) lateness(e *Event) Flags {
+// lateness tells a start that waited for a connection, or with us, from one whose
+// clock is wrong: a start from before the socket was there was reported late; one
+// that lies behind although the station was connected has a slow clock.
+func (d *desk) lateness(e *Event, waited bool) Flags {
 	off := e.ReceivedAt.Sub(e.At)
 	switch {
 	case off < -skewLimit, e.Flags.Has(ClockImplausible):
 		return ClockSkew
 	case off <= skewLimit:
 		return 0
-	case e.At.Before(d.sighting.ConnectedAt) || d.sighting.ConnectedAt.IsZero():
+	case waited || e.At.Before(d.sighting.ConnectedAt) || d.sighting.ConnectedAt.IsZero():
 		return Offline
 	}
 	return ClockSkew
@@ -171,7 +174,9 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e 
 		return err
 	}
 	insists := len(refused) > 0 || frame == ""
-	if insists && l.opt.StartConflict == ConflictEvidence {
+	// Whoever replays an old start does not know of a charge that began since.
+	overtaken := frame == "" && slices.ContainsFunc(busy, func(t Transaction) bool { return t.StartedAt.After(e.At) })
+	if insists && !overtaken && l.opt.StartConflict == ConflictEvidence {
 		return nil
 	}
 	if !insists {
@@ -404,7 +409,7 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 		e.At = e.ReceivedAt
 		e.Flags |= ClockImplausible
 	}
-	e.Flags |= d.lateness(&e) & Offline
+	e.Flags |= d.lateness(&e, false) & Offline
 	if !ours {
 		if t, err = l.stopped(ctx, d, &e); err != nil {
 			return Outcome{}, err

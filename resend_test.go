@@ -91,6 +91,76 @@ func TestReplayedStartInsists(t *testing.T) {
 	}
 }
 
+// A start that somebody replays while a charge runs that began after it does not
+// end that: it has to wait.
+func TestReplayedStartEndsNothingNewer(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	first := b.start(1, "USER123", 0).Transaction.ID
+	b.pass(time.Minute)
+	refused := b.startEvent(1, "OTHER", 500)
+	if _, err := b.Record(t.Context(), refused, "{}"); !errors.Is(err, leyden.ErrActive) {
+		t.Fatalf("start on a busy connector: %v; want ErrActive", err)
+	}
+	b.pass(time.Minute)
+	b.record(b.stopEvent(int64(first), 1000))
+	running := b.start(1, "USER123", 1000).Transaction.ID
+	b.pass(time.Hour)
+	if _, err := b.Record(t.Context(), refused, ""); !errors.Is(err, leyden.ErrActive) {
+		t.Errorf("replay while a newer charge runs: %v; want ErrActive", err)
+	}
+	b.want(running, leyden.Active, none)
+	b.record(b.stopEvent(int64(running), 2000))
+	out, err := b.Record(t.Context(), refused, "")
+	if err != nil {
+		t.Fatalf("replay after the newer charge: %v", err)
+	}
+	b.want(out.Transaction.ID, leyden.Active, none, "OFFLINE")
+}
+
+// What somebody replays was late by our doing, and tells nothing of the clock.
+func TestReplayTellsNothingOfTheClock(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	if err := b.Registry().AddStation(t.Context(), leyden.Station{ID: "S", PublicID: "evs_1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Connected(t.Context(), "S", "ocpp1.6"); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(time.Minute)
+	for connector := range 2 {
+		e := b.startEvent(connector+1, "USER123", 500)
+		e.At = e.At.Add(-30 * time.Second)
+		b.pass(time.Hour)
+		out, err := b.Record(t.Context(), e, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want(out.Transaction.ID, leyden.Active, none, "OFFLINE")
+	}
+	if s, err := b.Station(t.Context(), "S"); err != nil || !s.ClockAt.IsZero() || s.ClockSkew != 0 {
+		t.Errorf("clock %v off at %v, %v; want it not to be known", s.ClockSkew, s.ClockAt, err)
+	}
+}
+
+// A start that comes late to a stop without a number is of a charge that ended:
+// one that runs on the connector meanwhile goes on.
+func TestLateStartOfAnEndedChargeEndsNoOther(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	late := b.startEvent(1, "USER123", 1000)
+	b.pass(10 * time.Minute)
+	stop := b.stopEvent(-1, 2000)
+	stop.Token = late.Token
+	ended := b.record(stop).Transaction.ID
+	b.pass(time.Minute)
+	running := b.start(1, "OTHER", 2000).Transaction.ID
+	b.pass(time.Minute)
+	if id := b.record(late).Transaction.ID; id != ended {
+		t.Errorf("the late start became transaction %d; want %d", id, ended)
+	}
+	b.want(ended, leyden.Completed, 1000, "OFFLINE")
+	b.want(running, leyden.Active, none)
+}
+
 // Readings of a time that could not be read are kept, and move nothing.
 func TestReadingsWithoutTimeMoveNothing(t *testing.T) {
 	b := newBench(t, leyden.Options{})

@@ -82,13 +82,13 @@ func (s *session) hasRoom(ctx context.Context, q *leyden.Quarantined) (bool, err
 	return true, nil
 }
 
-// toKeep returns what the ledger shall keep of a message that it refuses:
-// nothing if an operator replays it, for it is there.
-func (s *session) toKeep(c call) string {
+// toKeep returns the message that the ledger may have to keep: none if an
+// operator replays it, for it is there.
+func (s *session) toKeep(message string) string {
 	if s.conn == nil {
 		return ""
 	}
-	return c.frame()
+	return message
 }
 
 // digest returns a hash of text that is short enough for a key.

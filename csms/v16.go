@@ -46,7 +46,7 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if len(v.List) > 0 {
 		r.odd()
 	}
-	out, err := s.srv.ledger.Record(ctx, e, s.toKeep(c))
+	out, err := s.srv.ledger.Record(ctx, e, s.toKeep(c.frame()))
 	s.concerns(out.Transaction.ID)
 	if errors.Is(err, leyden.ErrActive) {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}
@@ -89,7 +89,7 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	e.Reason, e.ReasonText = reason16(m.Reason.Or(""))
 	e.ReasonText = r.short(e.ReasonText)
 	r.note(&v, "transactionData")
-	out, err := s.record(ctx, e, c.payload)
+	out, err := s.record(ctx, e, s.toKeep(c.payload))
 	s.concerns(out.Transaction.ID)
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
@@ -138,7 +138,7 @@ func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.note(&v, "meterValue")
-	out, err := s.record(ctx, e, c.payload)
+	out, err := s.record(ctx, e, s.toKeep(c.payload))
 	s.concerns(out.Transaction.ID)
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
