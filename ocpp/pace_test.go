@@ -26,10 +26,11 @@ func TestPeerIsReadAtItsPace(t *testing.T) {
 		{"pings", masked(fin|pingOp, ""), 5000, 4800 * time.Millisecond},
 		{"fragments", masked(textOp, "") + strings.Repeat(masked(0, ""), 8) + masked(fin, ""), 500, 4800 * time.Millisecond},
 		{"50 KiB each", masked(fin|textOp, strings.Repeat("x", 50<<10)), 50, 4850 * time.Millisecond},
+		{"50 KiB each that were 100 bytes", masked(fin|deflated|textOp, compressed(strings.Repeat("x", 50<<10))), 50, 4850 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tr, s := attach(t, ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Pace: pace}})
+				tr, s := attach(t, ocpp.UpgradeOptions{Compression: true, Timeouts: ocpp.Timeouts{Pace: pace}})
 				start, got := time.Now(), 0
 				ended := make(chan error, 1)
 				go func() {

@@ -28,8 +28,8 @@ type Timeouts struct {
 	Frame time.Duration
 	// Write is how long a peer may not read before it is given up (10 s).
 	Write time.Duration
-	// Pace is how much time each 512 bytes and each WebSocket frame of the peer
-	// take on average (a 3,000th of a second). A peer that sends
+	// Pace is how much time each 512 bytes, once decompressed, and each WebSocket
+	// frame of the peer take on average (a 3,000th of a second). A peer that sends
 	// faster is not refused but read no faster, so that it takes nothing from
 	// others. One that waits for its answers hardly notices. Below zero there is
 	// no such limit.
@@ -122,7 +122,11 @@ func (s *socket) step(m *message) (done bool, err error) {
 	if err == nil && !m.open {
 		s.settle()
 	}
-	s.spend(h.Length)
+	cost := h.Length
+	if m.inflated != nil {
+		cost = max(cost, int64(len(m.inflated.b))) // work begins when it is whole
+	}
+	s.spend(cost)
 	return done, err
 }
 
