@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +61,8 @@ func (j *Journal) forget() {
 		j.bytes -= frameSize(&j.frames[n])
 		n++
 	}
-	j.frames = slices.Delete(j.frames, 0, n)
+	clear(j.frames[:n])
+	j.frames = j.frames[n:] // no copy: a full journal forgets with every write
 }
 
 // Frames implements [leyden.Journal].

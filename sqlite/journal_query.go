@@ -47,6 +47,9 @@ func (j *Journal) reader() (there bool, err error) {
 	}
 	j.reading.conn = c
 	have, _, err := journalSchema().pending(c, j.file)
+	if err == nil && have == 0 { // nothing but an empty file yet
+		err = j.reading.disconnect()
+	}
 	return have > 0, err
 }
 

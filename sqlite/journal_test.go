@@ -260,6 +260,29 @@ func TestJournalReadOnly(t *testing.T) {
 	}
 }
 
+// TestJournalWithoutTables: a file in which its writer could not make the tables,
+// with a full disk say, is an empty journal for as long as that lasts.
+func TestJournalWithoutTables(t *testing.T) {
+	folder := t.TempDir()
+	c, err := sqlite.OpenConn(filepath.Join(folder, JournalName), sqlite.OpenReadWrite, sqlite.OpenCreate)
+	if err == nil {
+		err = sqlitex.ExecuteTransient(c, `PRAGMA journal_mode = WAL`, nil)
+	}
+	if err == nil {
+		err = c.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := openJournal(t, JournalOptions{Folder: folder, ReadOnly: true})
+	j.opt.ReadOnly = false // as a server's reader it keeps its connection
+	for range 2 {
+		if got := mustFrames(t, j, leyden.FrameQuery{}); len(got) != 0 {
+			t.Errorf("%d frames in a journal without tables", len(got))
+		}
+	}
+}
+
 // TestJournalPlans wants an index for every question that is asked.
 func TestJournalPlans(t *testing.T) {
 	j := openJournal(t, JournalOptions{Folder: t.TempDir()})
