@@ -42,10 +42,15 @@ func (w *world) reconnect(id leyden.StationID) *station {
 		defer close(served)
 		_ = s.conn.Serve(ctx, s.answer) // it ends with the connection
 	}()
-	go func() { _ = w.stations.Serve(context.Background(), id, "ocpp1.6", ours) }() // likewise
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = w.stations.Serve(context.Background(), id, "ocpp1.6", ours) // likewise
+	}()
 	s.end = func() {
 		cancel()
 		<-served
+		<-gone
 	}
 	s.call("BootNotification", `{"chargePointVendor":"Acme","chargePointModel":"X1"}`)
 	return s
