@@ -2,9 +2,12 @@ package csms_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"leyden"
 	"leyden/ocpp"
 )
 
@@ -67,5 +70,48 @@ func TestNewestStays(t *testing.T) {
 	}
 	if n := w.server.Counters().Swaps.Load(); n != 400 || w.server.OnlineCount() != 100 {
 		t.Errorf("%d swaps, %d online; want 400 and 100", n, w.server.OnlineCount())
+	}
+}
+
+// What becomes of a station while it connects counts as if it had been so before:
+// nobody closes a connection that is not there yet.
+func TestChangedWhileItConnects(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*leyden.Station)
+		next   string // answer to a Heartbeat; "" for a connection that is closed
+	}{
+		{"accepted", func(s *leyden.Station) { s.Registration = leyden.RegistrationAccepted }, `[3,"h"`},
+		{"rejected", func(s *leyden.Station) { s.Registration = leyden.RegistrationRejected }, `[4,"h","SecurityError"`},
+		{"removed", func(s *leyden.Station) { s.RemovedAt = time.Now() }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.options.Open = false
+			known := leyden.Station{ID: "CP", PublicID: "chg_CP", Registration: leyden.RegistrationPending, Listed: true}
+			if c.name != "accepted" {
+				known.Registration = leyden.RegistrationAccepted
+			}
+			if err := w.store.AddStation(t.Context(), known); err != nil {
+				t.Fatal(err)
+			}
+			var lookups atomic.Int32
+			w.store.lookedUp = func() {
+				if lookups.Add(1) != 2 { // once it was read
+					return
+				}
+				c.change(&known)
+				if err := w.store.SaveStation(t.Context(), known); err != nil {
+					t.Error(err)
+				}
+			}
+			s := w.connect("CP")
+			defer w.end()
+			defer s.close()
+			s.send(`[2,"h","Heartbeat",{}]`)
+			if got := s.next(); !strings.HasPrefix(got, c.next) || got == "" && c.next != "" || got != "" && c.next == "" {
+				t.Errorf("got %q, closed with %d; want %q", got, s.ending(), c.next)
+			}
+		})
 	}
 }

@@ -58,6 +58,10 @@ func (s *session) run(ctx context.Context) (err error) {
 	if s.srv.isDraining() { // and may have looked for sessions before this one was there
 		return s.conn.Close(ocpp.CloseRestart, restarting)
 	}
+	// Again: who changed it before this session was there found none to close.
+	if err := s.enrol(ctx); err != nil {
+		return s.turnAway(err)
+	}
 	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
 		return s.turnAway(err)
 	}
