@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"leyden"
@@ -71,8 +72,9 @@ func (s *session) call(ctx context.Context, req ocpp.Request, res ocpp.Response)
 }
 
 // exchange sends a message as it is and returns the payload of the answer, within
-// the time of a call. Its life is recorded, and before the next call leaves the
-// dialect notes what the answer means for what is kept of the station.
+// the time of a call. Once it left it is seen through, also for a caller who does
+// not wait. Its life is recorded, and before the next call leaves the dialect notes
+// what the answer means for what is kept of the station.
 func (s *session) exchange(ctx context.Context, action string, m ocpp.Message) (string, error) {
 	if !s.srv.begin(&s.srv.calls) {
 		return "", fmt.Errorf("%s: %w: %w", restarting, leyden.ErrUnavailable, errNotSent)
@@ -80,16 +82,31 @@ func (s *session) exchange(ctx context.Context, action string, m ocpp.Message) (
 	defer s.srv.calls.Done()
 	payload := m.AppendJSON(nil)
 	l := s.beginLife(ctx, action, string(payload))
-	limited, cancel := context.WithTimeout(ctx, s.srv.opt.CallTimeout)
+	limited, left, cancel := s.callTime(ctx)
 	defer cancel()
 	answer, err := s.conn.Exchange(limited, ocpp.Outgoing{
 		Action: action, Message: ocpp.Raw(payload),
-		Sent:     func() { l.left(ctx) },
+		Sent:     func() { left(); l.left(ctx) },
 		Answered: func(answer string) { s.dialect.kept(ctx, s, action, string(payload), answer) },
 	})
 	err = callError(ctx, err)
 	l.end(ctx, answer, err)
 	return answer, err
+}
+
+// callTime returns a context for a call: it ends with the time of a call, with the
+// time of ctx and, until left is called, with ctx itself.
+func (s *session) callTime(ctx context.Context) (limited context.Context, left, cancel func()) {
+	deadline := time.Now().Add(s.srv.opt.CallTimeout)
+	if its, ok := ctx.Deadline(); ok && its.Before(deadline) {
+		deadline = its
+	}
+	limited, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	stop := context.AfterFunc(ctx, cancel)
+	if ctx.Err() != nil {
+		cancel() // at once
+	}
+	return limited, func() { stop() }, cancel
 }
 
 // valid checks a message of ours before it goes out.

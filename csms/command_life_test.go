@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"leyden"
 	"leyden/csms"
@@ -64,6 +65,35 @@ func TestCommandThatNeverLeft(t *testing.T) {
 	}
 	s.send(`[3,"` + id + `",{"status":"Accepted"}]`)
 	s.close()
+}
+
+// What a station accepts is kept also when the caller left before it answered.
+func TestCommandIsSeenThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.end()
+		s := w.connectReady(cp)
+		defer s.close()
+		ctx, leave := context.WithCancel(csms.As(t.Context(), "key_1"))
+		w.wg.Go(func() {
+			f, err := ocpp.ParseFrame([]byte(s.next()))
+			if err != nil {
+				t.Error(err)
+			}
+			leave()
+			synctest.Wait()
+			s.send(`[3,"` + f.ID + `",{"listVersion":7}]`)
+		})
+		if version, err := w.server.LocalListVersion(ctx, cp); version != 7 || err != nil {
+			t.Errorf("version %d, %v; want 7", version, err)
+		}
+		if kept, err := w.store.LocalList(t.Context(), cp); kept.Version != 7 || err != nil {
+			t.Errorf("kept: %+v, %v; want version 7", kept, err)
+		}
+		if lives := w.lives(); len(lives) != 1 || lives[0].Outcome != device.Answered {
+			t.Errorf("on record: %+v; want it answered", lives)
+		}
+	})
 }
 
 // Nothing is kept where there is no place for it, and commands work.

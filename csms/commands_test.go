@@ -207,20 +207,22 @@ func TestFailedCommands(t *testing.T) {
 	}
 }
 
-// A caller who leaves does not wait for the answer.
+// A caller who left is told so in the end, also of a station that never answers.
 func TestCommandOfCallerWhoLeft(t *testing.T) {
-	w := newWorld(t)
-	s := w.connectReady(cp)
-	defer w.end()
-	ctx, leave := context.WithCancel(t.Context())
-	w.wg.Go(func() {
-		s.expect(t, `[2,`)
-		leave()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.end()
+		s := w.connectReady(cp)
+		defer s.close()
+		ctx, leave := context.WithCancel(t.Context())
+		w.wg.Go(func() {
+			s.expect(t, `[2,`)
+			leave()
+		})
+		if _, err := w.server.ClearCache(ctx, cp); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v; want %v", err, context.Canceled)
+		}
 	})
-	if _, err := w.server.ClearCache(ctx, cp); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v; want %v", err, context.Canceled)
-	}
-	s.close()
 }
 
 // A remote start is seen through although the client left: the record must tell
