@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -56,6 +57,7 @@ type API struct {
 	mux      *http.ServeMux
 	facades  []*Facade // the plain one first
 	document *huma.OpenAPI
+	settled  func() // makes the document whole, once all operations are registered
 	rendered func() documents
 }
 
@@ -68,7 +70,8 @@ func New(c Config) *API {
 		facades:  []*Facade{plain()},
 		document: newDocument(c),
 	}
-	a.rendered = renderOnce(a.document)
+	a.settled = sync.OnceFunc(a.settleSchemas)
+	a.rendered = sync.OnceValue(a.render)
 	a.serveHealth()
 	a.servePages()
 	return a
@@ -76,6 +79,7 @@ func New(c Config) *API {
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.settled()
 	out := newReply(w, r)
 	out.extendWrite()
 	defer a.finish(out, r, a.config.Now())

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -177,14 +176,12 @@ type documents struct {
 	err        error
 }
 
-func renderOnce(doc *huma.OpenAPI) func() documents {
-	return sync.OnceValue(func() documents {
-		var d documents
-		if d.json, d.err = doc.MarshalJSON(); d.err == nil {
-			d.yaml, d.err = doc.YAML()
-		}
-		return d
-	})
+func (a *API) render() (d documents) {
+	a.settled()
+	if d.json, d.err = a.document.MarshalJSON(); d.err == nil {
+		d.yaml, d.err = a.document.YAML()
+	}
+	return d
 }
 
 // Document returns the OpenAPI document as JSON. No operation may be

@@ -55,7 +55,6 @@ func Handle[I, O any](a *API, f *Facade, op Operation, handler func(context.Cont
 		}
 		return out, nil
 	})
-	a.settleSchemas()
 }
 
 func (op Operation) complete() Operation {
