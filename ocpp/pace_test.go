@@ -91,32 +91,49 @@ func TestPaceIsNoMatterOfWaiting(t *testing.T) {
 	}
 }
 
-// TestCloseWhilePeerWaits: a peer that has to wait holds up no end.
+// TestCloseWhilePeerWaits: a peer that has to wait holds up no end, not even for a
+// moment.
 func TestCloseWhilePeerWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, s := attach(t, ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Pace: time.Second}})
-		ended := make(chan error, 1)
-		go func() {
-			for {
-				if err := tr.Receive(func([]byte) error { return nil }); err != nil {
-					ended <- err
-					return
+	for _, c := range []struct {
+		name string
+		last string // what the peer sends in the end
+		code ocpp.CloseCode
+		took time.Duration
+	}{
+		{"it agrees", masked(fin|closeOp, "\x03\xf4"), ocpp.CloseRestart, 0},
+		{"it never agrees", "", ocpp.CloseRestart, ocpp.CloseTimeout},
+		{"it is given up", "", ocpp.CloseAbnormal, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr, s := attach(t, ocpp.UpgradeOptions{Timeouts: ocpp.Timeouts{Pace: time.Second}})
+				ended, got := make(chan error, 1), 0
+				go func() {
+					for {
+						if err := tr.Receive(func([]byte) error { got++; return nil }); err != nil {
+							ended <- err
+							return
+						}
+					}
+				}()
+				go func() { _, _ = io.Copy(io.Discard, s.in) }()
+				s.send(strings.Repeat(masked(fin|textOp, strings.Repeat("x", 5000)), 50) + c.last)
+				pass(time.Minute)
+				start := time.Now()
+				if err := tr.Close(c.code, ""); err != nil {
+					t.Error(err)
 				}
-			}
-		}()
-		s.send(strings.Repeat(masked(fin|textOp, strings.Repeat("x", 5000)), 50))
-		pass(time.Minute)
-		start := time.Now()
-		go func() { _, _ = io.Copy(io.Discard, s.in) }()
-		if err := tr.Close(ocpp.CloseRestart, ""); err != nil {
-			t.Error(err)
-		}
-		wantClose(t, <-ended, ocpp.CloseRestart, "")
-		if took := time.Since(start); took > ocpp.CloseTimeout {
-			t.Errorf("the close took %v", took)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+				wantClose(t, <-ended, c.code, "")
+				if took := time.Since(start); took != c.took {
+					t.Errorf("the close took %v, want %v", took, c.took)
+				}
+				if got != 7 { // a message in 10 s, the first at once
+					t.Errorf("%d messages came in a minute, want 7", got)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

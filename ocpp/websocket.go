@@ -67,8 +67,9 @@ type socket struct {
 	deflate bool // permessage-deflate was negotiated
 	window  int  // the longest message that the peer can inflate
 
-	closed atomic.Pointer[CloseError] // why it ended, once it did
-	write  sync.Mutex
+	closed  atomic.Pointer[CloseError]    // why it ended, once it did; set by end
+	resting atomic.Pointer[chan struct{}] // closed by end; nil unless Receive is in rest
+	write   sync.Mutex
 
 	input
 }
@@ -144,7 +145,7 @@ func (s *socket) Send(msg []byte) error {
 
 // Close implements Transport.
 func (s *socket) Close(code CloseCode, reason string) error {
-	if !s.closed.CompareAndSwap(nil, &CloseError{code, reason}) {
+	if !s.end(&CloseError{code, reason}) {
 		return nil
 	}
 	if code == CloseAbnormal {
@@ -198,9 +199,20 @@ func (s *socket) linger() {
 	}
 }
 
+// end keeps why the socket ends, and returns true if nothing had ended it before.
+func (s *socket) end(why *CloseError) bool {
+	if !s.closed.CompareAndSwap(nil, why) {
+		return false
+	}
+	if woken := s.resting.Swap(nil); woken != nil {
+		close(*woken)
+	}
+	return true
+}
+
 // abort ends the socket without a word to the peer.
 func (s *socket) abort(err error) {
-	s.closed.CompareAndSwap(nil, &CloseError{CloseAbnormal, err.Error()})
+	s.end(&CloseError{CloseAbnormal, err.Error()})
 	_ = s.conn.Close() // it may be closed already
 }
 
@@ -283,7 +295,7 @@ func (s *socket) closedByPeer(p []byte) error {
 		}
 		ce = &CloseError{CloseCode(code), reason}
 	}
-	if s.closed.CompareAndSwap(nil, ce) {
+	if s.end(ce) {
 		if err := s.sendClose(ce.Code, ""); err != nil {
 			return err
 		}

@@ -11,8 +11,6 @@ const (
 	// paceRest is how much of the burst is given back at once: a peer that is too
 	// fast wakes nobody for each frame.
 	paceRest = 10 * time.Millisecond
-	// paceNap is for how long one rests at a time, to see whether the socket closes.
-	paceNap = 100 * time.Millisecond
 )
 
 // spend books a frame of n bytes on the peer's account. What was read is answered
@@ -29,17 +27,32 @@ func (s *socket) spend(n int64) {
 }
 
 // rest waits, before a frame is read, until the peer is within its pace. What the
-// peer sends meanwhile waits in the network, in the end with the peer itself.
+// peer sends meanwhile waits in the network, in the end with the peer itself. A
+// socket that ends rests no longer: all that is left to read is a close.
 func (s *socket) rest() {
 	ahead := time.Until(s.paid) - paceBurst
 	if s.paid.IsZero() || ahead <= 0 {
 		return
 	}
 	ahead += paceRest
-	for left := ahead; left > 0 && s.closed.Load() == nil; left -= paceNap {
-		time.Sleep(min(left, paceNap))
-	}
+	s.nap(ahead)
 	if !s.begun.IsZero() {
 		s.begun = s.begun.Add(ahead) // that the message is late is our doing
+	}
+}
+
+// nap waits that long, or until the socket ends.
+func (s *socket) nap(d time.Duration) {
+	woken := make(chan struct{})
+	s.resting.Store(&woken)
+	defer s.resting.Store(nil)
+	if s.closed.Load() != nil { // maybe before it could see that somebody is to be woken
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-woken:
 	}
 }
