@@ -124,6 +124,9 @@ type Registry interface {
 	Station(ctx context.Context, id StationID) (Station, error)
 	// StationByPublicID returns one that is not removed, or ErrNotFound.
 	StationByPublicID(ctx context.Context, id string) (Station, error)
+	// LastRemoved returns when a station with that ID was last removed, also if
+	// another was added since; the zero time for never.
+	LastRemoved(ctx context.Context, id StationID) (time.Time, error)
 	// Stations returns those that are not removed, by ID, and how many there are.
 	Stations(ctx context.Context, part Slice) ([]Station, int, error)
 
@@ -182,7 +185,8 @@ type Attempt struct {
 	Password string
 	Addr     netip.Addr
 	TLS      bool
-	HasCert  bool   // it came with a client certificate, and that is verified
-	CertName string // its one common name (CN); "" when there is none, or several
-	CertOrg  string // its one organization (O); "" when there is none, or several
+	HasCert  bool      // it came with a client certificate, and that is verified
+	CertName string    // its one common name (CN); "" when there is none, or several
+	CertOrg  string    // its one organization (O); "" when there is none, or several
+	CertFrom time.Time // from when it is good
 }

@@ -59,6 +59,10 @@ func foreignCertificate(a leyden.Attempt) error {
 	return &SuspectError{"InvalidChargePointCertificate", fmt.Sprintf("client certificate of CN %q, O %q", a.CertName, a.CertOrg)}
 }
 
+func endedCertificate(a leyden.Attempt) error {
+	return &SuspectError{"InvalidChargePointCertificate", fmt.Sprintf("client certificate of %s, from before this identity was removed", a.CertFrom.UTC().Format(time.RFC3339))}
+}
+
 func tooLow(came Profile, least int) error {
 	return &SuspectError{"SecurityProfileTooLow", fmt.Sprintf("came at security profile %d, %d is the least", came.Number(), least)}
 }

@@ -57,7 +57,8 @@ func NewStationGate(c Config, mode Admission) *StationGate {
 // [ProfileBasicTLS] or [ProfileBasic] by its password. A station with
 // credentials must prove its registered profile, or the highest one that it ever
 // proved, whichever is more. A certificate of another station or of another
-// operator lets nobody in.
+// operator lets nobody in; one from before a station of that identity was removed
+// proves nothing.
 //
 // When Admit returns nil two things are durable: a higher profile than before is
 // the least from now on, and the first use of a password that the station was
@@ -72,6 +73,11 @@ func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 	if err != nil && !unknown {
 		return fmt.Errorf("credential of station %s: %w", a.Station, err)
 	}
+	// After the credential was read: what a removal has ended by then is known.
+	ended, err := g.ended(ctx, &a)
+	if err != nil {
+		return err
+	}
 	current, next := c.proves(presented)
 	proved := g.proved(a, current || next)
 	switch {
@@ -79,6 +85,8 @@ func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 		return g.deny(a, foreignCertificate(a))
 	case unknown && g.mode == AdmitOpen:
 		return nil
+	case ended && (unknown || proved.Number() < c.least()):
+		return g.deny(a, endedCertificate(a))
 	case unknown || c.least() < 0 || proved == ProfileNone && c.Profile != ProfileNone:
 		return g.deny(a, ErrDenied)
 	case proved.Number() < c.least():
@@ -91,6 +99,23 @@ func (g *StationGate) Admit(ctx context.Context, a leyden.Attempt) error {
 		return g.note(ctx, a.Station, proved, presented)
 	}
 	return nil
+}
+
+// ended takes the certificate away from an attempt whose one is from before the
+// station of its identity was removed, and reports whether that was so.
+func (g *StationGate) ended(ctx context.Context, a *leyden.Attempt) (bool, error) {
+	if g.proved(*a, false) != ProfileMutualTLS {
+		return false, nil
+	}
+	since, err := certificatesSince(ctx, g.store, a.Station)
+	if err != nil {
+		return false, fmt.Errorf("certificates of station %s: %w", a.Station, err)
+	}
+	if !a.CertFrom.Before(since) {
+		return false, nil
+	}
+	a.HasCert = false
+	return true, nil
 }
 
 // proved returns the profile that an attempt proves, given whether it came with

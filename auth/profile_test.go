@@ -1,10 +1,12 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"leyden"
 	"leyden/auth"
@@ -262,4 +264,68 @@ func TestRotateUnderProfile3(t *testing.T) {
 	if c := w.store.stations["S1"]; len(c.Next) > 0 {
 		t.Errorf("%d next passwords after one was used", len(c.Next))
 	}
+}
+
+// TestCertificateOfRemovedStation: what a station was given before it was removed
+// does not open the identity's next registration; what came after does.
+func TestCertificateOfRemovedStation(t *testing.T) {
+	w := profileWorld(t, standing{registered: 3, proven: -1})
+	w.pass(400 * time.Millisecond)
+	come := func(from time.Time, more ...func(*leyden.Attempt)) error {
+		a := leyden.Attempt{Station: "S1", Addr: address(1)}
+		withCertificate("S1", operator)(&a)
+		a.CertFrom = from.Truncate(time.Second) // as certificates have it
+		for _, f := range more {
+			f(&a)
+		}
+		return auth.NewStationGate(w.config, auth.AdmitRegistered).Admit(t.Context(), a)
+	}
+	before := w.now
+	wantError(t, "before", come(before), nil)
+	w.store.removed["S1"] = w.now
+	if err := w.DeleteStation(t.Context(), "S1"); err != nil {
+		t.Fatal(err)
+	}
+	err := come(before)
+	wantError(t, "removed", err, auth.ErrDenied)
+	wantSuspect(t, "removed", err, "InvalidChargePointCertificate")
+
+	w.pass(200 * time.Millisecond)
+	w.station(t, auth.StationSpec{Station: "S1", Profile: auth.ProfileMutualTLS, KeepPassword: true})
+	for name, from := range map[string]time.Time{"old": before, "older": before.Add(-time.Hour), "of no known age": {}} {
+		err := come(from)
+		wantError(t, name, err, auth.ErrDenied)
+		wantSuspect(t, name, err, "InvalidChargePointCertificate")
+	}
+	since, err := w.CertificatesSince(t.Context(), "S1")
+	if err != nil || since.Sub(before) > time.Second {
+		t.Fatalf("certificates count from %v, %v", since, err)
+	}
+	wantError(t, "new", come(since), nil)
+
+	// With its password the station may renew what it has.
+	w.station(t, auth.StationSpec{Station: "S1", Profile: auth.ProfileBasicTLS, Password: given})
+	wantError(t, "old, with the password", come(before, withPassword(given)), nil)
+	if c := w.store.stations["S1"]; c.Proven != "" {
+		t.Errorf("an old certificate proved %q", c.Proven)
+	}
+	wantError(t, "old, of another operator, with the password", come(before, withCertificate("S1", "Galvani"), withPassword(given)), auth.ErrDenied)
+	wantError(t, "old, with a wrong password", come(before, withPassword("not the password")), auth.ErrDenied)
+}
+
+// TestUnknownRemoval: nobody is let in while it is not known whether the
+// certificate still counts.
+func TestUnknownRemoval(t *testing.T) {
+	w := profileWorld(t, standing{registered: 3, proven: -1})
+	w.config.Store = &forgetful{w.store}
+	a := leyden.Attempt{Station: "S1", Addr: address(1)}
+	withCertificate("S1", operator)(&a)
+	wantError(t, "Admit", auth.NewStationGate(w.config, auth.AdmitRegistered).Admit(t.Context(), a), leyden.ErrUnavailable)
+}
+
+// A forgetful store does not know what was removed.
+type forgetful struct{ *testStore }
+
+func (*forgetful) LastRemoved(context.Context, leyden.StationID) (time.Time, error) {
+	return time.Time{}, leyden.ErrUnavailable
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"leyden"
 )
@@ -57,6 +58,21 @@ func (r *Registrar) Station(ctx context.Context, id leyden.StationID) (StationCr
 // DeleteStation makes a station unknown. It fails with [leyden.ErrNotFound].
 func (r *Registrar) DeleteStation(ctx context.Context, id leyden.StationID) error {
 	return r.Store.DeleteStationCredential(ctx, id)
+}
+
+// CertificatesSince returns from when certificates of a station prove anything:
+// what begins before was given to one of its identity that was removed. It is in
+// whole seconds, as certificates are; the zero time means from ever.
+func (r *Registrar) CertificatesSince(ctx context.Context, id leyden.StationID) (time.Time, error) {
+	return certificatesSince(ctx, r.Store, id)
+}
+
+func certificatesSince(ctx context.Context, s StationStore, id leyden.StationID) (time.Time, error) {
+	removed, err := s.LastRemoved(ctx, id)
+	if err != nil || removed.IsZero() {
+		return time.Time{}, err
+	}
+	return removed.Truncate(time.Second).Add(time.Second), nil
 }
 
 // check says what cannot be, whatever the station has now.

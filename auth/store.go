@@ -71,6 +71,9 @@ type StationStore interface {
 	// DeleteStationCredential forgets it; the station may be registered anew
 	// from Version 1. It fails with [leyden.ErrNotFound].
 	DeleteStationCredential(ctx context.Context, id leyden.StationID) error
+	// LastRemoved returns when a station of that identity was last removed, as
+	// [leyden.Registry] has it; the zero time for never.
+	LastRemoved(ctx context.Context, id leyden.StationID) (time.Time, error)
 }
 
 // A KeyRecord is an API key as it is kept.

@@ -27,6 +27,7 @@ type testStore struct {
 	clients  map[string]auth.ClientRecord
 	revoked  map[string]bool
 	stations map[leyden.StationID]auth.StationCredential
+	removed  map[leyden.StationID]time.Time
 
 	err      error
 	touchErr error
@@ -39,7 +40,7 @@ func newStore() *testStore {
 	return &testStore{
 		keys: map[string]auth.KeyRecord{}, byHash: map[auth.Hash]string{},
 		clients: map[string]auth.ClientRecord{}, revoked: map[string]bool{},
-		stations: map[leyden.StationID]auth.StationCredential{},
+		stations: map[leyden.StationID]auth.StationCredential{}, removed: map[leyden.StationID]time.Time{},
 	}
 }
 
@@ -200,4 +201,10 @@ func (s *testStore) DeleteStationCredential(_ context.Context, id leyden.Station
 	defer s.mu.Unlock()
 	delete(s.stations, id)
 	return s.err
+}
+
+func (s *testStore) LastRemoved(_ context.Context, id leyden.StationID) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removed[id], s.err
 }

@@ -181,8 +181,9 @@ func attempt(r *http.Request, id leyden.StationID) leyden.Attempt {
 		a.Addr = addr.Addr().Unmap()
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		subject := r.TLS.PeerCertificates[0].Subject
-		a.HasCert, a.CertName, a.CertOrg = true, sole(subject, commonName()), sole(subject, organization())
+		leaf := r.TLS.PeerCertificates[0]
+		a.HasCert, a.CertFrom = true, leaf.NotBefore
+		a.CertName, a.CertOrg = sole(leaf.Subject, commonName()), sole(leaf.Subject, organization())
 	}
 	return a
 }

@@ -37,6 +37,7 @@ type Store struct {
 	reservations map[reservationKey]leyden.Reservation
 
 	stations  map[leyden.StationID]leyden.Station
+	removed   map[leyden.StationID]time.Time // when last
 	meterKeys map[meterKeyID]leyden.MeterKey
 	tokens    map[string]leyden.Token // by folded value
 	vehicles  map[string]leyden.Vehicle
@@ -65,6 +66,7 @@ func New(now func() time.Time) *Store {
 		ofID:         make(map[leyden.TransactionID][]int64),
 		reservations: make(map[reservationKey]leyden.Reservation),
 		stations:     make(map[leyden.StationID]leyden.Station),
+		removed:      make(map[leyden.StationID]time.Time),
 		meterKeys:    make(map[meterKeyID]leyden.MeterKey),
 		tokens:       make(map[string]leyden.Token),
 		vehicles:     make(map[string]leyden.Vehicle),

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"leyden"
 )
@@ -54,7 +55,17 @@ func (s *Store) putStation(ctx context.Context, st leyden.Station) error {
 	st = detach(st)
 	slices.SortFunc(st.Connectors, func(a, b leyden.Connector) int { return cmp.Compare(a.Number, b.Number) })
 	s.stations[st.ID] = st
+	if !st.RemovedAt.IsZero() {
+		s.removed[st.ID] = latest(s.removed[st.ID], st.RemovedAt)
+	}
 	return nil
+}
+
+// LastRemoved implements [leyden.Registry] and [auth.Store].
+func (s *Store) LastRemoved(ctx context.Context, id leyden.StationID) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removed[id], ctx.Err()
 }
 
 // SaveSightings implements [leyden.Registry].

@@ -15,11 +15,24 @@ import (
 	"leyden"
 )
 
-// Options say what an authority puts into certificates. All fields must be set.
+// Options say what an authority puts into certificates. All fields but Since must
+// be set.
 type Options struct {
 	Operator string        // O of stations
 	Validity time.Duration // of certificates of stations
 	Now      func() time.Time
+	Since    Since
+}
+
+// A Since returns from when certificates of a station let it in, in whole seconds;
+// the zero time means from ever, and so does a nil Since.
+type Since func(leyden.StationID) (time.Time, error)
+
+func (f Since) of(station leyden.StationID) (time.Time, error) {
+	if f == nil {
+		return time.Time{}, nil
+	}
+	return f(station)
 }
 
 // Validities that nobody chooses.
@@ -75,12 +88,16 @@ func (a *Authority) Sign(station leyden.StationID, request string) ([]*x509.Cert
 	if err != nil {
 		return nil, err
 	}
-	return a.issue(a.stationCertificate(station), r.PublicKey)
+	c, err := a.stationCertificate(station)
+	if err != nil {
+		return nil, err
+	}
+	return a.issue(c, r.PublicKey)
 }
 
 // Accept checks a chain that was signed elsewhere, as [External.Accept] does.
 func (a *Authority) Accept(station leyden.StationID, request, chain string) ([]*x509.Certificate, error) {
-	e := External{Operator: a.Operator, Now: a.Now, Trusted: a.pool}
+	e := External{Operator: a.Operator, Now: a.Now, Trusted: a.pool, Since: a.Since}
 	return e.Accept(station, request, chain)
 }
 
@@ -92,22 +109,30 @@ func (a *Authority) pool() *x509.CertPool {
 	return pool
 }
 
-func (a *Authority) stationCertificate(station leyden.StationID) *x509.Certificate {
+func (a *Authority) stationCertificate(station leyden.StationID) (*x509.Certificate, error) {
+	since, err := a.Since.of(station)
+	if err != nil {
+		return nil, fmt.Errorf("certificates of %s: %w", station, err)
+	}
 	now := a.Now()
+	from := now.Add(-backdate)
+	if from.Before(since) {
+		from = since
+	}
 	return &x509.Certificate{
 		Subject:     pkix.Name{CommonName: string(station), Organization: []string{a.Operator}},
-		NotBefore:   now.Add(-backdate),
+		NotBefore:   from,
 		NotAfter:    now.Add(a.Validity),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
+	}, nil
 }
 
 // issue signs c for a public key, and returns it with what is between it and the
 // root.
 func (a *Authority) issue(c *x509.Certificate, public crypto.PublicKey) ([]*x509.Certificate, error) {
 	own := a.chain[0]
-	if !c.NotBefore.Add(backdate).Before(own.NotAfter) {
+	if !a.Now().Before(own.NotAfter) {
 		return nil, fmt.Errorf("the certificate authority has expired on %s", own.NotAfter.UTC().Format(time.DateOnly))
 	}
 	if c.NotAfter.After(own.NotAfter) {

@@ -13,7 +13,8 @@
 // A certificate of a station has the station's identity as its common name (CN)
 // and the operator's name as its organization (O), is good for client
 // authentication only, has a random serial number, and ends no later than its
-// authority. The key is the one of the request, whose signature proves that the
+// authority. It begins an hour early, for clocks that are slow, but not before an
+// older station of the identity was removed. The key is the one of the request, whose signature proves that the
 // station holds it: ECDSA on P-256, P-384 or P-521, or RSA with 2048 to 8192
 // bits.
 //

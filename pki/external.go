@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
+	"fmt"
 	"time"
 
 	"leyden"
@@ -18,6 +19,7 @@ type External struct {
 	// Trusted returns the authorities whose certificates let stations in; nil
 	// means that this is not for us to check.
 	Trusted func() *x509.CertPool
+	Since   Since
 }
 
 // Sign checks the request of a station and returns no chain: somebody else has to
@@ -31,8 +33,8 @@ func (e *External) Sign(station leyden.StationID, request string) ([]*x509.Certi
 // signed for a request of a station. It returns the chain without its root. It
 // fails with [leyden.ErrInvalid] unless the station could come in with it: the
 // key is that of the request, CN and O are right, it is good now and for
-// clients, and each certificate is signed by the next, the last by an authority
-// that is trusted.
+// clients, it does not begin before it would let the station in, and each
+// certificate is signed by the next, the last by an authority that is trusted.
 func (e *External) Accept(station leyden.StationID, request, chain string) ([]*x509.Certificate, error) {
 	r, err := readRequest(station, request)
 	if err != nil {
@@ -44,6 +46,9 @@ func (e *External) Accept(station leyden.StationID, request, chain string) ([]*x
 	}
 	leaf := list[0]
 	if err := e.checkLeaf(station, leaf, r.PublicKey); err != nil {
+		return nil, err
+	}
+	if err := e.checkSince(station, leaf); err != nil {
 		return nil, err
 	}
 	for i, c := range list[1:] {
@@ -79,6 +84,18 @@ func (e *External) checkLeaf(station leyden.StationID, leaf *x509.Certificate, k
 	}
 	if now := e.Now(); now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
 		return invalidf("the first certificate is good from %s to %s only", leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (e *External) checkSince(station leyden.StationID, leaf *x509.Certificate) error {
+	since, err := e.Since.of(station)
+	if err != nil {
+		return fmt.Errorf("certificates of %s: %w", station, err)
+	}
+	if leaf.NotBefore.Before(since) {
+		return invalidf("the first certificate is good from %s, which is before %s, when a station of this identity was removed: what it was given until then lets nobody in",
+			leaf.NotBefore.UTC().Format(time.RFC3339), since.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

@@ -73,7 +73,11 @@ func (a *Authority) IssueStation(station leyden.StationID) (Pair, error) {
 	if !station.Valid() {
 		return Pair{}, invalidf("%q is no identity of a station", station)
 	}
-	return a.pair(a.stationCertificate(station), false)
+	c, err := a.stationCertificate(station)
+	if err != nil {
+		return Pair{}, err
+	}
+	return a.pair(c, false)
 }
 
 func (a *Authority) pair(c *x509.Certificate, useRSA bool) (Pair, error) {

@@ -464,3 +464,43 @@ func FuzzSign(f *testing.F) {
 		}
 	})
 }
+
+// TestSince: what an authority signs begins no earlier than it lets the station
+// in, and what another one signed has to as well.
+func TestSince(t *testing.T) {
+	removed := map[leyden.StationID]time.Time{"S1": noon.Add(-10 * time.Minute), "S2": noon.Add(time.Second)}
+	o := options()
+	o.Since = func(s leyden.StationID) (time.Time, error) { return removed[s], nil }
+	a := must[*pki.Authority](t)(pki.Open(t.TempDir(), o))
+	key := ecKey(t, elliptic.P256())
+	for station, want := range map[leyden.StationID]time.Time{"S1": removed["S1"], "S2": removed["S2"], "S3": noon.Add(-time.Hour)} {
+		csr := request(t, key, named(string(station)))
+		chain := must[[]*x509.Certificate](t)(a.Sign(station, csr))
+		if got := chain[0].NotBefore; !got.Equal(want) {
+			t.Errorf("%s: good from %v, want %v", station, got, want)
+		}
+		pair := must[pki.Pair](t)(a.IssueStation(station))
+		if got := must[[]*x509.Certificate](t)(pki.Decode(pair.Chain))[0].NotBefore; !got.Equal(want) {
+			t.Errorf("%s: issued one is good from %v, want %v", station, got, want)
+		}
+	}
+	csr := request(t, key, named("S1"))
+	text := pki.Encode(must[[]*x509.Certificate](t)(a.Sign("S1", csr)))
+	if _, err := a.Accept("S1", csr, text); err != nil {
+		t.Errorf("what begins with the removal: %v", err)
+	}
+	removed["S1"] = removed["S1"].Add(time.Second)
+	_, err := a.Accept("S1", csr, text)
+	wantRefused(t, "what begins before the removal", err, "2026-02-06T11:50:00Z, which is before 2026-02-06T11:50:01Z")
+
+	o.Since = func(leyden.StationID) (time.Time, error) { return time.Time{}, leyden.ErrUnavailable }
+	broken := must[*pki.Authority](t)(pki.Open(t.TempDir(), o))
+	_, signErr := broken.Sign("S1", csr)
+	_, issueErr := broken.IssueStation("S1")
+	_, acceptErr := broken.Accept("S1", csr, text)
+	for _, err := range []error{signErr, issueErr, acceptErr} {
+		if !errors.Is(err, leyden.ErrUnavailable) || errors.Is(err, leyden.ErrInvalid) {
+			t.Errorf("%v, want %v", err, leyden.ErrUnavailable)
+		}
+	}
+}

@@ -19,8 +19,9 @@ UNION ALL SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		insert = `
 INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at, quirks,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, habits, reported_keys)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)`
+  clock_at, habits, reported_keys, last_removed_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+  (SELECT max(removed_at, ifnull(last_removed_at, removed_at)) FROM stations WHERE id = ?1))`
 	)
 	quirks, err := jsonText(s.Quirks)
 	if err != nil {
@@ -183,6 +184,19 @@ WHERE id = ?15 AND removed_at IS NULL`
 		}
 		return nil
 	})
+}
+
+// LastRemoved implements [leyden.Registry] and [auth.Store].
+func (db *DB) LastRemoved(ctx context.Context, id leyden.StationID) (at time.Time, err error) {
+	const query = `
+SELECT max(ifnull(removed_at, last_removed_at), ifnull(last_removed_at, removed_at)) FROM stations WHERE id = ?1`
+	err = db.read(ctx, "removal of a station", func(c *sqlite.Conn) error {
+		return each(c, query, func(b *binder) { b.text(string(id)) }, func(r *row) error {
+			at = r.time()
+			return nil
+		})
+	})
+	return at, err
 }
 
 const selectStation = `

@@ -90,8 +90,14 @@ func stations(t *testing.T, r leyden.Registry) {
 func stationRemoved(t *testing.T, r leyden.Registry) {
 	ctx := t.Context()
 	gone := station("S")
+	lastRemoved := func(what string, want time.Time) {
+		t.Helper()
+		same(t, "LastRemoved, "+what, must[time.Time](t)(r.LastRemoved(ctx, "S")), want)
+	}
+	lastRemoved("unknown", time.Time{})
 	wantErr(t, "AddStation", r.AddStation(ctx, gone), nil)
-	gone.RemovedAt = minute(9)
+	lastRemoved("there", time.Time{})
+	gone.RemovedAt = fine(9)
 	wantErr(t, "SaveStation, removed", r.SaveStation(ctx, gone), nil)
 	_, err := r.Station(ctx, "S")
 	wantErr(t, "Station, removed", err, leyden.ErrNotFound)
@@ -103,11 +109,26 @@ func stationRemoved(t *testing.T, r leyden.Registry) {
 	wantErr(t, "SaveStation of a removed one", r.SaveStation(ctx, gone), leyden.ErrNotFound)
 	wantErr(t, "SaveSightings of a removed one", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{"S": sighting(5)}), nil)
 
+	lastRemoved("removed", fine(9))
 	anew := leyden.Station{ID: "S", PublicID: "chg_new", Registration: leyden.RegistrationAccepted, RegisteredAt: minute(10)}
 	wantErr(t, "AddStation anew", r.AddStation(ctx, anew), nil)
+	lastRemoved("there anew", fine(9))
 	same(t, "new Station", must[leyden.Station](t)(r.Station(ctx, "S")), anew)
 	_, err = r.StationByPublicID(ctx, "chg_S")
 	wantErr(t, "StationByPublicID of the old one", err, leyden.ErrNotFound)
+
+	for _, at := range []int{8, 12} { // also by a clock that was set back
+		anew.RemovedAt = fine(at)
+		wantErr(t, "SaveStation, removed again", r.SaveStation(ctx, anew), nil)
+		lastRemoved("removed again", fine(max(9, at)))
+		anew.RemovedAt = time.Time{}
+		wantErr(t, "AddStation once more", r.AddStation(ctx, anew), nil)
+		lastRemoved("there once more", fine(max(9, at)))
+		anew.Name = "other"
+		wantErr(t, "SaveStation", r.SaveStation(ctx, anew), nil)
+		lastRemoved("changed", fine(max(9, at)))
+	}
+	same(t, "LastRemoved of another", must[time.Time](t)(r.LastRemoved(ctx, "s")), time.Time{})
 }
 
 func sightings(t *testing.T, r leyden.Registry) {

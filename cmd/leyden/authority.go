@@ -60,8 +60,8 @@ func (s *authoritySettings) check() error {
 }
 
 // open returns the authority of a data folder, or of the files that were given.
-func (s *authoritySettings) open(data string) (*pki.Authority, error) {
-	o := pki.Options{Operator: s.operator, Validity: s.validity, Now: time.Now}
+func (s *authoritySettings) open(data string, since pki.Since) (*pki.Authority, error) {
+	o := pki.Options{Operator: s.operator, Validity: s.validity, Now: time.Now, Since: since}
 	if s.caCert != "" {
 		return pki.Load(s.caCert, s.caKey, o)
 	}
@@ -74,6 +74,7 @@ type authority struct {
 	settings *authoritySettings
 	data     string
 	served   *certificates // what the listener shows and trusts; nil without TLS
+	since    pki.Since     // from when certificates of a station count
 
 	mu  sync.Mutex
 	own *pki.Authority
@@ -86,7 +87,7 @@ func (a *authority) open() (*pki.Authority, error) {
 	if a.own != nil {
 		return a.own, nil
 	}
-	own, err := a.settings.open(a.data)
+	own, err := a.settings.open(a.data, a.since)
 	if err == nil {
 		a.own = own
 	}
@@ -120,7 +121,7 @@ func (a *authority) Accept(station leyden.StationID, request, chain string) ([]*
 // external checks what others signed. Behind a proxy that speaks TLS it cannot
 // know whom that trusts.
 func (a *authority) external() *pki.External {
-	e := &pki.External{Operator: a.settings.operator, Now: time.Now}
+	e := &pki.External{Operator: a.settings.operator, Now: time.Now, Since: a.since}
 	if a.served != nil {
 		e.Trusted = a.trusted
 	}

@@ -46,7 +46,7 @@ func withAuthority(s *authoritySettings, data *string, f func(*cobra.Command, *p
 		if _, _, err := dataFolder(&serveSettings{data: *data}); err != nil {
 			return err
 		}
-		a, err := s.open(*data)
+		a, err := s.open(*data, since(cmd.Context(), *data))
 		if err != nil {
 			return err
 		}

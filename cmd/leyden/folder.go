@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"leyden"
 	"leyden/auth"
+	"leyden/pki"
 	"leyden/sqlite"
 )
 
@@ -88,6 +89,33 @@ func openParts(ctx context.Context, path string, serve bool) (*folder, error) {
 	}
 	config := auth.Config{Store: db, Secrets: secrets, Issuer: "leyden", Now: time.Now, Log: slog.Default()}
 	return &folder{DB: db, registrar: auth.NewRegistrar(config), config: config}, nil
+}
+
+// sinceTimeout is how long a signature waits to know from when it counts.
+const sinceTimeout = 10 * time.Second
+
+// certificatesSince returns from when certificates of a station count.
+func (f *folder) certificatesSince(id leyden.StationID) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), sinceTimeout)
+	defer cancel()
+	return f.registrar.CertificatesSince(ctx, id)
+}
+
+// since asks the ledger of a folder, if there is one, from when certificates of a
+// station count.
+func since(ctx context.Context, path string) pki.Since {
+	return func(id leyden.StationID) (at time.Time, err error) {
+		there, err := exists(filepath.Join(path, sqlite.FileName))
+		if err != nil || !there {
+			return time.Time{}, err
+		}
+		db, err := openFolder(ctx, path)
+		if err != nil {
+			return time.Time{}, err
+		}
+		defer func() { err = closing(err, db) }()
+		return db.certificatesSince(id)
+	}
 }
 
 func exists(file string) (bool, error) {

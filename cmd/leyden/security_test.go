@@ -236,6 +236,47 @@ func TestSuspectAttempts(t *testing.T) {
 	}
 }
 
+// TestCertificateOfRemovedStation: what a station was given before it was removed
+// does not open the identity's next registration, whoever made it; what it is
+// given after does, however it was removed.
+func TestCertificateOfRemovedStation(t *testing.T) {
+	t.Parallel()
+	w := newTLSWorld(t)
+	add := func() { must(t, "station", "add", "S1", "--security-profile", "3", "--data", w.data) }
+	issued := func(name string) *tls.Certificate {
+		must(t, "ca", "issue-station", "S1", "--data", w.data, "--cert", w.file(name+".pem"), "--key", w.file(name+".key"))
+		cert, err := tls.LoadX509KeyPair(w.file(name+".pem"), w.file(name+".key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &cert
+	}
+	add()
+	given := []*tls.Certificate{issued("first")}
+	for i, remove := range []func(){
+		func() { must(t, "station", "remove", "S1", "--data", w.data) },
+		func() {
+			if r := w.do(http.MethodDelete, "/api/v1/chargers/S1", ""); r.StatusCode != http.StatusOK {
+				t.Fatalf("DELETE: %s %s", r.Status, r.body)
+			}
+		},
+	} {
+		newest := given[len(given)-1]
+		eventually(t, limit, "the newest certificate counts", func() bool { // it may begin with the next second
+			tr, err := w.dial("S1", knock{cert: newest})
+			return err == nil && tr.Close(ocpp.CloseNormal, "") == nil
+		})
+		remove()
+		add()
+		given = append(given, issued(fmt.Sprint("next", i)))
+		for n, cert := range given[:len(given)-1] {
+			if w.enters("S1", knock{cert: cert}) {
+				t.Errorf("certificate %d of %d, from before a removal, lets a station in", n+1, len(given))
+			}
+		}
+	}
+}
+
 // serial returns the serial number of the certificate that new connections see.
 func (w *tlsWorld) serial() string {
 	w.t.Helper()

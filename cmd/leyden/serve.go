@@ -190,7 +190,7 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	}
 	defer func() { err = closing(err, db) }()
 	db.journal = s.journal.open(ctx, data, log)
-	n := &node{settings: s, log: log, db: db, listener: listener, plainListener: plain, authority: &authority{settings: &s.tls.authoritySettings, data: data, served: served}}
+	n := &node{settings: s, log: log, db: db, listener: listener, plainListener: plain, authority: &authority{settings: &s.tls.authoritySettings, data: data, served: served, since: db.certificatesSince}}
 	if err := n.wire(); err != nil {
 		return err
 	}

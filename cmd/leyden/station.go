@@ -189,11 +189,11 @@ func stationRemoveCommand(data *string) *cobra.Command {
 			if open.Total > 0 {
 				return fmt.Errorf("station %s charges (transaction %d); stop that first", s.ID, open.Transactions[0].ID)
 			}
-			s.RemovedAt = time.Now()
-			if err := db.SaveStation(cmd.Context(), s); err != nil {
+			if err := db.registrar.DeleteStation(cmd.Context(), s.ID); err != nil && !errors.Is(err, leyden.ErrNotFound) {
 				return err
 			}
-			if err := db.registrar.DeleteStation(cmd.Context(), s.ID); err != nil && !errors.Is(err, leyden.ErrNotFound) {
+			s.RemovedAt = time.Now()
+			if err := db.SaveStation(cmd.Context(), s); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Station %s is removed.\n", s.ID)
