@@ -157,6 +157,10 @@ func (s *session) sign(ctx context.Context, request string) (answer string, then
 		return accepted, s.deliverLater(c)
 	}
 	chain, err := s.srv.opt.Signer.Sign(s.station, request)
+	// Asked after it is signed: what was signed before a removal lets nobody in.
+	if !s.stillKnown(ctx) {
+		return rejected, nil
+	}
 	if errors.Is(err, leyden.ErrInvalid) {
 		reason := unmarked(err)
 		if !again || c.Reason != reason {

@@ -17,6 +17,7 @@ import (
 type session struct {
 	srv     *Server
 	station leyden.StationID
+	known   string // public id of the station that it was let in as
 	dialect *dialect
 	conn    *ocpp.Conn
 	frames  *recorder               // nil: they are not recorded
@@ -80,14 +81,26 @@ func (s *session) run(ctx context.Context) (err error) {
 // enrol looks up whether the station may work here. One that nobody registered
 // is added as it comes under open admission.
 func (s *session) enrol(ctx context.Context) error {
-	registration, err := s.srv.registration(ctx, s.station)
-	s.accepted.Store(registration == leyden.RegistrationAccepted)
+	known, err := s.srv.known(ctx, s.station)
+	s.known = known.PublicID
+	s.accepted.Store(known.Registration == leyden.RegistrationAccepted)
 	return err
 }
 
-// registration returns whether a station may work here, and adds one that
-// nobody registered under open admission.
-func (srv *Server) registration(ctx context.Context, id leyden.StationID) (leyden.Registration, error) {
+// stillKnown reports whether the station that the session was let in as is
+// registered: it may have been removed since, and another one added under its
+// identity.
+func (s *session) stillKnown(ctx context.Context) bool {
+	known, err := s.srv.ledger.Registry().Station(ctx, s.station)
+	if err != nil && !errors.Is(err, leyden.ErrNotFound) {
+		s.srv.log.WarnContext(ctx, "station not looked up", "station", s.station, "error", err)
+	}
+	return err == nil && known.PublicID == s.known
+}
+
+// known returns what is registered of a station, and adds one that nobody
+// registered under open admission.
+func (srv *Server) known(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
 	reg := srv.ledger.Registry()
 	known, err := reg.Station(ctx, id)
 	if errors.Is(err, leyden.ErrNotFound) && srv.opt.Open {
@@ -100,9 +113,9 @@ func (srv *Server) registration(ctx context.Context, id leyden.StationID) (leyde
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("station %s: %w", id, err)
+		return leyden.Station{}, fmt.Errorf("station %s: %w", id, err)
 	}
-	return known.Registration, nil
+	return known, nil
 }
 
 // turnAway closes a connection that cannot be served.

@@ -71,9 +71,9 @@ func bootNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err := s.read(c.payload, &m, &v); err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	registration, err := s.srv.registration(ctx, s.station)
+	known, err := s.srv.known(ctx, s.station)
 	if errors.Is(err, leyden.ErrNotFound) {
-		registration, err = leyden.RegistrationRejected, nil // it was removed meanwhile
+		known.Registration, err = leyden.RegistrationRejected, nil // it was removed meanwhile
 	}
 	if err == nil {
 		err = s.srv.ledger.Booted(ctx, s.station, leyden.Sighting{
@@ -82,7 +82,7 @@ func bootNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 			Firmware: clip(m.FirmwareVersion.Or("")),
 		})
 	}
-	may := registration == leyden.RegistrationAccepted
+	may := known.Registration == leyden.RegistrationAccepted
 	if err == nil && may {
 		err = s.recordHeld(ctx)
 	}
@@ -91,7 +91,7 @@ func bootNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	s.accepted.Store(may)
 	r := ocpp.Reply{Message: &v16.BootNotificationResponse{
-		Status: v16.RegistrationStatus(registration), CurrentTime: s.srv.ledger.Now(), Interval: int(s.srv.opt.Heartbeat.Seconds()),
+		Status: v16.RegistrationStatus(known.Registration), CurrentTime: s.srv.ledger.Now(), Interval: int(s.srv.opt.Heartbeat.Seconds()),
 	}}
 	if may {
 		r.Then = s.askLater
