@@ -233,8 +233,9 @@ func (a *api) serveChargers() {
 	handle(a, rest.Operation{
 		Method: http.MethodDelete, Path: "/chargers/{chargeBoxId}", ID: "v1RemoveCharger", Tag: tagChargers,
 		Summary: "Remove a charger",
-		Description: "Hides it, revokes its password and closes its connection; its transactions stay. " +
-			"409 `TRANSACTION_ACTIVE` while it charges. Answers with the charger as it was.",
+		Description: "Hides it, revokes its password and its certificates, closes its connection, cancels its reservations, and forgets " +
+			"its charging profiles, local list and requests for certificates: one that is registered under its identity later begins " +
+			"without. Its transactions, commands and notifications stay. 409 `TRANSACTION_ACTIVE` while it charges. Answers with the charger as it was.",
 		Scope: auth.ChargersControl, Errors: notFoundOrConflict(),
 	}, a.removeCharger)
 }

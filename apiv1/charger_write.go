@@ -99,6 +99,11 @@ func (a *api) enter(ctx context.Context, s leyden.Station) (leyden.Station, erro
 	registry := a.Ledger.Registry()
 	s.Listed, s.RegisteredAt, s.PublicID = true, a.Ledger.Now(), leyden.NewPublicID(publicPrefix, a.Ledger.Now())
 	err := registry.AddStation(ctx, s)
+	if err == nil {
+		if err := a.forget(ctx, s.ID); err != nil { // what one before it left
+			return s, errors.Join(err, a.hide(context.WithoutCancel(ctx), s))
+		}
+	}
 	if errors.Is(err, leyden.ErrExists) {
 		known, lookup := registry.Station(ctx, s.ID)
 		if lookup != nil || known.Listed {
@@ -120,6 +125,31 @@ func (a *api) hide(ctx context.Context, s leyden.Station) error {
 		return fmt.Errorf("charger %s: %w", s.ID, err)
 	}
 	return nil
+}
+
+// forget forgets what a station has in itself.
+func (a *api) forget(ctx context.Context, id leyden.StationID) error {
+	if a.Devices == nil {
+		return nil
+	}
+	if err := a.Devices.ForgetStation(ctx, id); err != nil {
+		return fmt.Errorf("charger %s: %w", id, err)
+	}
+	return nil
+}
+
+// release gives up what is reserved at a station.
+func (a *api) release(ctx context.Context, id leyden.StationID) error {
+	open, _, err := a.Ledger.Store().Reservations(ctx, leyden.ReservationQuery{
+		Station: id, Statuses: []leyden.ReservationStatus{leyden.ReservationPending, leyden.ReservationActive},
+	})
+	for i := 0; err == nil && i < len(open); i++ {
+		_, err = a.Ledger.CancelReservation(ctx, id, open[i].ID, rest.PrincipalOf(ctx).ID)
+		if errors.Is(err, leyden.ErrReservation) { // it has just ended
+			err = nil
+		}
+	}
+	return err
 }
 
 // credential returns how a station proves who it is; the zero value for one
@@ -244,6 +274,9 @@ func (a *api) removeCharger(ctx context.Context, in *ChargerPath) (*bodied[charg
 		return nil, e
 	}
 	d, err := a.presentDetails(ctx, &s)
+	if err == nil {
+		err = a.release(ctx, s.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -254,5 +287,5 @@ func (a *api) removeCharger(ctx context.Context, in *ChargerPath) (*bodied[charg
 		return nil, err
 	}
 	a.Stations.Disconnect(s.ID, "station was removed")
-	return &bodied[chargerDetails]{d}, nil
+	return &bodied[chargerDetails]{d}, a.forget(context.WithoutCancel(ctx), s.ID)
 }

@@ -2,6 +2,7 @@ package apiv1_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"leyden"
 	"leyden/apiv1"
 	"leyden/auth"
+	"leyden/device"
 )
 
 const newCharger = `{"chargeBoxId":"CHARGER-001","name":"North gate","location":"Car park 2"}`
@@ -232,6 +234,7 @@ func TestRemoveCharger(t *testing.T) {
 			t.Errorf("details: %v", details)
 		}
 		s.stop(id, 2000, "")
+		w.furnish("CHARGER-001")
 		body := w.want(http.StatusOK, "DELETE /chargers/CHARGER-001", "")
 		if !strings.Contains(body, `"chargeBoxId":"CHARGER-001"`) {
 			t.Errorf("got %s", body)
@@ -247,7 +250,39 @@ func TestRemoveCharger(t *testing.T) {
 		if field(t, again, "id") == field(t, body, "id") || field(t, again, "password") == password {
 			t.Error("the charger that is registered anew is the old one")
 		}
+		w.wantBare("CHARGER-001")
 	})
+}
+
+// furnish gives a charger one of all that belongs to it and not to its history.
+func (w *world) furnish(id leyden.StationID) {
+	w.t.Helper()
+	ctx, now := w.t.Context(), w.ledger.Now()
+	_, err := w.ledger.BookConnector(ctx, leyden.ReservationRequest{Station: id, Connector: 1, Token: leyden.IDToken{Value: "USER123"}, ExpiresAt: now.Add(time.Hour)})
+	if err := errors.Join(err,
+		w.store.InstallProfile(ctx, device.InstalledProfile{Station: id, Connector: 1, InstalledAt: now, Profile: device.ChargingProfile{
+			ID: 1, Purpose: "TxDefaultProfile", Kind: "Relative", Schedule: device.ChargingSchedule{Unit: "A", Periods: []device.ChargingPeriod{{Limit: 16}}},
+		}}),
+		w.store.SaveLocalList(ctx, device.LocalList{Station: id, Version: 3, Known: true, UpdatedAt: now}),
+		w.store.SaveCertificate(ctx, device.Certificate{ID: "crt_1", Station: id, Status: device.Requested, Request: "CSR", RequestedAt: now}),
+	); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// wantBare: a charger has nothing that one before it had.
+func (w *world) wantBare(id string) {
+	w.t.Helper()
+	for path, want := range map[string]string{
+		"charging-profiles":        `"chargingProfiles":[]`,
+		"local-list":               `"listVersion":null`,
+		"certificates":             `"certificates":[]`,
+		"reservations?status=open": `"reservations":[]`,
+	} {
+		if got := w.want(http.StatusOK, "GET /chargers/"+id+"/"+path, ""); !strings.Contains(got, want) {
+			w.t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
 }
 
 func TestChargerInput(t *testing.T) {

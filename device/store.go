@@ -1,6 +1,10 @@
 package device
 
-import "leyden"
+import (
+	"context"
+
+	"leyden"
+)
 
 // A Store keeps what this package is about. The drivers memory and sqlite
 // implement it; package storetest says what an implementation must do. What a
@@ -13,6 +17,11 @@ type Store interface {
 	ProfileStore
 	LocalListStore
 	CertificateStore
+
+	// ForgetStation forgets what a station has in itself, in one commit: its
+	// installed profiles, its local list, and the certificates that it asked for.
+	// What was done and told, commands and notifications, stays.
+	ForgetStation(ctx context.Context, s leyden.StationID) error
 }
 
 // Limits of what is kept of one station. Beyond them the oldest is forgotten.

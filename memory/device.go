@@ -212,3 +212,13 @@ func (s *Store) SaveLocalList(ctx context.Context, l device.LocalList) error {
 func (s *Store) LocalList(ctx context.Context, id leyden.StationID) (device.LocalList, error) {
 	return get(ctx, s, s.devices.lists, id)
 }
+
+// ForgetStation implements [device.Store].
+func (s *Store) ForgetStation(ctx context.Context, id leyden.StationID) error {
+	return s.keep(ctx, nil, func(d *devices) error {
+		delete(d.profiles, id)
+		delete(d.lists, id)
+		d.certificates.clear(box{station: id})
+		return nil
+	})
+}

@@ -88,6 +88,14 @@ func (s *shelf[R]) take(p *place[R]) {
 	delete(s.places, p.id)
 }
 
+// clear takes all records of a box off the shelf.
+func (s *shelf[R]) clear(in box) {
+	for _, p := range s.boxes[in] {
+		delete(s.places, p.id)
+	}
+	delete(s.boxes, in)
+}
+
 // list returns a part of what is wanted of all boxes, the newest first, and how
 // much is wanted.
 func (s *shelf[R]) list(inBox func(box) bool, wanted func(*R) bool, p leyden.Slice) ([]R, int) {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
@@ -45,6 +46,25 @@ ON CONFLICT (what, station) DO UPDATE SET number = number + 1 RETURNING number`
 		return err
 	}
 	return exec(c, take, here)
+}
+
+const (
+	forgetProfiles     = `DELETE FROM charging_profiles WHERE station = ?1`
+	forgetLocalList    = `DELETE FROM local_lists WHERE station = ?1`
+	forgetCertificates = `DELETE FROM certificates WHERE station = ?1`
+)
+
+// ForgetStation implements [device.Store].
+func (db *DB) ForgetStation(ctx context.Context, s leyden.StationID) error {
+	const forgetCount = `DELETE FROM device_counts WHERE what = 'certificates' AND station = ?1`
+	return db.write(ctx, "forget what a station has", func(t *tx) error {
+		for _, sql := range []string{forgetProfiles, forgetLocalList, forgetCertificates, forgetCount} {
+			if err := exec(t.c, sql, func(b *binder) { b.text(string(s)) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // ownedBy reports whether the record that sql finds by id is there, and fails if

@@ -36,6 +36,7 @@ func RunDevice(t *testing.T, open func(*testing.T) device.Store) {
 		{"TemplateReadBack", templateReadBack},
 		{"TemplateList", templateList},
 		{"LocalLists", localLists},
+		{"StationForgotten", stationForgotten},
 		{"EveryDeviceFieldAlone", everyDeviceFieldAlone},
 		{"DeviceRefusals", deviceRefusals},
 		{"DeviceCancelled", deviceCancelled},

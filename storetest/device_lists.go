@@ -282,3 +282,50 @@ func inParallel(t *testing.T, first, last int, f func(n int) error) {
 		}
 	}
 }
+
+func stationForgotten(t *testing.T, s device.Store) {
+	ctx := t.Context()
+	wantErr(t, "ForgetStation of nobody", s.ForgetStation(ctx, "S"), nil)
+	for _, id := range []leyden.StationID{"S", "s"} {
+		p := installed(1, 1, "TxDefaultProfile", 0)
+		p.Station = id
+		n := notification(id, device.Firmware, 1)
+		wantErr(t, "InstallProfile", s.InstallProfile(ctx, p), nil)
+		wantErr(t, "SaveLocalList", s.SaveLocalList(ctx, device.LocalList{Station: id, Version: 3}), nil)
+		wantErr(t, "SaveCertificate", s.SaveCertificate(ctx, certificate(id, 1)), nil)
+		wantErr(t, "SaveCommand", s.SaveCommand(ctx, command(id, 1)), nil)
+		wantErr(t, "AddNotification", s.AddNotification(ctx, &n), nil)
+	}
+	holds := func(what string, id leyden.StationID, want int) {
+		t.Helper()
+		profiles := must[[]device.InstalledProfile](t)(s.InstalledProfiles(ctx, id))
+		lists := 0
+		if _, err := s.LocalList(ctx, id); err == nil {
+			lists = 1
+		}
+		_, certificates, err := s.Certificates(ctx, device.CertificateQuery{Station: id})
+		wantErr(t, "Certificates", err, nil)
+		same(t, what, []int{len(profiles), lists, certificates}, []int{want, want, want})
+	}
+	holds("what a station has", "S", 1)
+	wantErr(t, "ForgetStation, cancelled", s.ForgetStation(done(ctx), "S"), done(ctx).Err())
+	holds("what a station has still", "S", 1)
+	wantErr(t, "ForgetStation", s.ForgetStation(ctx, "S"), nil)
+	holds("what a forgotten station has", "S", 0)
+	holds("what another has", "s", 1)
+	_, err := s.Certificate(ctx, certificate("S", 1).ID)
+	wantErr(t, "Certificate of a forgotten station", err, leyden.ErrNotFound)
+	_, commands, err := s.Commands(ctx, device.CommandQuery{Station: "S"})
+	wantErr(t, "Commands", err, nil)
+	_, notifications, err := s.Notifications(ctx, device.NotificationQuery{Station: "S"})
+	wantErr(t, "Notifications", err, nil)
+	same(t, "history of a forgotten station", []int{commands, notifications}, []int{1, 1})
+
+	// It begins anew, also in how many there may be of it.
+	for n := range device.MaxCertificates {
+		wantErr(t, "SaveCertificate anew", s.SaveCertificate(ctx, certificate("S", n)), nil)
+	}
+	_, certificates, err := s.Certificates(ctx, device.CertificateQuery{Station: "S"})
+	wantErr(t, "Certificates", err, nil)
+	same(t, "certificates anew", certificates, device.MaxCertificates)
+}

@@ -75,6 +75,9 @@ func registerStation(ctx context.Context, db *folder, s leyden.Station, spec aut
 	now := time.Now()
 	s.PublicID, s.Registration, s.Listed, s.RegisteredAt = leyden.NewPublicID("chg_", now), leyden.RegistrationAccepted, true, now
 	err := db.AddStation(ctx, s)
+	if err == nil {
+		err = db.ForgetStation(ctx, s.ID) // what one before it left
+	}
 	if errors.Is(err, leyden.ErrExists) {
 		known, lookup := db.Station(ctx, s.ID)
 		if lookup != nil || known.Listed {
@@ -194,6 +197,9 @@ func stationRemoveCommand(data *string) *cobra.Command {
 			}
 			s.RemovedAt = time.Now()
 			if err := db.SaveStation(cmd.Context(), s); err != nil {
+				return err
+			}
+			if err := db.ForgetStation(cmd.Context(), s.ID); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Station %s is removed.\n", s.ID)
