@@ -24,7 +24,7 @@ type Quarantined struct {
 	Station    StationID
 	Key        string // business key of the message; "" when it has none
 	Action     string
-	Frame      string // the whole message as sent
+	Frame      string // the whole message as sent; if Aside without secrets
 	Reason     string
 	Aside      bool // it tells of no transaction: it can only be dismissed
 	ReceivedAt time.Time

@@ -38,7 +38,7 @@ type callAnswer struct {
 type callError struct {
 	Code        string          `json:"code" doc:"As OCPP names it." example:"NotSupported"`
 	Description string          `json:"description" example:"not in this firmware"`
-	Details     json.RawMessage `json:"details" doc:"An object as sent; null without one."`
+	Details     json.RawMessage `json:"details" doc:"An object as sent, secrets masked; null without one."`
 }
 
 const (

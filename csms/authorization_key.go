@@ -26,10 +26,10 @@ func (s *session) changeKey(ctx context.Context, key, password string) (string, 
 	status, err := s.dialect.changeConfiguration(ctx, s, key, password)
 	if declined(status, err) {
 		if lost := takeBack(ctx); lost != nil {
-			return "", errors.Join(unquoted(err), fmt.Errorf("station %s declined its new %s, which stays valid: %w", s.station, authorizationKey, lost))
+			return "", errors.Join(err, fmt.Errorf("station %s declined its new %s, which stays valid: %w", s.station, authorizationKey, lost))
 		}
 	}
-	return status, unquoted(err)
+	return status, err
 }
 
 // declined reports whether a station surely did not take over a setting. An
@@ -42,13 +42,4 @@ func declined(status string, err error) bool {
 		return !refusal.unread
 	}
 	return errors.Is(err, errNotSent) || errors.Is(err, leyden.ErrInvalid)
-}
-
-// unquoted returns err without the words of the station: they may quote the
-// secret that it was sent.
-func unquoted(err error) error {
-	if e, ok := errors.AsType[*StationError](err); ok {
-		return &StationError{Code: e.Code, Description: "its words may quote the secret and are left out", unread: e.unread}
-	}
-	return err
 }

@@ -68,7 +68,11 @@ func (s *session) call(ctx context.Context, req ocpp.Request, res ocpp.Response)
 	if err != nil {
 		return err
 	}
-	return callError(ctx, ocpp.ReadAnswer(req.Action(), answer, res))
+	if err = ocpp.ReadAnswer(req.Action(), answer, res); err != nil {
+		payload := string(req.AppendJSON(nil))
+		return callError(ctx, err, maskRequest(req.Action(), payload) != payload)
+	}
+	return nil
 }
 
 // exchange sends a message as it is and returns the payload of the answer, within
@@ -81,7 +85,8 @@ func (s *session) exchange(ctx context.Context, action string, m ocpp.Message) (
 	}
 	defer s.srv.calls.Done()
 	payload := m.AppendJSON(nil)
-	l := s.beginLife(ctx, action, string(payload))
+	shown := maskRequest(action, string(payload))
+	l := s.beginLife(ctx, action, shown)
 	limited, left, cancel := s.callTime(ctx)
 	defer cancel()
 	answer, err := s.conn.Exchange(limited, ocpp.Outgoing{
@@ -89,7 +94,7 @@ func (s *session) exchange(ctx context.Context, action string, m ocpp.Message) (
 		Sent:     func() { left(); l.left(ctx) },
 		Answered: func(answer string) { s.dialect.kept(ctx, s, action, string(payload), answer) },
 	})
-	err = callError(ctx, err)
+	err = callError(ctx, err, shown != string(payload))
 	l.end(ctx, answer, err)
 	return answer, err
 }

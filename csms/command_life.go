@@ -31,11 +31,10 @@ func aside(ctx context.Context) (context.Context, context.CancelFunc) {
 type life struct {
 	srv     *Server
 	command device.Command
-	secret  bool          // the payload has one: a station may quote it
 	told    chan struct{} // closed once it is on record that the call left; nil before it left
 }
 
-// beginLife records that a call is asked for.
+// beginLife records that a call is asked for, with a masked payload.
 func (s *session) beginLife(ctx context.Context, action, payload string) *life {
 	if s.srv.opt.Devices == nil {
 		return nil
@@ -43,9 +42,8 @@ func (s *session) beginLife(ctx context.Context, action, payload string) *life {
 	now := s.srv.ledger.Now()
 	l := &life{srv: s.srv, command: device.Command{
 		ID: leyden.NewPublicID("cmd_", now), Station: s.station, Action: action, By: callerOf(ctx),
-		Request: keptPayload(action, payload, maskRequest), Outcome: device.Asked, AskedAt: now,
+		Request: keptPayload(payload), Outcome: device.Asked, AskedAt: now,
 	}}
-	l.secret = l.command.Request != payload
 	if c := callerIn(ctx); c != nil {
 		c.last.Store(&l.command.ID)
 	}
@@ -77,22 +75,14 @@ func (l *life) end(ctx context.Context, answer string, err error) {
 	switch l.command.Outcome {
 	case device.Answered:
 		l.command.AnsweredAt = l.srv.ledger.Now()
-		l.command.Answer, l.command.Status = keptPayload(l.command.Action, answer, maskAnswer), statusIn(answer)
+		l.command.Answer, l.command.Status = keptPayload(maskAnswer(l.command.Action, answer)), statusIn(answer)
 	case device.Errored:
 		l.command.AnsweredAt = l.srv.ledger.Now()
-		l.command.Error = l.words(err)
+		l.command.Error = err.Error()
 	default:
 		l.command.Error = err.Error()
 	}
 	l.srv.saveCommand(ctx, l.command)
-}
-
-// words returns what a station said in an error, without what may be a secret.
-func (l *life) words(err error) string {
-	if l.secret {
-		err = unquoted(err)
-	}
-	return maskText(err.Error())
 }
 
 // outcome says what an error means for a call.
@@ -120,12 +110,12 @@ func (srv *Server) saveCommand(ctx context.Context, c device.Command) {
 	}
 }
 
-// keptPayload returns what is kept of a payload: nothing if it is long.
-func keptPayload(action, payload string, mask func(action, payload string) string) string {
+// keptPayload returns what is kept of a masked payload: nothing if it is long.
+func keptPayload(payload string) string {
 	if len(payload) > maxKeptPayload {
 		return ""
 	}
-	return mask(action, payload)
+	return payload
 }
 
 // statusIn returns the word with which a station answered, or "".

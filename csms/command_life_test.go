@@ -186,3 +186,41 @@ func (g *rotation) Rotate(_ context.Context, _ leyden.StationID, password string
 	g.password, g.takenBack = password, false
 	return func(context.Context) error { g.takenBack = true; return nil }, nil
 }
+
+// What a station says in an error goes to the log and to whoever asked: without
+// secrets, and not at all if it may quote one that it was sent.
+func TestWordsOfErrors(t *testing.T) {
+	const secret = "0123456789abcdef0123"
+	w := newWorld(t)
+	s := w.connectReady(cp)
+	defer w.end()
+	for _, c := range []struct{ action, payload, answer, want string }{
+		{"Reset", `{"type":"Hard"}`, `"GenericError","busy with ftp://u:` + secret + `@h/",{"password":"` + secret + `","since":7}`, `busy with ftp://u:***@h/ {"password":"***","since":7}`},
+		{"Reset", `{"type":"Hard"}`, `"GenericError","AuthorizationKey ` + secret + ` is in use",{"key":"AuthorizationKey","value":"` + secret + `"}`, `*** {"key":"AuthorizationKey","value":"***"}`},
+		{"Reset", `{"type":"Hard"}`, `"AuthorizationKey ` + secret + `","",{}`, ` `},
+		{"GetConfiguration", `{"key":["AuthorizationKey"]}`, `"GenericError","it is ` + secret + `, the AuthorizationKey",{}`, `*** `},
+		{"GetDiagnostics", `{"location":"ftp://u:` + secret + `@h/"}`, `"GenericError","not ` + secret + `",{"was":"` + secret + `"}`, `its words may quote the secret and are left out `},
+		{"ClearCache", `{}`, `"NotSupported","no cache here",{"since":"always"}`, `no cache here {"since":"always"}`},
+	} {
+		w.wg.Go(func() {
+			f, err := ocpp.ParseFrame([]byte(s.next()))
+			if err != nil {
+				t.Error(err)
+			}
+			s.send(`[4,"` + f.ID + `",` + c.answer + `]`)
+		})
+		answer, err := w.server.Call(t.Context(), cp, c.action, []byte(c.payload))
+		if err != nil || answer.Error == nil {
+			t.Fatalf("%s: %+v, %v; want an error of the station", c.answer, answer, err)
+		}
+		if got := answer.Error.Description + " " + answer.Error.Details; got != c.want || strings.Contains(answer.Error.Error(), secret) {
+			t.Errorf("%s: got %q %v, want %q", c.answer, got, answer.Error, c.want)
+		}
+	}
+	w.wg.Go(func() { s.answer(t, `{"status":"ftp://u:`+secret+`@h/"}`) })
+	_, err := w.server.RemoteStart(t.Context(), leyden.StartRequest{Station: cp, Connector: 1, Token: leyden.IDToken{Value: "USER123"}})
+	if err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("an answer that is no word of OCPP: %v", err)
+	}
+	s.close()
+}

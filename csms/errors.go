@@ -30,9 +30,14 @@ var ErrLeft = errors.New("it left before it answered and may have acted")
 // errNotSent marks calls that never left: the station cannot have acted.
 var errNotSent = errors.New("not sent")
 
+// quotesSecret stands for the words of a station that may quote what it was sent.
+const quotesSecret = "its words may quote the secret and are left out"
+
 // callError turns an error of a call on a connection into one that callers act
-// on. ctx is theirs, without the time limit of the call.
-func callError(ctx context.Context, err error) error {
+// on. ctx is theirs, without the time limit of the call. What a station said is
+// masked: it goes to the log and to whoever asked. Nothing of it is left if the
+// call had a secret, which it may quote.
+func callError(ctx context.Context, err error, secret bool) error {
 	notSent := errors.Is(err, ocpp.ErrNotSent)
 	refusal, answered := errors.AsType[*ocpp.Error](err)
 	switch {
@@ -40,7 +45,11 @@ func callError(ctx context.Context, err error) error {
 		return nil
 	case answered:
 		_, whole := err.(*ocpp.Error) // as it is, see [ocpp.Conn.Call]
-		return &StationError{Code: string(refusal.Code), Description: refusal.Description, Details: refusal.Details, unread: !whole}
+		out := &StationError{Code: maskWords(string(refusal.Code)), Description: quotesSecret, unread: !whole}
+		if !secret {
+			out.Description, out.Details = maskWords(refusal.Description), maskError(refusal.Details)
+		}
+		return out
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case notSent && errors.Is(err, ocpp.ErrClosed):

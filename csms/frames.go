@@ -29,7 +29,7 @@ type recorder struct {
 	mu   sync.Mutex // guards ours
 	ours [8]asked   // our last calls, the youngest first: late answers come too
 
-	plain string // id of our last call with settings but without a secret; owned by who writes the journal
+	plain [8]string // ids of our last calls without a secret, the youngest first; owned by who writes the journal
 }
 
 // An asked is a call whose answer has no action and no transaction of its own.
@@ -128,11 +128,14 @@ func (n *note) masked() string {
 	case n.Type == leyden.FrameCall:
 		text := maskRequest(n.Action, n.Text)
 		if n.Sent && text == n.Text {
-			n.by.plain = n.MessageID
+			copy(n.by.plain[1:], n.by.plain[:])
+			n.by.plain[0] = n.MessageID
 		}
 		return text
-	case !n.Sent && n.MessageID != n.by.plain && newMasking(n.Action).settings && n.Action != "GetConfiguration":
+	case !n.Sent && (n.Type == leyden.FrameError || repeats(n.Action)) && !slices.Contains(n.by.plain[:], n.MessageID):
 		return maskEcho(n.Action, n.Text)
+	case n.Type == leyden.FrameError:
+		return maskError(n.Text)
 	}
 	return maskRequest(n.Action, n.Text)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/csms"
 	"leyden/memory"
 	"leyden/ocpp"
 )
@@ -108,6 +109,14 @@ func TestJournal(t *testing.T) {
 			_, err := w.server.ChangeConfiguration(ctx, cp, "MinutesPerHour", "60")
 			return err
 		})
+		s.asks(w, "4", `"GenericError","cannot reach ftp://me:hunter2@host/",{"apiKey":"hunter2"}`, func(ctx context.Context) error {
+			_, err := w.server.Reset(ctx, cp, "Soft")
+			return err
+		})
+		s.asks(w, "4", `"GenericError","hunter2 was refused",{}`, func(ctx context.Context) error {
+			_, err := w.server.Diagnostics(ctx, cp, csms.LogRequest{Location: "https://host/upload?sig=hunter2"})
+			return err
+		})
 		s.send(`[3,"nobody's",{"configurationKey":[{"key":"AuthorizationKey","value":"0123456789abcdef"}]}]`)
 		s.send(`[3,"x",{"key":"AuthorizationKey","value":"0123456789abcdef`)
 		s.next()
@@ -152,6 +161,10 @@ var wantJournal = []string{
 	`> error ChangeConfiguration 0 [4,"@","GenericError","***",{}]`,
 	`< call ChangeConfiguration 0 [2,"@","ChangeConfiguration",{"key":"MinutesPerHour","value":"60"}]`,
 	`> error ChangeConfiguration 0 [4,"@","GenericError","MinutesPerHour is unknown",{}]`,
+	`< call Reset 0 [2,"@","Reset",{"type":"Soft"}]`,
+	`> error Reset 0 [4,"@","GenericError","cannot reach ftp://me:***@host/",{"apiKey":"***"}]`,
+	`< call GetDiagnostics 0 [2,"@","GetDiagnostics",{"location":"https://host/upload?sig=***"}]`,
+	`> error GetDiagnostics 0 [4,"@","GenericError","***",{}]`,
 	`> result  0 [3,"@",{"configurationKey":[{"key":"***","value":"***"}]}]`,
 	`> broken  0 "***"`,
 	`< error  0 [4,"x","FormationViolation","not JSON at byte 58",{}]`,

@@ -3,7 +3,6 @@ package csms
 import (
 	"cmp"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,10 +13,10 @@ import (
 const masked = "***"
 
 // maskRequest returns the payload of a CALL, or the whole CALL, without the
-// secrets in it: the value of a setting whose key is AuthorizationKey, in
-// whatever case, or names another secret; what a DataTransfer says of one;
-// passwords in URLs; and private keys. Whatever is no secret stays byte for byte.
-// A text that is no JSON and may hold a secret is masked whole.
+// secrets in it: the value of a setting or a property whose name is that of a
+// secret (see secretName); what a DataTransfer says of one; what maskText finds in
+// texts. Whatever is no secret stays byte for byte. A text that is no JSON and may
+// hold a secret is masked whole.
 func maskRequest(action, payload string) string {
 	return newMasking(action).apply(payload)
 }
@@ -39,11 +38,23 @@ func maskEcho(action, answer string) string {
 	return m.apply(answer)
 }
 
+// maskError masks a CALLERROR, or the details that came with it. The words of
+// one are anybody's: what mentions a secret is masked whole.
+func maskError(text string) string { return masking{texts: true}.apply(text) }
+
+// maskWords masks what a station says in an error.
+func maskWords(words string) string {
+	if mentionsSecret(words) {
+		return masked
+	}
+	return maskText(words)
+}
+
 // maskBroken masks a frame that cannot be read: whole, if it mentions a secret,
 // since nobody knows where that ends.
 func maskBroken(frame string) string {
 	plain := unescaped(frame)
-	if secretName(plain) || maskText(plain) != plain {
+	if maskWords(plain) != plain {
 		return `"` + masked + `"`
 	}
 	return frame
@@ -51,21 +62,24 @@ func maskBroken(frame string) string {
 
 // A masking is what is looked for in one message.
 type masking struct {
-	settings bool // it may tell of settings, some of which are secrets
-	texts    bool // and do so in a text of its own making
-	echo     bool // it may repeat a secret
+	texts bool // a text may tell of a secret in a form of its own
+	echo  bool // it may repeat a secret
 }
 
 // newMasking returns what to look for in messages of an action. Those of an
 // unknown one may be anything.
 func newMasking(action string) masking {
+	return masking{texts: action == "DataTransfer" || action == ""}
+}
+
+// repeats reports whether the answer to a call of an action may repeat a secret of
+// it in a form of its own.
+func repeats(action string) bool {
 	switch action {
-	case "ChangeConfiguration", "GetConfiguration":
-		return masking{settings: true}
-	case "DataTransfer", "":
-		return masking{settings: true, texts: true}
+	case "ChangeConfiguration", "DataTransfer", "":
+		return true
 	}
-	return masking{}
+	return false
 }
 
 func (m masking) apply(text string) string {
@@ -84,21 +98,8 @@ func (m masking) apply(text string) string {
 
 // suspects tells cheaply whether there may be a secret in text.
 func (m masking) suspects(text string) bool {
-	return m.echo || strings.IndexByte(text, '\\') >= 0 || strings.Contains(text, "://") ||
-		strings.Contains(text, "PRIVATE KEY") || m.settings && secretName(text)
-}
-
-// secretName reports whether a name is that of a secret, or a text mentions one.
-// Beside AuthorizationKey vendors have keys of their own for passwords of
-// networks, mail and the like.
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range [...]string{"authorizationkey", "password", "passphrase", "secret"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
+	return m.echo || strings.ContainsAny(text, `\@`) || strings.Contains(text, "://") ||
+		strings.Contains(text, "=") && strings.ContainsAny(text, "?&") || hintsAtSecret(text)
 }
 
 // maxMaskDepth is beyond how deep the objects and lists of a sound frame nest.
@@ -123,6 +124,7 @@ type container struct {
 	object bool
 	named  bool   // of an object: a value comes next, not a name
 	name   string // of the present property, in lower case
+	secret bool   // the present property is a secret by its name
 	count  int    // how many values have begun
 	from   int    // where it begins
 	told   bool   // it names a secret
@@ -178,7 +180,8 @@ func (s *search) here() *container { return &s.open[len(s.open)-1] }
 
 // property begins a property of the present object.
 func (s *search) property(name string, from, to int) {
-	s.here().named, s.here().name = true, strings.ToLower(name)
+	c := s.here()
+	c.named, c.name, c.secret = true, strings.ToLower(name), secretName(name)
 	if m := maskText(name); m != name {
 		s.cut(from, to, m)
 	}
@@ -198,9 +201,9 @@ func (s *search) scalar(token json.Token, from, to int) {
 	switch {
 	case s.echo && (isText || isNumber) && !s.harmless():
 		s.cut(from, to, masked)
-	case s.texts && isText && secretName(text) && !s.names():
+	case s.texts && isText && mentionsSecret(text) && !s.names():
 		s.cut(from, to, masked)
-	case isText:
+	case isText && !s.identifies():
 		if m := maskText(text); m != text {
 			s.cut(from, to, m)
 		}
@@ -217,13 +220,23 @@ func (s *search) harmless() bool {
 	return len(s.open) == 1 && s.here().count <= code
 }
 
+// identifies reports whether the present value is an idTag or the id of a frame,
+// which may look like anything.
+func (s *search) identifies() bool {
+	if s.inObject() {
+		return s.here().name == "idtag" || s.here().name == "parentidtag"
+	}
+	const id = 2 // is the second element of a frame
+	return len(s.open) == 1 && s.here().count == id
+}
+
 // names reports whether the present value tells what others in its object are.
 func (s *search) names() bool {
 	if !s.inObject() {
 		return false
 	}
 	switch s.here().name {
-	case "key", "messageid", "vendorid":
+	case "key", "name", "parameter", "messageid", "vendorid":
 		return true
 	}
 	return false
@@ -236,18 +249,20 @@ func (s *search) end(from, to int, token json.Token) {
 	}
 	c := s.here()
 	c.named = false
-	if !s.settings {
-		return
-	}
 	text, _ := token.(string)
 	switch {
 	case s.names():
 		c.told = c.told || secretName(text)
-	case secretName(c.name):
+	case c.secret && !wordless(s.text[from:to]):
 		s.cut(from, to, masked)
 	case c.name == "value" || c.name == "data":
 		c.values = append(c.values, cut{from, to, quoted(masked)})
 	}
+}
+
+// wordless reports whether a value says too little to be a secret.
+func wordless(value string) bool {
+	return value == "null" || value == "true" || value == "false"
 }
 
 func (s *search) cut(from, to int, text string) {
@@ -273,71 +288,4 @@ func (s *search) result() string {
 	}
 	b.WriteString(s.text[at:])
 	return b.String()
-}
-
-// privateKey matches one in PEM (RFC 7468), also if its end is missing.
-var privateKey = regexp.MustCompile(`(?s)-----BEGIN [^-]*PRIVATE KEY-----.*?(?:-----END [^-]*PRIVATE KEY-----|$)`)
-
-// maskText masks private keys in a text, and passwords in its URLs.
-func maskText(text string) string {
-	if strings.Contains(text, "PRIVATE KEY") {
-		text = privateKey.ReplaceAllString(text, masked)
-	}
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, "://")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		b.WriteString("://")
-		if from, to := passwordIn(rest); from < to {
-			b.WriteString(rest[:from])
-			b.WriteString(masked)
-			rest = rest[to:]
-		}
-		text = rest
-	}
-}
-
-// passwordIn returns where the password is in a URL that lacks its scheme, or
-// nothing. One with a slash in it, which should have been escaped, is found too.
-func passwordIn(url string) (from, to int) {
-	if i := strings.IndexAny(url, " \t\r\n\"<>"); i >= 0 {
-		url = url[:i]
-	}
-	host := url
-	if i := strings.IndexAny(url, "/?#"); i >= 0 {
-		host = url[:i]
-	}
-	user, port, ok := strings.Cut(host, ":")
-	if !ok {
-		return 0, 0
-	}
-	end := strings.LastIndexByte(host, '@')
-	if end < 0 && !strings.HasPrefix(host, "[") && strings.Trim(port, "0123456789") != "" {
-		end = strings.LastIndexByte(url, '@')
-	}
-	return len(user) + 1, end
-}
-
-// unescaped returns a text that is no JSON as a reader would see it who does not
-// mind: without escapes.
-func unescaped(text string) string {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, `\`)
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		if len(rest) >= 5 && rest[0] == 'u' {
-			var r string
-			if json.Unmarshal([]byte(`"\`+rest[:5]+`"`), &r) == nil {
-				b.WriteString(r)
-				rest = rest[5:]
-			}
-		}
-		text = rest
-	}
 }

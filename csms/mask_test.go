@@ -46,6 +46,16 @@ var maskCases = []struct{ action, text, want string }{
 	{"SignedUpdateFirmware", `{"requestId":1,"firmware":{"location":"https://u:p@h/f","signature":"a\/b"}}`, `{"requestId":1,"firmware":{"location":"https://u:***@h/f","signature":"a\/b"}}`},
 	{"InstallCertificate", `{"certificate":"` + pemKey + `-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}`, `{"certificate":"***\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}`},
 	{"InstallCertificate", `{"certificate":"-----BEGIN PRIVATE KEY-----\nMIIB"}`, `{"certificate":"***"}`},
+	{"ChangeConfiguration", `{"key":"SimPin","value":"1234"}`, `{"key":"SimPin","value":"***"}`},
+	{"ChangeConfiguration", `{"key":"MaxIdTokenLength","value":"20"}`, ""},
+	{"DataTransfer", `{"vendorId":"V","data":"{\"pin\":1234,\"kWh\":1}"}`, `{"vendorId":"V","data":"{\"pin\":***\"kWh\":1}"}`},
+	{"DataTransfer", `{"vendorId":"V","data":[{"name":"ftp_passwd","value":{"a":[1]}},{"name":"volume","value":3}]}`, `{"vendorId":"V","data":[{"name":"ftp_passwd","value":"***"},{"name":"volume","value":3}]}`},
+	{"BootNotification", `{"chargePointModel":"M","apiKey":"abc","accessToken":{"t":1},"passwordSet":true,"token":null}`, `{"chargePointModel":"M","apiKey":"***","accessToken":"***","passwordSet":true,"token":null}`},
+	{"StartTransaction", `{"connectorId":1,"idTag":"EV:12@op.example/1","idToken":"x","timestamp":"2026-02-06T12:00:00Z"}`, ""},
+	{"Heartbeat", `[2,"a:b@host.example/1","Heartbeat",{}]`, ""},
+	{"SecurityEventNotification", `{"type":"InvalidFirmwareSignature","techInfo":"https://h.example/f?sig=a%2Fb&v=2","timestamp":"2026-02-06T12:00:00Z"}`, `{"type":"InvalidFirmwareSignature","techInfo":"https://h.example/f?sig=***&v=2","timestamp":"2026-02-06T12:00:00Z"}`},
+	{"GetLog", `{"log":{"remoteLocation":"u:p@h.example/logs"},"logType":"SecurityLog","requestId":1}`, `{"log":{"remoteLocation":"u:***@h.example/logs"},"logType":"SecurityLog","requestId":1}`},
+	{"FirmwareStatusNotification", `{"status":"Downloading","pin":"12`, `"***"`},
 	{"MeterValues", `{"connectorId":1,"meterValue":[{"timestamp":"2026-02-06T12:00:00Z","sampledValue":[{"value":"1\t500"}]}]}`, ""},
 	{"Heartbeat", ``, ""},
 	{"Heartbeat", `not JSON \u0000 at all`, ""},
@@ -63,6 +73,84 @@ func TestMask(t *testing.T) {
 		}
 		if got := maskRequest(test.action, want); got != want {
 			t.Errorf("%s %s masked again: %s", test.action, want, got)
+		}
+	}
+}
+
+// secretTexts are texts and what is left of them; "" is all.
+var secretTexts = []struct{ text, want string }{
+	{"ftp://u:pw@h/a", "ftp://u:***@h/a"},
+	{"u:pw@h.example/a", "u:***@h.example/a"},
+	{"get u:p/w@h.example:21/a now", "get u:***@h.example:21/a now"},
+	{`"u:p:w@[::1]/a"`, `"u:***@[::1]/a"`},
+	{"u:pw@localhost", "u:***@localhost"},
+	{"host.example:21/a@b", ""},
+	{"at 12:30@noon", ""},
+	{"mailto:me@host.example", ""},
+	{"me@host.example:25", ""},
+	{"https://h/f?X-Amz-Credential=AK%2F1&X-Amz-Date=2&X-Amz-Signature=ab12#x", "https://h/f?X-Amz-Credential=***&X-Amz-Date=2&X-Amz-Signature=***#x"},
+	{"https://h/f?sv=1&sig=a%3D&se=2", "https://h/f?sv=1&sig=***&se=2"},
+	{"https://h/f?key=k&signature=s&access_token=t&password=p&%73ig=s&n=1", "https://h/f?key=***&signature=***&access_token=***&password=***&%73ig=***&n=1"},
+	{"https://h/f?idToken=USER123&monkey=1&signed=no", ""},
+	{"password=hunter2, user=x", "password=*** user=x"},
+	{"Passwd : 'hunter 2' ok", "Passwd : '***' ok"},
+	{`{"password":"a b\"c"}`, `{"password":"***"}`},
+	{`{\"wifi_psk\":\"a b\",\"n\":1}`, `{\"wifi_psk\":\"***\",\"n\":1}`},
+	{"secret: {a: b}", "secret: ***"},
+	{"PIN=1234", "PIN=***"},
+	{"ping=1234 mapping: 3 spin:1 idToken=USER123", ""},
+	{"CA0pin== and xPIN==", ""},
+	{"the AuthorizationKey is read only", ""},
+	{"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----", "***"},
+	{"-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----", ""},
+	{"2026-02-06T12:00:00Z", ""},
+	{"", ""},
+}
+
+func TestMaskText(t *testing.T) {
+	for _, test := range secretTexts {
+		want := test.want
+		if want == "" {
+			want = test.text
+		}
+		if got := maskText(test.text); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", test.text, got, want)
+		}
+		if got := maskText(want); got != want {
+			t.Errorf("%s masked again: %s", want, got)
+		}
+	}
+}
+
+func TestMaskWords(t *testing.T) {
+	for words, want := range map[string]string{
+		"cannot log in to ftp://u:pw@h/": "cannot log in to ftp://u:***@h/",
+		"AuthorizationKey 0123 is bad":   "***",
+		"wrong pass word hunter2":        "***",
+		"no such message":                "no such message",
+	} {
+		if got := maskWords(words); got != want {
+			t.Errorf("%s became %s; want %s", words, got, want)
+		}
+	}
+}
+
+func TestSecretName(t *testing.T) {
+	for _, name := range []string{
+		"AuthorizationKey", "authorizationkey", "BasicAuthPassword", "ftp_passwd", "WiFi-Passphrase", "ClientSecret", "accessToken", "TOKEN",
+		"ApiKey", "api_key", "API-Key", "Credentials", "PrivateKey", "PIN", "SimPin", "SIMPIN", "sim_pin1", "pinCode", "PINCode", "WifiPSK", "PUK", "ApnPwd", "FtpPass",
+	} {
+		if !secretName(name) {
+			t.Errorf("%s is no secret", name)
+		}
+	}
+	for _, name := range []string{
+		"", "idTag", "idToken", "IdToken", "id_token", "MaxIdTokenLength", "parentIdTag", "key", "value", "WebSocketPingInterval", "mapping", "ShippingDate", "OpinionPoll", "bypass",
+		"MeterPublicKey1", "issuerKeyHash", "AuthorizeRemoteTxRequests", "AuthorizationCacheEnabled", "SecurityProfile", "CpoName", "signature", "signingCertificate",
+		"CertificateSignedMaxChainSize", "SupportedFeatureProfiles", "ConnectorPhaseRotation", "StopTransactionOnInvalidId", "serialNumber",
+	} {
+		if secretName(name) {
+			t.Errorf("%s is a secret", name)
 		}
 	}
 }
@@ -89,13 +177,20 @@ func FuzzMask(f *testing.F) {
 	for _, test := range maskCases {
 		f.Add(test.action, test.text)
 	}
+	for _, test := range secretTexts {
+		f.Add("DataTransfer", test.text)
+	}
 	f.Fuzz(func(t *testing.T, action, text string) {
 		once := maskRequest(action, text)
 		if json.Valid([]byte(text)) && !json.Valid([]byte(once)) {
 			t.Fatalf("%s %q became %q, which is no JSON", action, text, once)
 		}
-		if twice := maskRequest(action, once); json.Valid([]byte(text)) && twice != once {
+		if twice := maskRequest(action, once); twice != once {
 			t.Fatalf("%s %q became %q, then %q", action, text, once, twice)
+		}
+		once = maskText(text)
+		if twice := maskText(once); twice != once {
+			t.Fatalf("%q became %q, then %q", text, once, twice)
 		}
 		value, err := json.Marshal("a secret: " + text)
 		if err != nil {

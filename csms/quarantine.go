@@ -39,10 +39,14 @@ func (s *session) refuse(ctx context.Context, c call, err error) ocpp.Reply {
 
 // keep puts a message into quarantine, unless one with the same content waits
 // there or was dismissed: a station may send it again for as long as it lives.
-// What tells of no transaction is kept within limits.
+// What tells of no transaction is kept within limits and without secrets: nobody
+// replays it.
 func (s *session) keep(ctx context.Context, q leyden.Quarantined, content string) error {
 	if s.conn == nil {
 		return nil // an operator replays it: it is there
+	}
+	if q.Aside {
+		q.Frame, q.Reason, content = maskRequest(q.Action, q.Frame), maskText(q.Reason), maskRequest(q.Action, content)
 	}
 	q.Station, q.Key = s.station, "Q|"+digest(q.Action+"\n"+q.Reason+"\n"+content)
 	same, err := s.srv.ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{Station: q.Station, Key: q.Key, Limit: 1})

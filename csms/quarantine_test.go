@@ -60,3 +60,39 @@ func TestQuarantineHasRoom(t *testing.T) {
 		}
 	})
 }
+
+// What tells of no transaction is kept without the secrets in it; what tells of
+// one is kept as it came.
+func TestQuarantineKeepsNoSecret(t *testing.T) {
+	w := newWorld(t)
+	defer w.end()
+	s := w.connect("CP-1")
+	defer s.close()
+	for _, c := range []struct{ sent, kept string }{
+		{
+			`[2,"1","DataTransfer",{"vendorId":"V","messageId":"SetApiKey","data":"hunter2","data":"hunter2"}]`,
+			`[2,"1","DataTransfer",{"vendorId":"V","messageId":"SetApiKey","data":"***","data":"***"}]`,
+		},
+		{
+			`[2,"2","SecurityEventNotification",{"type":"x","type":"y","techInfo":"ftp://u:hunter2@h/"}]`,
+			`[2,"2","SecurityEventNotification",{"type":"x","type":"y","techInfo":"ftp://u:***@h/"}]`,
+		},
+		{
+			`[2,"3","Heartbeat",{"password=hunter2":1,"password=hunter2":2}]`,
+			`[2,"3","Heartbeat",{"password=***":"***","password=***":"***"}]`,
+		},
+		{
+			`[2,"4","StartTransaction",{"connectorId":1,"connectorId":2,"idTag":"USER123","password":"a","note":"u:p@host.example/"}]`,
+			`[2,"4","StartTransaction",{"connectorId":1,"connectorId":2,"idTag":"USER123","password":"a","note":"u:p@host.example/"}]`,
+		},
+	} {
+		s.send(c.sent)
+		if got := s.next(); !strings.HasPrefix(got, `[4,`) {
+			t.Fatalf("%s: got %s; want an error", c.sent, got)
+		}
+		kept, err := w.store.Quarantined(t.Context(), leyden.QuarantineQuery{Station: "CP-1", Limit: 1})
+		if err != nil || len(kept) != 1 || kept[0].Frame != c.kept || strings.Contains(kept[0].Reason, "hunter2") {
+			t.Errorf("%s: kept %+v, %v; want %s", c.sent, kept, err, c.kept)
+		}
+	}
+}

@@ -79,7 +79,7 @@ func (a answer) of(kinds [4]leyden.EventKind) leyden.EventKind { return kinds[a.
 // know is neither consent nor refusal: nobody knows what the station will do.
 func answerOf(status string, err error) answer {
 	if err == nil && !strings.EqualFold(status, accepted) && !strings.EqualFold(status, rejected) {
-		err = &StationError{Code: string(ocpp.PropertyConstraint), Description: "the answer's status is " + strconv.Quote(clip(status))}
+		err = &StationError{Code: string(ocpp.PropertyConstraint), Description: "the answer's status is " + strconv.Quote(maskWords(clip(status)))}
 	}
 	_, errored := errors.AsType[*StationError](err)
 	switch {
