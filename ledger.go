@@ -51,6 +51,9 @@ const (
 	// workingSpan is how long a remote start without a start, or a stop without
 	// one, may still find it.
 	workingSpan = 7 * 24 * time.Hour
+	// maxClosed is how many transactions that have ended are looked at for one that
+	// a stop without its number may be of.
+	maxClosed = 100
 	// maxIdle is how many transactions a desk keeps at hand before it looks for
 	// old ones that wait in vain.
 	maxIdle = 64

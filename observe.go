@@ -128,7 +128,7 @@ func plugged(status string) bool {
 // plugOut records that a vehicle left the connector of the last charge there.
 // While that has not ended it may be a moment's mistake: its end will tell.
 func (l *Ledger) plugOut(ctx context.Context, d *desk, old *Connector, at time.Time) error {
-	t, err := l.store.LastOn(ctx, d.station, old.Number)
+	t, err := l.lastOn(ctx, d, old.Number)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -148,6 +148,22 @@ func (l *Ledger) plugOut(ctx context.Context, d *desk, old *Connector, at time.T
 		return fmt.Errorf("plug-out of transaction %d: %w", t.ID, err)
 	}
 	return nil
+}
+
+// lastOn returns the last charge on a connector, or [ErrNotFound]: the one with
+// the highest number, unless that was reported late and another began after it.
+func (l *Ledger) lastOn(ctx context.Context, d *desk, connector int) (Transaction, error) {
+	t, err := l.store.LastOn(ctx, d.station, connector)
+	if err != nil || t.StartedAt.Before(implausibleBefore) {
+		return t, err
+	}
+	since, err := l.store.Transactions(ctx, Query{
+		Station: d.station, Connector: connector, Charged: true, Started: Window{From: t.StartedAt}, Order: ByStart, Limit: 1,
+	})
+	if err == nil && len(since.Transactions) == 1 && !since.Transactions[0].Flags.Has(ClockImplausible) {
+		t = since.Transactions[0]
+	}
+	return t, err
 }
 
 // Station returns what is known of a station, up to its last message.

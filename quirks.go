@@ -23,7 +23,7 @@ const (
 // The zero value says nothing.
 type Quirks struct {
 	Register         RegisterModel `json:"register,omitempty"`
-	OfflineIDs       *bool         `json:"offlineIds,omitempty"`       // it stops charges that it began offline under −1 and the like; only says so
+	OfflineIDs       *bool         `json:"offlineIds,omitempty"`       // whether it stops charges that it began offline under −1 and the like
 	FractionalMeters *bool         `json:"fractionalMeters,omitempty"` // a fraction in meterStart is no error, but rounded down
 	TimeZone         string        `json:"timeZone,omitempty"`         // what timestamps without a zone are in, by its IANA name; "" is UTC
 }
@@ -125,7 +125,7 @@ func (l *Ledger) stoodBefore(ctx context.Context, d *desk, e *Event) (*WattHours
 	if err != nil || q.Register != RegisterCumulative {
 		return nil, err
 	}
-	last, err := l.store.LastOn(ctx, d.station, e.Connector)
+	last, err := l.lastOn(ctx, d, e.Connector)
 	if errors.Is(err, ErrNotFound) || err == nil && last.StartedAt.After(e.At) {
 		return nil, nil
 	}

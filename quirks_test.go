@@ -244,3 +244,61 @@ func TestReportedKeys(t *testing.T) {
 		t.Errorf("last key: %+v", last)
 	}
 }
+
+// What a stop under −1 ends: a charge that runs, or that was closed for want of a
+// stop, if it is the only one that fits; as the station's quirks say the one of
+// several that began offline, or none.
+func TestOfflineIDs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		quirk  *bool
+		others bool // a charge that began live fits as well
+		tag    string
+		meter  leyden.WattHours
+		joins  bool
+	}{
+		"nothing said":                 {nil, false, "A", 5000, true},
+		"nothing said, several fit":    {nil, true, "A", 5000, false},
+		"set":                          {new(true), false, "A", 5000, true},
+		"set, several fit":             {new(true), true, "A", 5000, true},
+		"set, another tag":             {new(true), true, "B", 5000, false},
+		"set to false":                 {new(false), false, "A", 5000, false},
+		"set to false, several fit":    {new(false), true, "A", 5000, false},
+		"more than the next one began": {nil, false, "A", 6001, false},
+	} {
+		for _, closed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, closed %t", name, closed), func(t *testing.T) {
+				b := newBench(t, leyden.Options{})
+				st := leyden.Station{ID: "S", PublicID: "chg_1", Registration: leyden.RegistrationAccepted, Quirks: leyden.Quirks{OfflineIDs: tc.quirk}}
+				if err := b.Registry().AddStation(t.Context(), st); err != nil {
+					t.Fatal(err)
+				}
+				late := b.startEvent(1, "A", 1000)
+				b.pass(time.Hour)
+				id := b.record(late).Transaction.ID
+				if tc.others {
+					b.start(2, "A", 0)
+				}
+				at := b.clock.Add(time.Second)
+				if closed {
+					b.pass(time.Minute)
+					b.status(1, "Available")
+					b.status(2, "Available")
+					b.start(1, "C", 6000)
+					if tc.others {
+						b.start(2, "C", 6000)
+					}
+				}
+				b.pass(time.Minute)
+				stop := b.stopEvent(-1, tc.meter)
+				stop.At, stop.Token.Value = at, tc.tag
+				joined := b.record(stop).Transaction.ID == id
+				if want := tc.joins || tc.meter > 6000 && !closed; joined != want {
+					t.Errorf("joined: %t, want %t", joined, want)
+				}
+				if joined {
+					b.want(id, leyden.Completed, tc.meter-1000, "OFFLINE")
+				}
+			})
+		}
+	}
+}

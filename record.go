@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -45,10 +48,11 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	}
 	c := l.change(d)
 	t, known := d.startOf(&e)
-	busy := slices.DeleteFunc(d.charging(e.Connector), func(o Transaction) bool { return known && o.ID == t.ID })
+	running := slices.DeleteFunc(d.charging(e.Connector), func(o Transaction) bool { return known && o.ID == t.ID })
 	if t.HasStop() {
-		busy = nil // it ended already: what runs there now is in nobody's way
+		running = nil // it ended already: what runs there now is in nobody's way
 	}
+	busy, next := overtaken(running, &e)
 	if len(busy) > 0 {
 		if err := l.mayReplace(ctx, d, busy, &e, frame); err != nil {
 			return Outcome{}, err
@@ -67,7 +71,7 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 			return Outcome{}, err
 		}
 	}
-	if err := l.completeStart(ctx, d, &e, &t, busy); err != nil {
+	if err := l.completeStart(ctx, d, &e, &t, running); err != nil {
 		return Outcome{}, err
 	}
 	if err := c.claim(ctx, &e, t.ID); err != nil {
@@ -76,7 +80,11 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
 		return Outcome{}, err
 	}
-	if _, err := c.apply(ctx, t, e); err != nil {
+	t, err := c.apply(ctx, t, e)
+	if err == nil {
+		err = c.concede(ctx, &t, next)
+	}
+	if err != nil {
 		return Outcome{}, err
 	}
 	if err := c.write(ctx); err != nil {
@@ -118,10 +126,10 @@ func (l *Ledger) begin(ctx context.Context, s StationID) (Transaction, error) {
 }
 
 // completeStart adds to a start what only the ledger knows: the answer about
-// its token, its vehicle, the plug-in, and what is odd about it. ends are the
-// transactions that it ends.
-func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction, ends []Transaction) error {
-	auth, tok, err := l.authorizeStart(ctx, e.Token, ends)
+// its token, its vehicle, the plug-in, and what is odd about it. Of it and the
+// transactions that run on its connector only one goes on.
+func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction, running []Transaction) error {
+	auth, tok, err := l.authorizeStart(ctx, e.Token, running)
 	if err != nil {
 		return err
 	}
@@ -159,6 +167,47 @@ func (d *desk) lateness(e *Event, waited bool) Flags {
 	return ClockSkew
 }
 
+// overtaken parts the transactions that run on the connector of a start into
+// those in its way and those that began after it. The latter it cannot end,
+// whatever the evidence: it waited on its way, and they ended its charge. What we
+// heard of began no later than that, whatever its clock; and a clock that says
+// nothing tells no order.
+func overtaken(running []Transaction, e *Event) (busy, next []Transaction) {
+	for _, t := range running {
+		odd := e.Flags.Has(ClockImplausible) || t.StartedAt.Before(implausibleBefore) || tooEarly(t.StartedAt, t.StartReceivedAt)
+		if !odd && t.HasStart() && e.At.Before(t.StartedAt) && e.At.Before(t.StartReceivedAt) {
+			next = append(next, t)
+			continue
+		}
+		busy = append(busy, t)
+	}
+	return busy, next
+}
+
+// concede closes the transaction of a late start, in the commit that records it,
+// if others on its connector began after it: the first of them. Its own stop may
+// still come, and then counts.
+func (c *change) concede(ctx context.Context, t *Transaction, next []Transaction) error {
+	if len(next) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(next, func(a, b Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
+	_, err := c.apply(ctx, *t, Event{
+		Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: t.lastKnown(), Register: first.MeterStart, Other: first.ID,
+		Reason: "reported after transaction " + strconv.Itoa(int(first.ID)) + ", which began later on the connector",
+	})
+	return err
+}
+
+// lastKnown returns when a transaction was last seen to run, by the station's
+// clock.
+func (t *Transaction) lastKnown() time.Time {
+	if last := t.Evidence.Last; last != nil {
+		return latest(t.StartedAt, last.At)
+	}
+	return t.StartedAt
+}
+
 // mayReplace decides whether a start may end the transactions that run on its
 // connector.
 func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e *Event, frame string) error {
@@ -174,9 +223,7 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e 
 		return err
 	}
 	insists := len(refused) > 0 || frame == ""
-	// Whoever replays an old start does not know of a charge that began since.
-	overtaken := frame == "" && slices.ContainsFunc(busy, func(t Transaction) bool { return t.StartedAt.After(e.At) })
-	if insists && !overtaken && l.opt.StartConflict == ConflictEvidence {
+	if insists && l.opt.StartConflict == ConflictEvidence {
 		return nil
 	}
 	if !insists {
@@ -203,15 +250,11 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 		if reason == "" {
 			reason = "station insisted on another start on the connector"
 		}
-		end := t.StartedAt
-		if last := t.Evidence.Last; last != nil {
-			end = latest(end, last.At)
-		}
 		if same(t.Token, start.Token) && equal(t.MeterStart, start.Register) && t.Evidence.Last == nil {
 			start.Flags |= DuplicateSuspect
 		}
 		_, err := c.apply(ctx, t, Event{
-			Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: end, Register: start.Register, Reason: reason, Other: by,
+			Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: t.lastKnown(), Register: start.Register, Reason: reason, Other: by,
 		})
 		if err != nil {
 			return err
@@ -431,17 +474,27 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 }
 
 // stopped returns the transaction that a stop without a number of ours ends:
-// the only one that runs and fits, else a new one.
+// the only one that runs and fits, else the only one that fits and that we closed
+// because its stop had not come, else a new one. The station's quirks may say
+// that there is none, or which of several.
 func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (Transaction, error) {
-	var fits []Transaction
-	for _, t := range d.working {
-		if !t.HasStart() || t.HasStop() {
-			continue
+	habit, err := l.offlineIDs(ctx, d, e)
+	if err != nil {
+		return Transaction{}, err
+	}
+	if habit != nil && !*habit {
+		return l.begin(ctx, d.station)
+	}
+	fits := fitting(maps.Values(d.working), e)
+	if len(fits) == 0 {
+		closed, err := l.closedBefore(ctx, d, e)
+		if err != nil {
+			return Transaction{}, err
 		}
-		start := Event{At: t.StartedAt, Register: t.MeterStart, Token: t.Token}
-		if oneCharge(&start, e) && !outlived(&t, e) {
-			fits = append(fits, t)
-		}
+		fits = fitting(slices.Values(closed), e)
+	}
+	if len(fits) > 1 && habit != nil {
+		fits = slices.DeleteFunc(fits, func(t Transaction) bool { return !t.Flags.Has(Offline) })
 	}
 	if len(fits) == 1 {
 		return fits[0], nil
@@ -449,10 +502,51 @@ func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (Transaction, e
 	return l.begin(ctx, d.station)
 }
 
-// outlived reports whether the readings of t say that it did not end with that
-// stop: they go on, or had counted further.
+// offlineIDs returns what the station's quirks say of a stop under −1 and the
+// like: whether it is one of a charge that began offline. nil: nothing.
+func (l *Ledger) offlineIDs(ctx context.Context, d *desk, stop *Event) (*bool, error) {
+	if stop.Number == nil || *stop.Number > 0 {
+		return nil, nil
+	}
+	q, err := l.Quirks(ctx, d.station)
+	return q.OfflineIDs, err
+}
+
+// closedBefore returns the last transactions that began in the days before a stop
+// and are not open any more.
+func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) ([]Transaction, error) {
+	page, err := l.store.Transactions(ctx, Query{
+		Station: d.station, Statuses: []Status{Completed}, Order: ByStart, Limit: maxClosed,
+		Started: Window{From: stop.At.Add(-workingSpan), To: stop.At.Add(time.Microsecond)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("transactions before a stop: %w", err)
+	}
+	return page.Transactions, nil
+}
+
+// fitting returns those of the transactions without a stop that a stop may be of.
+func fitting(ts iter.Seq[Transaction], stop *Event) []Transaction {
+	var fits []Transaction
+	for t := range ts {
+		if !t.HasStart() || t.HasStop() {
+			continue
+		}
+		start := Event{At: t.StartedAt, Register: t.MeterStart, Token: t.Token}
+		if oneCharge(&start, stop) && !outlived(&t, stop) {
+			fits = append(fits, t)
+		}
+	}
+	return fits
+}
+
+// outlived reports whether t is known not to have ended with that stop: its
+// readings go on, or had counted further, or the next charge began lower.
 func outlived(t *Transaction, stop *Event) bool {
-	last := t.Evidence.Last
+	last, limit := t.Evidence.Last, t.Evidence.ClosedLimit
+	if limit != nil && *limit > 0 && isRegisterValue(stop.Register) && *stop.Register > *limit {
+		return true // at 0 a register begins anew, and tells nothing
+	}
 	if last == nil {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 // learnt of it, and what an operator says.
 type chargerQuirks struct {
 	RegisterModel    modelQuirk  `json:"registerModel" doc:"How the register counts that comes with starts and stops."`
-	OfflineIDs       switchQuirk `json:"offlineIds" doc:"Whether it stops charges that it began offline under −1 and the like. No record depends on it."`
+	OfflineIDs       switchQuirk `json:"offlineIds" doc:"Whether it stops charges that it began offline under −1 and the like. When set, such a stop that fits several charges ends the one that began offline; set to false it ends none."`
 	FractionalMeters switchQuirk `json:"fractionalMeters" doc:"Whether its registers have fractions. When set, one in meterStart is rounded down instead of refused."`
 	TimeZone         zoneQuirk   `json:"timeZone" doc:"What its timestamps without a zone are in."`
 }

@@ -32,7 +32,8 @@ no record; what is set does, from the next message on:
                     as if the meter had begun there
   fractionalMeters  true: a fraction in meterStart is rounded down, not refused
   timeZone          what timestamps without a zone are in, e.g. Europe/Berlin
-  offlineIds        true: it stops charges that it began offline under -1; only says so
+  offlineIds        true: it stops charges that it began offline under -1: of several that
+                    such a stop fits it ends that one. false: it ends none
 
 A name without a value is given back to what is learnt.`,
 		Example: `  leyden station quirks CHARGER-001
