@@ -87,15 +87,7 @@ func (c *central) signed(chain string, want v16.GenericStatus) {
 
 func TestStationCertificate(t *testing.T) {
 	c := newCentral(t)
-	c.handle = func(_ string, m ocpp.Request) (ocpp.Reply, bool) {
-		if _, ok := m.(*v16.SignCertificate); ok {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.said = append(c.said, m)
-			return ocpp.Reply{Message: &v16.SignCertificateResponse{Status: v16.GenericStatusAccepted}}, true
-		}
-		return ocpp.Reply{}, false
-	}
+	c.handle = c.signsAll()
 	var last sim.Login
 	c.dial = func(who sim.Login) error {
 		last = who
@@ -203,6 +195,74 @@ func TestExtendedTrigger(t *testing.T) {
 			t.Errorf("%d boots", c.boots[station])
 		}
 	})
+}
+
+// TestSecurityProfile: it is told, never falls, and rises only to what the station
+// can do.
+func TestSecurityProfile(t *testing.T) {
+	for _, o := range []struct {
+		password string
+		profile  int
+		want     string
+	}{{"", 0, "0"}, {"first password 1", 0, "1"}, {"first password 1", 2, "2"}, {"", 3, "3"}} {
+		c := newCentral(t)
+		options := sim.Options{Passive: true, SecurityProfile: o.profile, Password: func(string) string { return o.password }}
+		run(t, options, c, func(f *sim.Fleet) {
+			sleep(time.Second)
+			told, _ := c.configuration()
+			if operator, ok := told["CpoName"]; told["SecurityProfile"] != o.want || !ok || operator != "" {
+				t.Errorf("%+v: told are SecurityProfile %q, CpoName %q (%v)", o, told["SecurityProfile"], operator, ok)
+			}
+			f.Stop()
+		})
+	}
+}
+
+func TestRaisedSecurityProfile(t *testing.T) {
+	const key = "4c6f6e67506173737730726421313233343536ff"
+	c := newCentral(t)
+	c.handle = c.signsAll()
+	root, rootKey := authority(t, "Root", 1)
+	profile := func(value string, want v16.ConfigurationStatus) {
+		t.Helper()
+		c.change("SecurityProfile", value, want)
+	}
+	passive(t, 1, c, func() {
+		profile("0", "Accepted")
+		profile("1", "Rejected") // it has no password
+		c.change("authorizationkey", key, "Accepted")
+		profile("1", "Accepted")
+		profile("0", "Rejected")
+		profile("2", "Rejected") // it would trust no server
+		var res v16.InstallCertificateResponse
+		c.call(station, &v16.InstallCertificate{CertificateType: v16.CertificateUseCentralSystemRootCertificate, Certificate: root}, &res)
+		for _, value := range []string{"-1", "4", "", "two", "2.0"} {
+			profile(value, "Rejected")
+		}
+		profile("2", "Accepted")
+		profile("1", "Rejected")
+		profile("3", "Rejected") // it has no certificate
+		c.extended("SignChargePointCertificate", "Accepted")
+		c.signed(issue(t, certificateFor(station, 2), certificateFor("Root", 1), c.request().PublicKey, rootKey), "Accepted")
+		c.change("securityprofile", "3", "Accepted")
+		profile("2", "Rejected")
+		if told, _ := c.configuration("SecurityProfile"); told["SecurityProfile"] != "3" {
+			t.Errorf("told is %q, want 3", told["SecurityProfile"])
+		}
+	})
+}
+
+// signsAll takes requests for certificates.
+func (c *central) signsAll() func(string, ocpp.Request) (ocpp.Reply, bool) {
+	return func(_ string, m ocpp.Request) (ocpp.Reply, bool) {
+		if _, ok := m.(*v16.SignCertificate); !ok {
+			return ocpp.Reply{}, false
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.said = append(c.said, m)
+		return ocpp.Reply{Message: &v16.SignCertificateResponse{Status: v16.GenericStatusAccepted}}, true
+	}
 }
 
 // TestOldCentralSystem: one that knows no security extension breaks no

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"leyden/ocpp"
@@ -61,11 +62,7 @@ func (s *station) command(req ocpp.Request, now time.Time) (res ocpp.Message, th
 	case *v16.ChangeAvailability:
 		return s.changeAvailability(m)
 	case *v16.ChangeConfiguration:
-		status := s.config.change(m.Key, m.Value)
-		if m.Key == keyAuthorization && status == v16.ConfigurationStatusAccepted {
-			s.rekey(m.Value)
-		}
-		return &v16.ChangeConfigurationResponse{Status: status}, nil
+		return &v16.ChangeConfigurationResponse{Status: s.changeSetting(m.Key, m.Value)}, nil
 	case *v16.GetConfiguration:
 		return s.config.tell(m.Key), nil
 	case *v16.ClearCache:
@@ -86,6 +83,18 @@ func (s *station) blockCommand(req ocpp.Request, now time.Time) (res ocpp.Messag
 		}
 	}
 	return nil, nil
+}
+
+// changeSetting answers a ChangeConfiguration, and does what follows from it.
+func (s *station) changeSetting(key, value string) v16.ConfigurationStatus {
+	if strings.EqualFold(key, keySecurityProfile) && !s.mayRaise(value) {
+		return v16.ConfigurationStatusRejected
+	}
+	status := s.config.change(key, value)
+	if strings.EqualFold(key, keyAuthorization) && status == v16.ConfigurationStatusAccepted {
+		s.rekey(value)
+	}
+	return status
 }
 
 func accepted(ok bool) v16.GenericStatus {

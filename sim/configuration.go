@@ -38,6 +38,7 @@ const (
 	keyStopSampled       = "StopTxnSampledData"
 	keyAttempts          = "TransactionMessageAttempts"
 	keyRetryInterval     = "TransactionMessageRetryInterval"
+	keySecurityProfile   = "SecurityProfile"
 	keyUnknownOffline    = "AllowOfflineTxForUnknownId"
 )
 
@@ -51,8 +52,9 @@ type setting struct {
 // A configuration is a station's key store, in the order in which it is told.
 type configuration []setting
 
-// newConfiguration returns what a station of those traits is delivered with.
-func newConfiguration(o *Options, t traits) configuration {
+// newConfiguration returns what a station of those traits, which comes at a
+// security profile, is delivered with.
+func newConfiguration(o *Options, t traits, profile int) configuration {
 	sampled := "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
 	if t.dc {
 		sampled = "Energy.Active.Import.Register,Power.Active.Import,SoC"
@@ -87,6 +89,7 @@ func newConfiguration(o *Options, t traits) configuration {
 		{"NumberOfConnectors", strconv.Itoa(o.Connectors), fixedKey},
 		{"ReserveConnectorZeroSupported", "true", fixedKey},
 		{"ResetRetries", "3", countKey},
+		{keySecurityProfile, strconv.Itoa(profile), countKey},
 		{"SendLocalListMaxLength", strconv.Itoa(maxSent), fixedKey},
 		{keyStopOnUnplug, "true", switchKey},
 		{keyStopOnInvalid, "true", switchKey},

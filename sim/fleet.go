@@ -77,7 +77,10 @@ type Options struct {
 	Connectors int                         // of each station [1]
 	Name       func(i int) string          // identity of the i-th station, from 0 [SIM-0001 …]
 	Password   func(station string) string // [none]
-	Tags       []string                    // idTags of the drivers [as many as stations, at least 4: SIMTAG0001 …]
+	// SecurityProfile is at which the stations come: what they say of it until it
+	// is raised [1 with a password, else 0].
+	SecurityProfile int
+	Tags            []string // idTags of the drivers [as many as stations, at least 4: SIMTAG0001 …]
 
 	Seed  uint64
 	Speed float64 // see the package comment [1]
@@ -186,6 +189,8 @@ func (o *Options) check() error {
 		return errors.New("speed is not above 0")
 	case slices.ContainsFunc(o.Quirks, func(q Quirk) bool { return !slices.Contains(Quirks(), q) }):
 		return fmt.Errorf("quirks are %v", Quirks())
+	case o.SecurityProfile < profileNone || o.SecurityProfile > profileClients:
+		return errors.New("security profiles are 0 to 3")
 	case o.RetryMin > o.RetryMax:
 		return errors.New("RetryMin is above RetryMax")
 	case min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1:

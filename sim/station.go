@@ -61,7 +61,7 @@ func newStation(f *Fleet, id string) *station {
 		operative: true,
 		mail:      make(chan func()),
 	}
-	s.config = newConfiguration(o, s.traits)
+	s.config = newConfiguration(o, s.traits, s.delivered())
 	if o.Signed {
 		var err error
 		if s.meterKey, err = o.meterKey(id); err != nil {

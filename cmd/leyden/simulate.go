@@ -233,8 +233,21 @@ func (s *simulateSettings) complete() error {
 	if o.TLS, err = s.tls(); err != nil {
 		return err
 	}
+	s.SecurityProfile = s.comesAt(u.Scheme)
 	s.Dial = sim.WebSocket(strings.TrimSuffix(s.url, "/"), o)
 	return nil
+}
+
+// comesAt returns the security profile that the stations come at; 0 for that of
+// their passwords.
+func (s *simulateSettings) comesAt(scheme string) int {
+	switch {
+	case s.cert != "":
+		return 3
+	case scheme == "wss" && (s.password != "" || s.data != ""):
+		return 2
+	}
+	return 0
 }
 
 // beQuirky gives the fleet the ways that --quirk names.
