@@ -169,6 +169,11 @@ func (r *LogRequest) check(location, to, from string) error {
 	return nil
 }
 
+// foreign reports whether a character may not stand in a URL (RFC 3986 §2).
+func foreign(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", r)
+}
+
 // checkLocation says why a station cannot transfer to or from a URL, if that can
 // be seen. Which protocols a station knows it tells itself.
 func checkLocation(field, location string) error {
@@ -183,6 +188,8 @@ func checkLocation(field, location string) error {
 		reason = "is no URL"
 	case u.Scheme == "" || u.Host == "":
 		reason = "is no absolute URL with a host, like ftp://host/path"
+	case strings.ContainsFunc(location, foreign):
+		reason = "has characters that a URL must escape"
 	}
 	if reason == "" {
 		return nil

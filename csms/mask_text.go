@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // secretKinds are what the names of secrets have in them, in lower case and
@@ -36,12 +37,19 @@ func mentionsSecret(text string) bool {
 	return slices.ContainsFunc(secretKinds[:], func(kind string) bool { return strings.Contains(text, kind) })
 }
 
-// hintsAtSecret tells cheaply whether there may be the name of a secret in a text.
+// hintsAtSecret tells cheaply whether there may be the name of a secret in a text:
+// all messages of all stations are asked.
 func hintsAtSecret(text string) bool {
-	text = strings.ToLower(text)
-	for _, hint := range [...]string{"key", "pass", "pwd", "secret", "token", "credential", "pin", "puk", "psk"} {
-		if strings.Contains(text, hint) {
-			return true
+	letters := 0 // the last three, in lower case
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return true // maybe another form of a letter
+		}
+		letters = (letters<<8 | int(text[i]|0x20)) & 0xffffff
+		switch letters {
+		case 'k'<<16 | 'e'<<8 | 'y', 't'<<16 | 'o'<<8 | 'k', 's'<<16 | 'e'<<8 | 'c', 'c'<<16 | 'r'<<8 | 'e',
+			'p'<<16 | 'a'<<8 | 's', 'p'<<16 | 'w'<<8 | 'd', 'p'<<16 | 'i'<<8 | 'n', 'p'<<16 | 'u'<<8 | 'k', 'p'<<16 | 's'<<8 | 'k':
+			return true // key, token, secret, credential, password, pwd, pin, puk, psk
 		}
 	}
 	return false

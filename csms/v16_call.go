@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,9 +73,11 @@ func newKey16(action, payload string) (key, value string, ok bool) {
 
 // unread finds what a message of ours did not read of a JSON value although its
 // schema found no fault: a property that it does not know, a null that counts as
-// absent, a timestamp in a form that stations need not know.
+// absent, a timestamp or an integer in a form that stations need not know.
 func unread(path string, given, read any) error {
 	switch g := given.(type) {
+	case json.Number:
+		return checkNumber16(path, g, read)
 	case map[string]any:
 		return unreadIn(path, g, read)
 	case []any:
@@ -88,6 +91,22 @@ func unread(path string, given, read any) error {
 		if _, err := time.Parse(time.RFC3339, g); err != nil && g != read {
 			return inPayload(path, "is not a timestamp as RFC 3339 has it")
 		}
+	}
+	return nil
+}
+
+// checkNumber16 says why a station may not read an integer: it has more than the
+// 32 bits that many stations have for one, or is not written as one.
+func checkNumber16(path string, given json.Number, read any) error {
+	if name := path[strings.LastIndexByte(path, '.')+1:]; name == "limit" || name == "minChargingRate" {
+		return nil // the decimals of OCPP 1.6
+	}
+	plain, _ := read.(json.Number)
+	if _, err := strconv.ParseInt(string(plain), 10, 32); err != nil {
+		return inPayload(path, "is no integer of 32 bits")
+	}
+	if given != plain {
+		return inPayload(path, "is not written as an integer")
 	}
 	return nil
 }
