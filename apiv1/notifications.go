@@ -16,9 +16,9 @@ type notification struct {
 	ID          int64            `json:"id" doc:"Its place in the order of receipt." example:"17"`
 	ChargeBoxID leyden.StationID `json:"chargeBoxId" example:"CHARGER-001"`
 	Kind        string           `json:"kind" enum:"security,firmware,diagnostics,log" example:"security"`
-	Type        *string          `json:"type" doc:"The type of a security event, else the status, as sent." example:"TamperDetectionActivated"`
+	Type        *string          `json:"type" doc:"The type of a security event, else the status, as sent: JSON where it was no text." example:"TamperDetectionActivated"`
 	Critical    bool             `json:"critical" doc:"Whether OCPP counts this type of security event as critical." example:"true"`
-	TechInfo    *string          `json:"techInfo" doc:"What the charger, or the server, says about it; passwords masked." example:"lid opened"`
+	TechInfo    *string          `json:"techInfo" doc:"What the charger, or the server, says about it, as sent, secrets masked." example:"lid opened"`
 	RequestID   *int             `json:"requestId" doc:"The request that it belongs to, where the charger says so." example:"3153600"`
 	Source      string           `json:"source" enum:"charger,server" doc:"Who noticed it." example:"charger"`
 	Timestamp   rest.Time        `json:"timestamp" doc:"When it happened, by the charger's clock; only security events say so." example:"2026-02-06T12:00:00.000Z"`

@@ -41,7 +41,7 @@ func (a *api) serveReservationCommands() {
 	}, a.reserve)
 	command(a, rest.Operation{
 		Path: "/reservations/{reservationId}/cancel", ID: "v1CancelReservation", Summary: "Cancel a reservation",
-		Description: "OCPP CancelReservation. A charger that knows of no such reservation answers Rejected, 409 `REJECTED_BY_CHARGER`: then it ends here, too. " +
+		Description: "OCPP CancelReservation. A charger that knows of no such reservation answers Rejected, 409 `REJECTED_BY_CHARGER`: then it ends here, too, and `status` in the details is cancelled. " +
 			"One that was cancelled before is answered alike, without asking the charger; one that ended otherwise is 409 `CONFLICT`.",
 	}, a.cancelReservation)
 }
@@ -59,7 +59,7 @@ func (a *api) reserve(ctx context.Context, in *reserveInput) (*bodied[Reservatio
 		ExpiresAt: in.Body.ExpiryDate.Time, By: rest.PrincipalOf(ctx).ID,
 	})
 	if err != nil {
-		return nil, aboutReservation(&r, err)
+		return nil, aboutReservation(&r, r.Answer, err)
 	}
 	return &bodied[Reservation]{presentReservation(&r)}, nil
 }
@@ -71,21 +71,21 @@ func (a *api) cancelReservation(ctx context.Context, in *cancelReservationInput)
 	}
 	r, err := a.Stations.CancelReservation(ctx, s.ID, in.ReservationID, rest.PrincipalOf(ctx).ID)
 	if err != nil {
-		return nil, aboutReservation(&r, err)
+		return nil, aboutReservation(&r, string(r.Status), err)
 	}
 	return &bodied[Reservation]{presentReservation(&r)}, nil
 }
 
-// aboutReservation adds to a refusal which reservation records it, and with which
-// word the charger refused.
-func aboutReservation(r *leyden.Reservation, err error) error {
+// aboutReservation adds to a refusal which reservation records it, and if the
+// charger refused the word for how it stands.
+func aboutReservation(r *leyden.Reservation, status string, err error) error {
 	e := explain(err)
 	if e == nil || r.Version == 0 {
 		return err
 	}
 	e.Details = append(e.Details, rest.Detail{Field: "reservationId", Reason: strconv.Itoa(r.ID)})
-	if errors.Is(err, leyden.ErrRefused) && r.Answer != "" {
-		e.Details = append(e.Details, rest.Detail{Field: "status", Reason: r.Answer})
+	if errors.Is(err, leyden.ErrRefused) && status != "" {
+		e.Details = append(e.Details, rest.Detail{Field: "status", Reason: status})
 	}
 	return e
 }

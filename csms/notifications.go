@@ -62,7 +62,7 @@ func (srv *Server) keepNotification(ctx context.Context, n *device.Notification)
 	}
 	defer srv.rescue("notify", func() { err = errPanic })
 	n.ReceivedAt = srv.ledger.Now()
-	n.Info = maskText(n.Info)
+	n.Type, n.Info = maskText(n.Type), maskText(n.Info)
 	ctx, cancel := aside(ctx)
 	defer cancel()
 	return srv.opt.Devices.AddNotification(ctx, n)
@@ -73,7 +73,7 @@ func (srv *Server) keepNotification(ctx context.Context, n *device.Notification)
 // keeps what it has to tell. What cannot be kept otherwise is logged: an error
 // would make the station send it again and again.
 func (s *session) notified(ctx context.Context, action string, n device.Notification) error {
-	s.srv.log.InfoContext(ctx, "station notifies", "station", s.station, "kind", n.Kind, "type", n.Type, "info", maskText(n.Info))
+	s.srv.log.InfoContext(ctx, "station notifies", "station", s.station, "kind", n.Kind, "type", maskText(n.Type), "info", maskText(n.Info))
 	n.Station = s.station
 	err := s.srv.keepNotification(ctx, &n)
 	if errors.Is(err, leyden.ErrUnavailable) {

@@ -1,7 +1,9 @@
 package csms
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"leyden/device"
 	"leyden/ocpp"
@@ -17,10 +19,35 @@ func notification16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err := s.read(c.payload, m, &v); err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	if err := s.notified(ctx, c.action, notificationOf16(m)); err != nil {
+	n := notificationOf16(m)
+	if len(v.List) > 0 {
+		keepRaw16(&n, maskRequest(c.action, c.payload))
+	}
+	if err := s.notified(ctx, c.action, n); err != nil {
 		return ocpp.Reply{Err: err}
 	}
 	return ocpp.Reply{Message: ocpp.Raw(nil)}
+}
+
+// keepRaw16 keeps what a notification says where a text is wanted and something
+// else stands.
+func keepRaw16(n *device.Notification, payload string) {
+	typ := "status"
+	if n.Kind == device.Security {
+		typ = "type"
+	}
+	n.Type = cmp.Or(n.Type, rawIn(payload, typ))
+	n.Info = cmp.Or(n.Info, rawIn(payload, "techInfo"))
+}
+
+// rawIn returns a property of a payload as it stands there, unless it is a text,
+// which may be empty, or null.
+func rawIn(payload, name string) string {
+	raw := property(payload, name)
+	if raw == "null" || strings.HasPrefix(raw, `"`) {
+		return ""
+	}
+	return clip(raw)
 }
 
 func notificationOf16(m ocpp.Request) device.Notification {
