@@ -36,12 +36,13 @@
 // A station speaks all of OCPP 1.6 and its security extension. Charging profiles
 // limit what a car gets, reservations keep drivers away, the local list decides
 // without a connection, certificates that it is sent are used for its next
-// connection, SecurityProfile only rises, and only to what the station can do, and
-// keys are real. The URL at which it comes stays. Files are not real: firmware, diagnostics and logs
-// are never transferred. A location that is no URL of http, https, ftp, ftps or
-// sftp cannot be reached, firmware with "corrupt" in its location is damaged, and
-// any signature is taken for valid that comes with a certificate. Profiles and
-// their times are those of the real clock; what happens to files goes at Speed.
+// connection, SecurityProfile only rises, and only to what the station can do (the
+// URL at which it comes stays), and keys are real. Files are not: firmware,
+// diagnostics and logs are never transferred. A location that is no URL of http,
+// https, ftp, ftps or sftp cannot be reached, firmware with "corrupt" in its
+// location is damaged, and any signature is taken for valid that comes with a
+// certificate. Profiles and their times are those of the real clock; what happens
+// to files goes at Speed.
 //
 // # Delivery
 //

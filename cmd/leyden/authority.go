@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -181,4 +182,24 @@ func (a *authority) ours() ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
 	return pki.Decode(string(text))
+}
+
+// trustFile returns the file with our own authority, if it signed the server's
+// certificate: clients need it. Otherwise "".
+func (a *authority) trustFile() string {
+	if a.served == nil {
+		return ""
+	}
+	ours, err := a.ours()
+	if err != nil {
+		return "" // serving has read them, or does without
+	}
+	root := a.served.current.Load().root(ours)
+	if root == nil || !slices.ContainsFunc(ours, root.Equal) {
+		return ""
+	}
+	if a.settings.signer == signedHere && a.settings.caCert != "" {
+		return a.settings.caCert
+	}
+	return filepath.Join(a.data, pki.CertFile)
 }

@@ -202,6 +202,7 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
+	n.noteReach(data)
 	return n.run(ctx, stdout, func() { n.greet(stdout, data, key) })
 }
 
@@ -327,8 +328,12 @@ func (n *node) greet(out io.Writer, data, key string) {
 	}
 	if key != "" {
 		fmt.Fprintf(&b, "\nTry:\n")
+		curl := "curl -s"
+		if file := n.authority.trustFile(); file != "" {
+			curl += fmt.Sprintf(" --cacert '%s'", file)
+		}
 		for _, path := range []string{"/api/v1/transactions?limit=5", "/v2/transactions?limit=5", "/api/v1/chargers"} {
-			fmt.Fprintf(&b, "  curl -s -H \"X-API-Key: %s\" '%s%s'\n", key, n.url, path)
+			fmt.Fprintf(&b, "  %s -H \"X-API-Key: %s\" '%s%s'\n", curl, key, n.url, path)
 		}
 	}
 	fmt.Fprint(out, b.String())

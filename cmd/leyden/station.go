@@ -54,11 +54,9 @@ func stationAddCommand(data *string) *cobra.Command {
 				return err
 			}
 			if made == "" {
-				hint(cmd, id, p)
-				return nil
+				return hint(cmd, *data, id, p)
 			}
-			showPassword(cmd, id, made)
-			return nil
+			return showPassword(cmd, *data, id, p, made)
 		}),
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what people call it")
@@ -98,18 +96,28 @@ func registerStation(ctx context.Context, db *folder, s leyden.Station, spec aut
 }
 
 // hint says what a station without a password comes with.
-func hint(cmd *cobra.Command, id leyden.StationID, p auth.Profile) {
-	if p == auth.ProfileMutualTLS {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Station %s connects to wss://HOST/ocpp/%s with a client certificate whose CN is %s; `leyden ca issue-station %s` makes one.\n", id, id, id, id)
-		return
+func hint(cmd *cobra.Command, data string, id leyden.StationID, p auth.Profile) error {
+	url, err := stationURL(data, id, p)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "Station %s needs no password: anybody who knows its identity can pose as it.\n", id)
+	if p == auth.ProfileMutualTLS {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Station %s connects to %s with a client certificate whose CN is %s; `leyden ca issue-station %s` makes one.\n", id, url, id, id)
+		return nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "Station %s needs no password: anybody who knows its identity can pose as it. It connects to %s.\n", id, url)
+	return nil
 }
 
 // showPassword prints a password, and nothing else, to standard output.
-func showPassword(cmd *cobra.Command, id leyden.StationID, password auth.Secret) {
+func showPassword(cmd *cobra.Command, data string, id leyden.StationID, p auth.Profile, password auth.Secret) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "%s\n", string(password))
-	fmt.Fprintf(cmd.ErrOrStderr(), "This is the password of %s. It is shown only now: keep it. The station connects to ws://HOST/ocpp/%s.\n", id, id)
+	url, err := stationURL(data, id, p)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "This is the password of %s. It is shown only now: keep it. The station connects to %s.\n", id, url)
+	return nil
 }
 
 func stationListCommand(data *string) *cobra.Command {
@@ -166,8 +174,11 @@ func stationPasswordCommand(data *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			showPassword(cmd, s.ID, made)
-			return nil
+			least := cmp.Or(spec.Profile, old.Profile)
+			if old.Proven.Number() > least.Number() {
+				least = old.Proven
+			}
+			return showPassword(cmd, *data, s.ID, least, made)
 		}),
 	}
 	cmd.Flags().StringVar(&password, "password", "", "its password, 16 to 40 printable ASCII characters; made if not given")
