@@ -81,7 +81,7 @@ func TestKill(t *testing.T) {
 		p = serve()
 	}
 	fleet.Stop()
-	report := <-reports
+	report := within(t, "the stations end their charges", reports)
 	p.drain()
 	if err := report.Err(); err != nil {
 		t.Errorf("%v\n%v", err, report)
@@ -133,7 +133,7 @@ func TestDiskFull(t *testing.T) {
 
 	p := startServer(t, args[1:]...)
 	fleet.Stop()
-	report := <-reports
+	report := within(t, "the stations end their charges", reports)
 	p.drain()
 	if err := report.Err(); err != nil {
 		t.Errorf("%v\n%v", err, report)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http"
 	"os"
@@ -61,7 +62,10 @@ func paste(t *testing.T, line, ca string) {
 		t.Logf("no curl here: not tried: %s", line)
 		return
 	}
-	cmd := exec.Command("sh", "-c", line)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.WaitDelay = limit / 4
 	cmd.Env = environment("CURL_CA_BUNDLE=" + ca)
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,21 +24,37 @@ import (
 )
 
 // TestMain makes this test binary a leyden too: what tests start under that
-// name runs main.
+// name runs main. Most of a test is waiting for a process of its own, so more of
+// them run at once than there are processors, unless -parallel says how many.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err) // the flag is there
+	}
 	testscript.Main(m, map[string]func(){"leyden": main})
 }
 
 // limit is how long a test waits for what takes a moment, on a machine that has
-// much else to do.
+// much else to do. Nothing is waited for any longer.
 const limit = 60 * time.Second
+
+// within receives what is to come soon.
+func within[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(limit):
+		t.Fatalf("not within %v: %s", limit, what)
+	}
+	panic("unreachable")
+}
 
 // adminKey is the key that servers of tests are given.
 const adminKey = "an-admin-key-for-tests"
 
 // A process is a real leyden.
 type process struct {
-	t      *testing.T
+	t      *testing.T // nil in a script
 	cmd    *exec.Cmd
 	stdout *transcript
 	stderr *transcript
@@ -64,24 +84,50 @@ func launch(t *testing.T, env []string, args ...string) *process {
 // still runs, with all that it started.
 func startProcess(t *testing.T, cmd *exec.Cmd, env ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: cmd, stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	if cmd.Env == nil {
 		cmd.Env = environment(env...)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	p, err := begin(cmd)
+	if err != nil {
 		t.Fatal(err)
+	}
+	p.t = t
+	t.Cleanup(func() {
+		if err := p.kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// begin starts a command and keeps what it says, unless that has a place already.
+func begin(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, stdout: newTranscript(), stderr: newTranscript(), exited: make(chan struct{})}
+	cmd.Stdout = p.stdout
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.stderr
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = limit / 4 // for what it started and left behind
+	if err := cmd.Start(); err != nil {
+		return nil, err
 	}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.exited)
 	}()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-		<-p.exited
-	})
-	return p
+	return p, nil
+}
+
+// kill ends a process for good, if it still runs, with all that it started.
+func (p *process) kill() error {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(limit):
+		return fmt.Errorf("%v was killed and is there %v later", p.cmd, limit)
+	}
 }
 
 // startServer starts a server that knows adminKey, on a free port unless args
@@ -100,12 +146,21 @@ func startServer(t *testing.T, args ...string) *process {
 // it if it has one.
 func (p *process) await(said *transcript, pattern string) string {
 	p.t.Helper()
+	found, err := p.hear(said, pattern)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return found
+}
+
+// hear is await where there is no test.
+func (p *process) hear(said *transcript, pattern string) (string, error) {
 	re := regexp.MustCompile(pattern)
 	deadline := time.After(limit)
 	for {
 		text, grown := said.read()
 		if m := re.FindStringSubmatch(text); m != nil {
-			return m[len(m)-1]
+			return m[len(m)-1], nil
 		}
 		select {
 		case <-grown:
@@ -114,9 +169,9 @@ func (p *process) await(said *transcript, pattern string) string {
 			if now, _ := said.read(); re.MatchString(now) {
 				continue
 			}
-			p.t.Fatalf("leyden ended with %v and did not say %q; it said\n%s\n%s", p.err, pattern, p.stdout, p.stderr)
+			return "", fmt.Errorf("leyden ended with %v and did not say %q; it said\n%s\n%s", p.err, pattern, p.stdout, p.stderr)
 		case <-deadline:
-			p.t.Fatalf("leyden did not say %q; it said\n%s\n%s", pattern, p.stdout, p.stderr)
+			return "", fmt.Errorf("leyden did not say %q within %v; it said\n%s\n%s", pattern, limit, p.stdout, p.stderr)
 		}
 	}
 }
@@ -130,14 +185,23 @@ func (p *process) end(sig syscall.Signal) error {
 	return p.wait()
 }
 
+// wait returns how the process exited, and fails the test if it does not.
 func (p *process) wait() error {
 	p.t.Helper()
-	select {
-	case <-p.exited:
-	case <-time.After(limit):
-		p.t.Fatalf("leyden does not end; it said\n%s\n%s", p.stdout, p.stderr)
+	if !p.over() {
+		p.t.Fatalf("%v does not end within %v; it said\n%s\n%s", p.cmd, limit, p.stdout, p.stderr)
 	}
 	return p.err
+}
+
+// over reports whether the process ends in time.
+func (p *process) over() bool {
+	select {
+	case <-p.exited:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
 
 // drain ends a server as an operator does, and wants it to end well and in time.
@@ -178,6 +242,8 @@ func (p *process) get(path string, into any) {
 }
 
 func ask(ctx context.Context, c *http.Client, method, url, key, body string) (reply, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNoAnswer)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return reply{}, err
@@ -194,8 +260,13 @@ func ask(ctx context.Context, c *http.Client, method, url, key, body string) (re
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		err = fmt.Errorf("body of %s %s: %w", method, url, errors.Join(err, context.Cause(ctx)))
+	}
 	return reply{res, string(text)}, err
 }
+
+var errNoAnswer = fmt.Errorf("no whole answer within %v", limit)
 
 // eventually looks every moment until f says that it is so.
 func eventually(t *testing.T, within time.Duration, what string, f func() bool) {

@@ -30,8 +30,12 @@ func newRawStation(t *testing.T, p *process, id string) *rawStation {
 		defer close(s.heard)
 		for err == nil {
 			err = tr.Receive(func(msg []byte) error {
-				s.heard <- string(msg)
-				return nil
+				select {
+				case s.heard <- string(msg):
+					return nil
+				case <-t.Context().Done():
+					return t.Context().Err() // nobody listens any more
+				}
 			})
 		}
 	}()
@@ -45,12 +49,12 @@ func (s *rawStation) says(frame, want string) {
 		s.t.Fatal(err)
 	}
 	select {
-	case got := <-s.heard:
+	case got := <-s.heard: // "" if the connection ended
 		if !strings.HasPrefix(got, want) {
 			s.t.Fatalf("%s: answered %q; want %s…", frame, got, want)
 		}
 	case <-time.After(limit):
-		s.t.Fatalf("%s: not answered", frame)
+		s.t.Fatalf("%s: not answered within %v", frame, limit)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -265,10 +266,16 @@ func (s *shell) passive(text string) {
 
 // run runs a command to its end and exports what the next ones need of it.
 func (s *shell) run(text string) {
-	out, err := s.command(text).CombinedOutput()
-	s.t.Logf("%s", out)
-	if err != nil {
-		s.t.Fatalf("%s: %v", text, err)
+	p := startProcess(s.t, s.command(text))
+	select {
+	case <-p.exited:
+	case <-time.After(5 * limit): // it may compile all of it
+		s.t.Fatalf("%s does not end; it said\n%s\n%s", text, p.stdout, p.stderr)
+	}
+	out := []byte(p.stdout.String())
+	s.t.Logf("%s%s", out, p.stderr)
+	if p.err != nil {
+		s.t.Fatalf("%s: %v", text, p.err)
 	}
 	if m := regexp.MustCompile(`clientId +(\S+)\s+clientSecret +(\S+)`).FindSubmatch(out); m != nil {
 		s.vars["CLIENT_ID"], s.vars["CLIENT_SECRET"] = string(m[1]), string(m[2])

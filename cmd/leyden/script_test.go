@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Deadline:            time.Now().Add(3 * limit),
+		Deadline:            time.Now().Add(5 * limit), // of all of them
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, raceQuick)
 			e.Setenv("KEY", adminKey)
@@ -77,10 +76,7 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // A background is the server of a script.
-type background struct {
-	cmd    *exec.Cmd
-	stderr *transcript
-}
+type background struct{ *process }
 
 func serverOf(ts *testscript.TestScript) *background { return ts.Value(background{}).(*background) }
 
@@ -88,22 +84,18 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("server cannot be negated")
 	}
-	b := serverOf(ts)
-	b.cmd, b.stderr = exec.Command("leyden", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), newTranscript()
-	b.cmd.Dir, b.cmd.Env, b.cmd.Stderr = ts.MkAbs("."), serveEnvironment(ts), b.stderr
-	out, err := b.cmd.StdoutPipe()
+	cmd := exec.Command("leyden", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), serveEnvironment(ts)
+	p, err := begin(cmd)
 	ts.Check(err)
-	ts.Check(b.cmd.Start())
-	started := b.cmd
 	ts.Defer(func() {
-		_ = started.Process.Kill() // it may have ended
-		_ = started.Wait()
+		if err := p.kill(); err != nil {
+			ts.Logf("%v", err)
+		}
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "Leyden serves ")
-	if !ok {
-		ts.Fatalf("the server said %q (%v)\n%s", line, err, b.stderr)
-	}
+	serverOf(ts).process = p
+	url, err := p.hear(p.stdout, `\ALeyden serves (\S+)\n`)
+	ts.Check(err)
 	_, host, _ := strings.Cut(url, "://")
 	ts.Setenv("URL", url)
 	ts.Setenv("HOST", host)
@@ -127,8 +119,11 @@ func scriptDrain(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b := serverOf(ts)
 	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
-	if err := b.cmd.Wait(); err != nil {
-		ts.Fatalf("the server ended with %v\n%s", err, b.stderr)
+	if !b.over() {
+		ts.Fatalf("the server does not end within %v; it said\n%s", limit, b.stderr)
+	}
+	if b.err != nil {
+		ts.Fatalf("the server ended with %v\n%s", b.err, b.stderr)
 	}
 	fmt.Fprint(ts.Stderr(), b.stderr)
 }

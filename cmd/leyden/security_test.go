@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -175,7 +176,7 @@ func TestSecurityProfiles(t *testing.T) {
 	if r := w.do(http.MethodGet, "/healthz", ""); r.StatusCode != http.StatusOK {
 		t.Errorf("a client without a certificate: %s", r.Status)
 	}
-	resp, err := http.Get("http" + strings.TrimPrefix(strings.TrimSuffix(w.plain, "/ocpp"), "ws") + "/api/v1/chargers")
+	resp, err := patient().Get("http" + strings.TrimPrefix(strings.TrimSuffix(w.plain, "/ocpp"), "ws") + "/api/v1/chargers")
 	if err != nil || resp.StatusCode != http.StatusNotFound {
 		t.Errorf("the REST API without TLS: %v, %v; want 404", resp, err)
 	}
@@ -280,7 +281,7 @@ func TestCertificateOfRemovedStation(t *testing.T) {
 // serial returns the serial number of the certificate that new connections see.
 func (w *tlsWorld) serial() string {
 	w.t.Helper()
-	c, err := tls.Dial("tcp", strings.TrimPrefix(w.p.url, "https://"), &tls.Config{RootCAs: w.pool})
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: limit}, "tcp", strings.TrimPrefix(w.p.url, "https://"), &tls.Config{RootCAs: w.pool})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -375,6 +376,7 @@ func (w *tlsWorld) heartbeat(tr ocpp.Transport) error {
 	if err := tr.Send([]byte(`[2,"beat","Heartbeat",{}]`)); err != nil {
 		return err
 	}
+	defer time.AfterFunc(limit, func() { _ = tr.Close(ocpp.CloseAbnormal, "") }).Stop() // it is given up
 	answer := ""
 	err := tr.Receive(func(msg []byte) error { answer = string(msg); return nil })
 	if err == nil && !strings.HasPrefix(answer, `[3,"beat"`) {
@@ -418,7 +420,7 @@ func TestTLSVersionsAndSuites(t *testing.T) {
 			if c.suite != 0 {
 				config.CipherSuites = []uint16{c.suite}
 			}
-			conn, err := tls.Dial("tcp", strings.TrimPrefix(w.p.url, "https://"), config)
+			conn, err := tls.DialWithDialer(&net.Dialer{Timeout: limit}, "tcp", strings.TrimPrefix(w.p.url, "https://"), config)
 			if !want {
 				if err == nil || !strings.Contains(err.Error(), "remote error: tls: ") {
 					t.Errorf("%s, legacy %v: %v; want an alert", c.name, w == legacy, err)
@@ -486,7 +488,7 @@ func TestNewKeyOutlivesRestarts(t *testing.T) {
 		return r.StatusCode == http.StatusOK
 	})
 	p.drain()
-	<-served
+	within(t, "the station's connection ends", served)
 	restarted := func() {
 		t.Helper()
 		p = startServer(t, "--data", data)

@@ -95,12 +95,12 @@ func TestServeDrains(t *testing.T) {
 	eventually(t, limit, "stations charge", func() bool { return fleet.Report().Completed >= ended })
 
 	p.drain()
-	if ce, ok := errors.AsType[*ocpp.CloseError](<-closed); !ok || ce.Code != ocpp.CloseRestart {
+	if ce, ok := errors.AsType[*ocpp.CloseError](within(t, "the socket is closed", closed)); !ok || ce.Code != ocpp.CloseRestart {
 		t.Errorf("the socket was closed with %v, want 1012", ce)
 	}
 	cancel()
 	answered := 0
-	for _, c := range (<-reports).Charges {
+	for _, c := range within(t, "the stations leave", reports).Charges {
 		if len(c.TransactionIDs) > 0 {
 			answered++
 		}
@@ -123,11 +123,14 @@ func TestServeEndsInTime(t *testing.T) {
 // hang sends a request whose body never comes.
 func hang(t *testing.T, p *process) {
 	t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	c, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), limit)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
+		t.Fatal(err)
+	}
 	head := "POST /api/v1/chargers HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nX-API-Key: " + adminKey +
 		"\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
 	if _, err := c.Write([]byte(head)); err != nil {
@@ -194,7 +197,7 @@ func TestCredentialsCountAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := patient().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,6 +223,9 @@ func connects(t *testing.T, p *process, station, password string) bool {
 	return true
 }
 
+// patient returns a client that waits no longer than a test does.
+func patient() *http.Client { return &http.Client{Timeout: limit} }
+
 func oauthToken(t *testing.T, p *process, client, secret string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/oauth2/token", strings.NewReader("grant_type=client_credentials"))
@@ -228,7 +234,7 @@ func oauthToken(t *testing.T, p *process, client, secret string) string {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(client, secret)
-	res, err := http.DefaultClient.Do(req)
+	res, err := patient().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +39,8 @@ func onTerminal(t *testing.T, args ...string) string {
 	}
 	cmd := exec.Command("leyden", args...)
 	cmd.Env, cmd.Stderr = environment("TERM=xterm"), slave
-	if err := errors.Join(cmd.Start(), slave.Close()); err != nil {
+	p := startProcess(t, cmd)
+	if err := slave.Close(); err != nil {
 		t.Fatal(err)
 	}
 	shown := make(chan string, 1)
@@ -48,10 +48,10 @@ func onTerminal(t *testing.T, args ...string) string {
 		text, _ := io.ReadAll(master) // it ends with EIO when the other end is gone
 		shown <- string(text)
 	}()
-	if err := cmd.Wait(); err != nil {
+	if err := p.wait(); err != nil {
 		t.Errorf("leyden %s: %v", strings.Join(args, " "), err)
 	}
-	return <-shown
+	return within(t, "the terminal is closed", shown)
 }
 
 func TestProgress(t *testing.T) {
