@@ -12,12 +12,15 @@ import (
 // Applying the same set of events, each once, in any order gives the same
 // transaction: every step below only picks the better of two facts. Left out of
 // that are what depends on when we heard it (the times of our clock, Version)
-// and Evidence itself; and a figure that rests on the order of readings is only
-// final when they came in order: [Transaction.NeedsFold] tells when they did not.
+// and Evidence itself; and a figure that rests on the order of readings, or on
+// signed ones that came before it was known when the charge was, is only final
+// when they came in order: [Transaction.NeedsFold] tells when they did not.
 func Apply(t Transaction, e Event) Transaction {
 	t.applyFacts(&e)
+	t.placeSigned()
 	if e.Kind.Reported() {
-		eachBatch(&e, func(b batch) { t.Evidence.observe(b, e.ReceivedAt) })
+		in := t.span()
+		eachBatch(&e, func(b batch) { t.Evidence.observe(b, e.ReceivedAt, in) })
 	}
 	t.derive()
 	return t
@@ -49,8 +52,9 @@ func Fold(events []Event) Transaction {
 	slices.SortStableFunc(batches, func(a, b timed) int {
 		return cmp.Or(a.at.Compare(b.at), -cmp.Compare(valueOf(a.register), valueOf(b.register)))
 	})
+	in := t.span()
 	for _, b := range batches {
-		t.Evidence.observe(b.batch, b.received)
+		t.Evidence.observe(b.batch, b.received, in)
 	}
 	t.derive()
 	return t
@@ -59,8 +63,11 @@ func Fold(events []Event) Transaction {
 // NeedsFold reports whether t's energy rests on the order of its readings and
 // they came out of it: then only a fold of all its events gives the figure.
 func (t *Transaction) NeedsFold() bool {
-	if !t.Evidence.Disordered || !t.HasStart() || !t.Status.Charged() {
+	if !t.HasStart() || !t.Status.Charged() {
 		return false
+	}
+	if t.Evidence.SignedOpen || !t.Evidence.Disordered {
+		return t.Evidence.SignedOpen
 	}
 	switch t.EnergySource {
 	case EnergySigned, EnergyRegisters, EnergyLastSample:

@@ -91,6 +91,7 @@ func TestEveryOrderFoldsToTheSame(t *testing.T) {
 	}{
 		"charge": {charge(), 14000, leyden.EnergyRegisters, 0},
 		"reset":  {reset(), 7200, leyden.EnergyRising, leyden.MeterRollback},
+		"signed": {signedCharge(), 14010, leyden.EnergySigned, leyden.ContentConflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := leyden.Fold(tc.events)
@@ -98,7 +99,7 @@ func TestEveryOrderFoldsToTheSame(t *testing.T) {
 				t.Fatalf("folded: %v Wh by %q, flags %v, %v; want %v Wh by %q, flags %v, completed",
 					deref(want.Energy), want.EnergySource, want.Flags.Names(), want.Status, tc.energy, tc.source, tc.flags.Names())
 			}
-			if *want.InitialSoC != 32 || *want.EndSoC != 81 && name == "charge" || want.VehicleID != "van 7" {
+			if *want.InitialSoC != 32 || *want.EndSoC != 81 && name != "reset" || want.VehicleID != "van 7" {
 				t.Fatalf("folded: SoC %v to %v, vehicle %q", *want.InitialSoC, want.EndSoC, want.VehicleID)
 			}
 			orders := 0
@@ -157,7 +158,7 @@ func permute(n int, f func([]int)) {
 // A station's queue is cut at random, resent from an earlier point, and comes
 // over several connections that overtake each other.
 func TestInterleavingsFoldToTheSame(t *testing.T) {
-	for name, events := range map[string][]leyden.Event{"charge": charge(), "reset": reset()} {
+	for name, events := range map[string][]leyden.Event{"charge": charge(), "reset": reset(), "signed": signedCharge()} {
 		want := leyden.Fold(events)
 		for seed := range *interleavings / 2 {
 			order := interleave(rand.New(rand.NewPCG(uint64(seed), 1)), len(events))

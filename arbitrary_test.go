@@ -100,14 +100,15 @@ func arbitrarySample(r *rand.Rand) leyden.Sample {
 		Context: pick(r, "", "", "Transaction.Begin", "Transaction.End"), Phase: pick(r, "", "", "L1", "L2", "L1-N"),
 		Location: pick(r, "", "", "", "Cable", "Inlet"),
 	}
-	switch r.IntN(12) {
+	switch r.IntN(10) {
 	case 0:
 		s.At = time.Time{}
 	case 1:
 		s.Value = "n/a"
 	case 2:
 		s.Format = "SignedData"
-		s.Value = fmt.Sprintf(`OCMF|{"RD":[{"TX":%q,"RV":%d,"RU":"Wh"}]}|{}`, pick(r, "B", "C", "E"), r.IntN(5)*100)
+		s.Value = fmt.Sprintf(`OCMF|{"MS":%q,"PG":%q,"RD":[{"TM":%q,"TX":%q,"RV":%d,"RU":"Wh"}]}|{}`, pick(r, "", "", "1", "2"), pick(r, "", "T1", "T2", "F3"),
+			pick(r, "", "2026-02-06T12:02:00,000+0000 S", "2026-02-06T11:00:00,000+0000 S", "2026-02-06T12:09:00,000+0000 S"), pick(r, "B", "C", "E"), r.IntN(5)*100)
 		s.Signature = pick(r, leyden.SignatureUnknown, leyden.SignatureValid, leyden.SignatureInvalid)
 	case 3:
 		s.Value = strconv.Itoa(r.IntN(100))

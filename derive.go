@@ -100,7 +100,7 @@ func (t *Transaction) deriveFlags() Flags {
 	if t.HasStart() && t.HasStop() && t.StoppedAt.Before(t.StartedAt) {
 		f |= ClockImplausible
 	}
-	return f | t.meterFlags()
+	return f | t.meterFlags() | flagIf(ContentConflict, t.signedConflict())
 }
 
 func (t *Transaction) meterFlags() Flags {
@@ -219,7 +219,7 @@ func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
 	if d, ok := t.signedDelta(); ok {
 		return &d, EnergySigned
 	}
-	if d, ok := t.registerDelta(); ok && d >= 0 && !t.jumped(d, *t.MeterStop, t.StoppedAt) {
+	if d, ok := t.plainDelta(); ok {
 		return &d, EnergyRegisters
 	}
 	if d, ok := t.lastDelta(); ok {
@@ -236,15 +236,10 @@ func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
 	return nil, EnergyUnknown
 }
 
-// signedDelta returns signed end − signed begin, −1 without them, and whether
-// that is possible.
-func (t *Transaction) signedDelta() (WattHours, bool) {
-	begin, end := t.Evidence.SignedBegin, t.Evidence.SignedEnd
-	if begin == nil || end == nil {
-		return -1, false
-	}
-	d := end.Wh - begin.Wh
-	return d, d >= 0 && plausible(d, between(t.StartedAt, end.At))
+// plainDelta returns meterStop − meterStart, if that is possible.
+func (t *Transaction) plainDelta() (WattHours, bool) {
+	d, known := t.registerDelta()
+	return d, known && d >= 0 && !t.jumped(d, *t.MeterStop, t.StoppedAt)
 }
 
 // lastDelta returns last reading − meterStart for a charge without a stop. The
@@ -284,8 +279,8 @@ func (t *Transaction) rising() (WattHours, bool) {
 // within d.
 func rose(from, to WattHours, d time.Duration) bool { return to >= from && plausible(to-from, d) }
 
-// observe merges what the samples of one instant say.
-func (v *Evidence) observe(b batch, received time.Time) {
+// observe merges what the samples of one instant say about a charge at that time.
+func (v *Evidence) observe(b batch, received time.Time, in span) {
 	if b.power != nil {
 		v.Power = later(v.Power, Gauge{b.at, *b.power})
 		if *b.power > 0 {
@@ -299,7 +294,7 @@ func (v *Evidence) observe(b batch, received time.Time) {
 			v.FirstSoC = &g
 		}
 	}
-	v.observeSigned(b)
+	v.observeSigned(b.signed, in)
 	if b.register == nil {
 		return
 	}
@@ -315,20 +310,6 @@ func (v *Evidence) observe(b batch, received time.Time) {
 func (v *Evidence) observeBegin(r Reading, place int) {
 	if place > v.BeginPlace || place == v.BeginPlace && earlier(r, *v.Begin) {
 		v.Begin, v.BeginPlace = &r, place
-	}
-}
-
-// observeSigned keeps the earliest signed begin and the latest signed end.
-func (v *Evidence) observeSigned(b batch) {
-	if b.signedBegin != nil {
-		if r := (Reading{b.at, *b.signedBegin}); v.SignedBegin == nil || earlier(r, *v.SignedBegin) {
-			v.SignedBegin = &r
-		}
-	}
-	if b.signedEnd != nil {
-		if r := (Reading{b.at, *b.signedEnd}); v.SignedEnd == nil || earlier(*v.SignedEnd, r) {
-			v.SignedEnd = &r
-		}
 	}
 }
 

@@ -11,7 +11,7 @@ const (
 	Incomplete                           // closed without a stop
 	OrphanStop                           // a stop without a known start, or readings of an unknown transaction
 	Unauthorized                         // recorded although the idTag was refused
-	ContentConflict                      // the same fact was sent twice with different content
+	ContentConflict                      // the same fact was sent twice with different content, or signed readings do not agree with the charge
 	ClockImplausible                     // a time that cannot be right
 	MeterJump                            // more energy than the power of the connector allows
 	ReservationUnknown                   // started on a reservation that we do not know

@@ -390,7 +390,7 @@ func TestSignedReadingsStandFirst(t *testing.T) {
 			Samples: []leyden.Sample{{At: b.clock, Value: v, Format: "SignedData"}},
 		})
 	}
-	b.record(b.stopEvent(int64(id), 9000))
+	b.record(b.stopEvent(int64(id), 2300))
 	b.want(id, leyden.Completed, 1250)
 	if got := b.get(id).EnergySource; got != leyden.EnergySigned {
 		t.Errorf("energy by %q, want signed", got)

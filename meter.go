@@ -75,17 +75,21 @@ type Evidence struct {
 	ClosedEnd   time.Time  `json:"closedEnd,omitzero"`    // closed by us: the end, by the station's clock
 	ClosedLimit *WattHours `json:"closedLimit,omitempty"` // closed by us: the register was not higher then
 
-	First       *Reading  `json:"first,omitempty"`      // earliest reading
-	Last        *Reading  `json:"last,omitempty"`       // latest reading
-	Peak        *Reading  `json:"peak,omitempty"`       // highest reading
-	Begin       *Reading  `json:"begin,omitempty"`      // earliest reading with context Transaction.Begin
-	BeginPlace  int       `json:"beginPlace,omitempty"` // rank of the location that Begin is from
-	SignedBegin *Reading  `json:"signedBegin,omitempty"`
-	SignedEnd   *Reading  `json:"signedEnd,omitempty"`
-	Place       int       `json:"place,omitempty"`      // rank of the location that First, Last and Rising are from
-	Rising      WattHours `json:"rising,omitempty"`     // sum of the plausible rises between consecutive readings
-	Rises       int       `json:"rises,omitempty"`      // how many there were, those of 0 Wh included
-	Disordered  bool      `json:"disordered,omitempty"` // readings came out of order: only Fold knows Rising
+	First      *Reading  `json:"first,omitempty"`      // earliest reading
+	Last       *Reading  `json:"last,omitempty"`       // latest reading
+	Peak       *Reading  `json:"peak,omitempty"`       // highest reading
+	Begin      *Reading  `json:"begin,omitempty"`      // earliest reading with context Transaction.Begin
+	BeginPlace int       `json:"beginPlace,omitempty"` // rank of the location that Begin is from
+	Place      int       `json:"place,omitempty"`      // rank of the location that First, Last and Rising are from
+	Rising     WattHours `json:"rising,omitempty"`     // sum of the plausible rises between consecutive readings
+	Rises      int       `json:"rises,omitempty"`      // how many there were, those of 0 Wh included
+	Disordered bool      `json:"disordered,omitempty"` // readings came out of order: only Fold knows Rising
+
+	SignedBegin *SignedReading `json:"signedBegin,omitempty"` // earliest in the charge
+	SignedEnd   *SignedReading `json:"signedEnd,omitempty"`   // latest in the charge
+	SignedSpan  span           `json:"signedSpan,omitzero"`   // from the earliest to the latest of begins and ends, in the charge or not
+	SignedIn    span           `json:"signedIn,omitzero"`     // when the charge was taken to be as they were chosen
+	SignedOpen  bool           `json:"signedOpen,omitempty"`  // others may have to be chosen: only Fold knows
 
 	Power    *Gauge    `json:"power,omitempty"`    // latest
 	FirstSoC *Gauge    `json:"firstSoC,omitempty"` // earliest

@@ -1,7 +1,6 @@
 package leyden
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ type batch struct {
 	power    *float64
 	soc      *float64
 
-	signedBegin, signedEnd *WattHours
+	signed []taken
 }
 
 // eachBatch calls f with the samples of each instant of a report. Samples of an
@@ -87,8 +86,7 @@ func reduce(samples []Sample, f func(batch)) {
 		if samples[i].Signature == SignatureInvalid {
 			continue // found as it was received: it is evidence of nothing
 		}
-		begin, end := samples[i].SignedRegisters()
-		b.signedBegin, b.signedEnd = cmp.Or(b.signedBegin, begin), cmp.Or(b.signedEnd, end)
+		b.signed = append(b.signed, samples[i].signedReadings()...)
 	}
 	f(b)
 	if wh, place := register(samples, true); wh != nil {
