@@ -20,6 +20,7 @@ import (
 // a station sends, a line each. TestBattery says how it is written.
 type battery struct {
 	name   string
+	about  string // frames, handshakes or payloads
 	server string // arguments of its server
 	trials []*trial
 	names  map[string]string // of texts that are long
@@ -80,6 +81,8 @@ func readBattery(t *testing.T, file string) *battery {
 func (b *battery) set(now *trial, line string) error {
 	name, value, _ := strings.Cut(line, " ")
 	switch name {
+	case "about":
+		b.about = value
 	case "serve":
 		b.server = value
 	case "registration":
@@ -197,6 +200,16 @@ func cutTimes(text string) (times int, rest string) {
 	return n, rest
 }
 
+// isBad reports whether a trial is about what must not have its way. The others
+// are odd, and are taken all the same.
+func (tr *trial) isBad() bool {
+	switch tr.want.what {
+	case "result", "any", "pong":
+		return false
+	}
+	return tr.want.code != http.StatusOK && tr.want.code != http.StatusSwitchingProtocols
+}
+
 // isRequest reports whether a trial is about a handshake.
 func (tr *trial) isRequest() bool { return tr.want.what == "status" && tr.ask == "" }
 
@@ -246,11 +259,12 @@ func (tr *trial) frames(names ...map[string]string) (frames [][]byte, err error)
 var opCodes = map[string]ws.OpCode{"text": ws.OpText, "binary": ws.OpBinary, "cont": ws.OpContinuation, "ping": ws.OpPing, "pong": ws.OpPong, "close": ws.OpClose}
 
 // scripted reads one frame: options, an opcode, the payload. The options are
-// unmasked, more (fragments follow), rsv1 to rsv3, deflate, announce=N (a length
-// that is a lie) and keep=N (only so many bytes are sent); "raw" in place of the
-// opcode sends the bytes as they are.
+// unmasked, more (fragments follow), rsv1 to rsv3, deflate, again (deflate that
+// refers to the same payload before), split=N (in fragments of so many bytes),
+// announce=N (a length that is a lie) and keep=N (only so many bytes are sent); "raw"
+// in place of the opcode sends the bytes as they are.
 func (tr *trial) scripted(script string, names ...map[string]string) ([]byte, error) {
-	f := plainFrame("")
+	f, split := plainFrame(""), 0
 	for {
 		word, rest, _ := strings.Cut(script, " ")
 		script = rest
@@ -266,8 +280,9 @@ func (tr *trial) scripted(script string, names ...map[string]string) ([]byte, er
 			return []byte(tr.expand(rest, names...)), nil
 		case isOp:
 			f.OpCode, f.payload = op, []byte(tr.expand(rest, names...))
-			if f.Rsv == rsvDeflate {
-				f.payload, f.Rsv = deflated(f.payload), ws.Rsv(true, false, false)
+			f.compress()
+			if split > 0 {
+				return f.split(split), nil
 			}
 			return f.bytes(), nil
 		case option == "unmasked":
@@ -276,6 +291,10 @@ func (tr *trial) scripted(script string, names ...map[string]string) ([]byte, er
 			f.Fin = false
 		case option == "deflate":
 			f.Rsv = rsvDeflate
+		case option == "again":
+			f.Rsv = rsvAgain
+		case option == "split":
+			split = n
 		case option == "rsv1" || option == "rsv2" || option == "rsv3":
 			f.Rsv = ws.Rsv(option == "rsv1", option == "rsv2", option == "rsv3")
 		case option == "announce":
@@ -288,6 +307,19 @@ func (tr *trial) scripted(script string, names ...map[string]string) ([]byte, er
 	}
 }
 
-// rsvDeflate marks a frame whose payload is to be compressed. It is no value that
-// a frame has.
-const rsvDeflate = 0xff
+// Marks of a frame whose payload is to be compressed. They are no values that a
+// frame has.
+const (
+	rsvDeflate = 0xff
+	rsvAgain   = 0xfe
+)
+
+// compress does what a mark says.
+func (f *wireFrame) compress() {
+	switch f.Rsv {
+	case rsvDeflate:
+		f.payload, f.Rsv = deflated(f.payload), ws.Rsv(true, false, false)
+	case rsvAgain:
+		f.payload, f.Rsv = deflated(f.payload, f.payload), ws.Rsv(true, false, false)
+	}
+}

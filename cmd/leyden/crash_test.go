@@ -51,6 +51,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while; leave out -short")
 	}
+	t.Parallel()
 	data, address := t.TempDir(), stableAddress(t)
 	fleet, err := sim.NewFleet(sim.Options{
 		Dial: sim.WebSocket("ws://"+address+"/ocpp", ocpp.DialOptions{}), Stations: *killStations, Connectors: 2,

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,8 @@ import (
 )
 
 // A wire is a station that writes byte by byte what it is told to: it may break
-// every rule of WebSocket and OCPP.
+// every rule of WebSocket and OCPP. Each write, and each answer that it waits for,
+// takes at most limit.
 type wire struct {
 	net.Conn
 	in *bufio.Reader
@@ -42,7 +44,7 @@ func (r received) String() string {
 }
 
 // dialWire opens a TCP connection to a server, from a loopback address of its own
-// unless that is "". Nothing on it takes longer than limit.
+// unless that is "".
 func dialWire(t *testing.T, url, from string) *wire {
 	t.Helper()
 	d := net.Dialer{Timeout: limit}
@@ -50,13 +52,17 @@ func dialWire(t *testing.T, url, from string) *wire {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
 	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
-	if err == nil {
-		err = conn.SetDeadline(time.Now().Add(limit))
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &wire{conn, bufio.NewReader(conn)}
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	if err := w.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Write(p)
 }
 
 // upgradeHeader is a handshake that nothing is wrong with.
@@ -83,6 +89,9 @@ func (w *wire) request(line string, h http.Header) (*http.Response, error) {
 		}
 	}
 	if _, err := io.WriteString(w, b.String()+"\r\n"); err != nil {
+		return nil, err
+	}
+	if err := w.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return nil, err
 	}
 	return http.ReadResponse(w.in, nil)
@@ -122,27 +131,54 @@ func plainFrame(text string) wireFrame {
 	return wireFrame{Header: ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Mask: [4]byte{7, 11, 13, 17}}, payload: []byte(text)}
 }
 
-// deflated returns text as permessage-deflate sends it.
-func deflated(text []byte) []byte {
+// split returns the frame in fragments of at most n bytes of payload.
+func (f wireFrame) split(n int) []byte {
+	var all []byte
+	last := f.Fin
+	for part := range slices.Chunk(f.payload, n) {
+		f.payload = part
+		f.Fin = false
+		all = append(all, f.bytes()...)
+		f.OpCode, f.Rsv = ws.OpContinuation, 0
+	}
+	if last {
+		f.Fin, f.payload = true, nil
+		all = append(all, f.bytes()...)
+	}
+	return all
+}
+
+// deflateEnd is what permessage-deflate leaves out at the end of a message.
+const deflateEnd = "\x00\x00\xff\xff"
+
+// deflated returns the last of some texts as permessage-deflate sends it. It refers
+// to those before: none may be there without context takeover.
+func deflated(texts ...[]byte) []byte {
 	var b bytes.Buffer
 	z, err := flate.NewWriter(&b, flate.BestCompression)
-	if err == nil {
-		_, err = z.Write(text)
-	}
-	if err == nil {
-		err = z.Flush()
+	for _, text := range texts {
+		b.Reset()
+		if err == nil {
+			_, err = z.Write(text)
+		}
+		if err == nil {
+			err = z.Flush()
+		}
 	}
 	if err != nil {
 		panic(err) // a buffer takes everything
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff"))
+	return bytes.TrimSuffix(b.Bytes(), []byte(deflateEnd))
 }
 
 // next returns what the server sent next. It answers a close, and pings.
 func (w *wire) next() (received, error) {
+	if err := w.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return received{}, err
+	}
 	h, err := ws.ReadHeader(w.in)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return received{}, err
+		return received{}, fmt.Errorf("nothing came within %v: %w", limit, err)
 	}
 	if err != nil {
 		return received{op: ws.OpClose}, nil // without a word
@@ -159,7 +195,7 @@ func (w *wire) next() (received, error) {
 	case h.OpCode == ws.OpClose:
 		return w.closed(payload)
 	case h.Rsv1():
-		text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
+		text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader(deflateEnd+"\x01\x00\x00\xff\xff"))))
 		return received{op: h.OpCode, payload: string(text)}, err
 	}
 	return received{op: h.OpCode, payload: string(payload)}, nil
