@@ -13,6 +13,9 @@ const (
 	clockApart = 30 * time.Second
 	// clockLive is how far behind a timestamp may be that cannot have waited long.
 	clockLive = 10 * time.Second
+	// clockSane is how far off a clock may be: a timestamp that is further away is a
+	// mistake, and tells nothing of it.
+	clockSane = 10 * 365 * 24 * time.Hour
 )
 
 // A clock is one look at a station's clock.
@@ -21,14 +24,15 @@ type clock struct {
 	at  time.Time     // our clock
 }
 
-// noteClock compares the clocks by a timestamp of a message that came now. One
+// noteClock compares the clocks by a timestamp of a message that came at received.
+// One that came before what is known already tells nothing new. One
 // that is behind and from before the connection, by the station's own clock, may
 // have waited for it. What says that the clock is slower than was thought counts
 // once another message that came a while later agrees; never, unless mayLower,
 // for messages that are late by habit, as batches of readings are.
 func (d *desk) noteClock(at, received time.Time, mayLower bool) {
 	off := at.Sub(received)
-	if at.Before(implausibleBefore) || off < -clockLive && !at.After(d.sighting.ConnectedAt) {
+	if at.Before(implausibleBefore) || off.Abs() > clockSane || received.Before(d.sighting.ClockAt) || off < -clockLive && !at.After(d.sighting.ConnectedAt) {
 		return
 	}
 	known := !d.sighting.ClockAt.IsZero()

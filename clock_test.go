@@ -45,10 +45,15 @@ func TestClockSkewIsOfLiveTimes(t *testing.T) {
 		"waited in the connection": {
 			{m, "status", 0, 0}, {10 * m, "start", -5 * m, 0}, {10 * m, "status", -5 * m, 0}, {11 * m, "stop", -2 * m, 0}, {12 * m, "status", -s, -s},
 		},
-		"batches are late":   {{m, "start", 0, 0}, {10 * m, "meter", -m, 0}, {20 * m, "meter", -m, 0}, {30 * m, "meter", -2 * s, -2 * s}},
-		"set right":          {{m, "status", 3 * h, 3 * h}, {20 * m, "status", 0, 3 * h}, {21 * m, "start", -s, -s}},
-		"set fast":           {{m, "status", 0, 0}, {20 * m, "meter", h, h}},
-		"1970 tells nothing": {{m, "status", 0, 0}, {2 * m, "start", -56 * 365 * 24 * h, 0}},
+		"batches are late": {{m, "start", 0, 0}, {10 * m, "meter", -m, 0}, {20 * m, "meter", -m, 0}, {30 * m, "meter", -2 * s, -2 * s}},
+		"set right":        {{m, "status", 3 * h, 3 * h}, {20 * m, "status", 0, 3 * h}, {21 * m, "start", -s, -s}},
+		"set fast":         {{m, "status", 0, 0}, {20 * m, "meter", h, h}},
+		"years ahead tell nothing": {
+			{m, "status", 0, 0}, {2 * m, "status", 290 * 365 * 24 * h, 0}, {3 * m, "start", 11 * 365 * 24 * h, 0}, {4 * m, "meter", 200 * 365 * 24 * h, 0},
+			{5 * m, "status", 9 * 365 * 24 * h, 9 * 365 * 24 * h},
+		},
+		"centuries off at first": {{m, "status", 290 * 365 * 24 * h, unmeasured}, {2 * m, "status", -290 * 365 * 24 * h, unmeasured}},
+		"1970 tells nothing":     {{m, "status", 0, 0}, {2 * m, "start", -56 * 365 * 24 * h, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, leyden.Options{})
@@ -63,6 +68,22 @@ func TestClockSkewIsOfLiveTimes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Years that a time.Duration cannot tell are no clock either.
+func TestYearsThatTellNoClock(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	b.register()
+	b.connect()
+	for _, year := range []int{9999, 1} {
+		for n, what := range []string{"status", "start", "stop", "meter"} {
+			b.pass(time.Minute)
+			b.say(what, 2*year+n, time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC))
+			if got, known := b.skew(); known {
+				t.Errorf("%s of year %d: clock off by %v", what, year, got)
+			}
+		}
 	}
 }
 
@@ -103,5 +124,37 @@ func TestClockSkewIsKept(t *testing.T) {
 	b.say("status", 1, time.Time{})
 	if got, _ := b.skew(); got != 2*time.Hour {
 		t.Errorf("a status without a time: clock off by %v", got)
+	}
+}
+
+// What was received before it could be recorded is judged by when it was: it is
+// not late, and says of the clock what it said then.
+func TestHeldReportsAreJudgedByTheirReception(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	b.register()
+	b.connect()
+	b.pass(time.Minute)
+	held := b.startEvent(1, "A", 0)
+	held.At, held.ReceivedAt = b.clock.Add(-3*time.Second), b.clock
+	ahead := b.startEvent(2, "A", 0)
+	ahead.At, ahead.ReceivedAt = b.clock.Add(time.Hour), b.clock.Add(24*time.Hour) // as nobody can have received it
+	b.pass(3 * time.Hour)
+	id := b.record(held).Transaction.ID
+	b.want(id, leyden.Active, none)
+	if got := b.get(id).StartReceivedAt; !got.Equal(held.ReceivedAt) {
+		t.Errorf("received at %v, want %v", got, held.ReceivedAt)
+	}
+	if got, known := b.skew(); !known || got != -3*time.Second {
+		t.Errorf("clock off by %v, known %t; want -3 s", got, known)
+	}
+	b.say("status", 0, b.clock.Add(2*time.Second))
+	second := b.startEvent(3, "A", 0)
+	second.At, second.ReceivedAt = held.At.Add(time.Hour), held.ReceivedAt
+	b.record(second)
+	if got, _ := b.skew(); got != 2*time.Second {
+		t.Errorf("clock off by %v after an older look; want 2 s", got)
+	}
+	if got := b.record(ahead).Transaction.StartReceivedAt; !got.Equal(b.clock) {
+		t.Errorf("received at %v, want now, %v", got, b.clock)
 	}
 }

@@ -142,7 +142,8 @@ type Followup struct {
 // Record keeps a station's report and returns once it is durable. frame is the
 // message as the station sent it, in case it must be quarantined; "" for one
 // that is there already, and that somebody wants to be recorded now: it shows
-// nothing of the station as it is, and ends no charge that began after it. Errors
+// nothing of the station as it is. One that waited with us until it could be
+// recorded brings its ReceivedAt along, and is judged by that. Errors
 // that matter: [ErrActive] for a start on a busy connector (the frame is then in
 // quarantine), [ErrUnavailable] when nothing could be kept.
 func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
@@ -171,10 +172,13 @@ func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, er
 	return out, nil
 }
 
-// receive stamps a report with our time and brings its own times into the form
+// receive stamps a report with our time, unless it waited with us, and brings its own times into the form
 // in which they are stored: what is decided now is what a refold will see.
 func (e *Event) receive(now time.Time) {
-	e.ReceivedAt = now
+	if e.ReceivedAt.IsZero() || e.ReceivedAt.After(now) {
+		e.ReceivedAt = now
+	}
+	now = e.ReceivedAt
 	e.At = storable(e.At)
 	if !e.At.IsZero() && (e.At.Before(implausibleBefore) || tooEarly(e.At, now)) {
 		e.Flags |= ClockImplausible

@@ -208,7 +208,9 @@ func orBy(by, was string) string {
 
 // NoteReservation records a reservation that a station accepted with a number
 // of somebody else. It replaces the one with that number, as the station does
-// (OCPP 1.6 §5.13). Status, Answer and times of our clock are filled in.
+// (OCPP 1.6 §5.13). Status, Answer and times of our clock are filled in. It is
+// recorded however many are open, for the station has it: only BookConnector,
+// which is asked before the station is, fails with [ErrLimit].
 func (l *Ledger) NoteReservation(ctx context.Context, n Reservation) error {
 	err := l.atDesk(ctx, n.Station, func(d *desk) error {
 		if n.ID < math.MinInt32 || n.ID > math.MaxInt32 {
@@ -255,14 +257,14 @@ func (l *Ledger) changeReservation(ctx context.Context, s StationID, id int, f f
 }
 
 // claim lets the reservation that a start names be used by it, in the commit of
-// the start. One that is not there, is used, had ended before, or is another's
+// the start. One that is not there or cannot be read, is used, had ended before, or is another's
 // marks the start; a start that is refused changes nothing about it.
 func (c *change) claim(ctx context.Context, start *Event, by TransactionID) error {
 	if start.Reservation == nil {
 		return nil
 	}
 	r, err := c.ledger.store.Reservation(ctx, c.desk.station, *start.Reservation)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("reservation %d: %w", *start.Reservation, err)
 	}
 	if err != nil || !r.serves(start) {

@@ -1,7 +1,9 @@
 package leyden_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -447,5 +449,51 @@ func (b *bench) checkClaims(seed uint64) {
 		if used := err == nil && booked.Transaction == tx.ID; used != claims {
 			b.t.Errorf("seed %d: transaction %d, flags %v, and reservation %d is used by %d", seed, tx.ID, tx.Flags.Names(), *tx.Reservation, booked.Transaction)
 		}
+	}
+}
+
+// A spoilt store cannot read reservations, for a reason of its own.
+type spoilt struct {
+	leyden.Store
+	err error
+}
+
+func (s *spoilt) Reservation(context.Context, leyden.StationID, int) (leyden.Reservation, error) {
+	return leyden.Reservation{}, s.err
+}
+
+// A start that names a reservation whose row cannot be read is recorded, and
+// marked: the charge began. Without storage it is not answered.
+func TestStartOnAnUnreadableReservation(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	store := &spoilt{Store: b.Store(), err: errors.New("reservation 7 of S: broken row")}
+	b.Ledger = leyden.NewLedger(store, b.Registry(), leyden.Options{Now: func() time.Time { return b.clock }, Tokens: leyden.TokensOpen})
+	b.want(b.startOn(7, 1, "A").Transaction.ID, leyden.Active, none, "RESERVATION_UNKNOWN")
+	store.err = fmt.Errorf("read: %w", leyden.ErrUnavailable)
+	if _, err := b.Record(t.Context(), b.startOnEvent(7, 2, "A"), "{}"); !errors.Is(err, leyden.ErrUnavailable) {
+		t.Errorf("without storage: %v; want %v", err, leyden.ErrUnavailable)
+	}
+	store.err = context.Canceled
+	if _, err := b.Record(t.Context(), b.startOnEvent(7, 2, "A"), "{}"); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v; want %v", err, context.Canceled)
+	}
+}
+
+// What a station accepted is on record however many there are; only we make no
+// more then.
+func TestNotedReservationsBeyondTheLimit(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	for id := range 102 {
+		n := leyden.Reservation{ID: id, Station: "S", Connector: 1, Token: leyden.IDToken{Value: "A"}, ExpiresAt: b.clock.Add(time.Hour)}
+		if err := b.NoteReservation(t.Context(), n); err != nil {
+			t.Fatalf("number %d: %v", id, err)
+		}
+	}
+	if got := b.booked(101).Status; got != leyden.ReservationActive {
+		t.Errorf("the last is %s", got)
+	}
+	_, err := b.BookConnector(t.Context(), leyden.ReservationRequest{Station: "S", Token: leyden.IDToken{Value: "A"}, ExpiresAt: b.clock.Add(time.Hour)})
+	if !errors.Is(err, leyden.ErrLimit) {
+		t.Errorf("one of ours: %v; want %v", err, leyden.ErrLimit)
 	}
 }

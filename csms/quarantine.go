@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"leyden"
 	"leyden/device"
@@ -132,8 +133,8 @@ func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 	return ocpp.Reply{Err: refusal}
 }
 
-// recordHeld records, in their order, what a station told of transactions
-// before it was accepted. A message that meets a fault of our own waits on: it
+// recordHeld records, in their order and as of when they were received, what a
+// station told of transactions before it was accepted. A message that meets a fault of our own waits on: it
 // must not keep the station from working.
 func (s *session) recordHeld(ctx context.Context) error {
 	held, err := s.srv.held(ctx, s.station)
@@ -148,7 +149,9 @@ func (s *session) recordHeld(ctx context.Context) error {
 		if q.Status() != leyden.QuarantineWaiting {
 			continue // by another connection of the station
 		}
+		s.heldAt = q.ReceivedAt
 		err = s.retry(ctx, &q, "")
+		s.heldAt = time.Time{}
 		if errors.Is(err, leyden.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type session struct {
 	swaps    []time.Time    // when connections replaced living ones, the last swapLimit
 	asking   atomic.Bool    // a question about settings waits for its time
 	question *time.Timer    // asks it; owned by the goroutine that serves
+	heldAt   time.Time      // when the message was received that is recorded now, if it waited with us; of the same goroutine
 	where    *time.Location // what timestamps without a zone were last in; of the same goroutine
 	listing  chan struct{}  // holds one token while somebody updates the station's local list
 }

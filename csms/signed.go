@@ -59,6 +59,7 @@ func VerifySigned(value string, connector int, keys []leyden.MeterKey) Signed {
 
 // record records a report, with what is found of the signatures in it.
 func (s *session) record(ctx context.Context, e leyden.Event, frame string) (leyden.Outcome, error) {
+	e.ReceivedAt = s.heldAt
 	if err := s.verify(ctx, &e); err != nil {
 		return leyden.Outcome{}, err
 	}

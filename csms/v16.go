@@ -46,7 +46,7 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if len(v.List) > 0 {
 		r.odd()
 	}
-	out, err := s.srv.ledger.Record(ctx, e, s.toKeep(c.frame()))
+	out, err := s.record(ctx, e, s.toKeep(c.frame()))
 	s.concerns(out.Transaction.ID)
 	if errors.Is(err, leyden.ErrActive) {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}
