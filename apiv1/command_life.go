@@ -17,7 +17,7 @@ type sentCommand struct {
 	ID          string           `json:"id" example:"cmd_2pjwm5cyuf4l7rzdzgd3vyzs2a"`
 	ChargeBoxID leyden.StationID `json:"chargeBoxId" example:"CHARGER-001"`
 	Action      string           `json:"action" doc:"As OCPP names it." example:"Reset"`
-	Outcome     string           `json:"outcome" enum:"asked,sent,answered,error,silent,left,notSent" doc:"asked: it waits for its turn. sent: no answer yet. answered, error: what the charger said. silent: no answer in time. left: the connection ended before the answer. notSent: it never left. A server that ended meanwhile leaves it at asked or sent." example:"answered"`
+	Outcome     string           `json:"outcome" enum:"asked,sent,answered,error,silent,left,notSent" doc:"asked: it waits for its turn. sent: no answer yet. answered, error: what the charger said. silent: no answer in time. left: the connection, or the server, ended before the answer. notSent: it never left." example:"answered"`
 	Status      *string          `json:"status" doc:"The charger's word." example:"Accepted"`
 	Request     json.RawMessage  `json:"request" doc:"The payload as sent, secrets masked; null for one of more than 64 KiB."`
 	Answer      json.RawMessage  `json:"answer" doc:"The payload of the answer, secrets masked; null for none, and for one of more than 64 KiB."`

@@ -34,6 +34,25 @@ type life struct {
 	told    chan struct{} // closed once it is on record that the call left; nil before it left
 }
 
+// leftByServer says why there is no answer to a command.
+const leftByServer = "the server ended before the answer came: the station may have acted"
+
+// Recover settles what a server left running that ended abruptly over the same
+// storage. Call it before the first station comes. What it cannot settle it logs:
+// no charge depends on it.
+func (srv *Server) Recover(ctx context.Context) {
+	if srv.opt.Devices == nil {
+		return
+	}
+	n, err := srv.opt.Devices.LeaveCommands(ctx, leftByServer)
+	if err != nil {
+		srv.log.WarnContext(ctx, "commands stay as the last server left them", "error", err)
+	}
+	if n > 0 {
+		srv.log.InfoContext(ctx, "commands were left by the last server", "number", n)
+	}
+}
+
 // beginLife records that a call is asked for, with a masked payload.
 func (s *session) beginLife(ctx context.Context, action, payload string) *life {
 	if s.srv.opt.Devices == nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"leyden"
 	"leyden/csms"
@@ -223,4 +224,27 @@ func TestWordsOfErrors(t *testing.T) {
 		t.Errorf("an answer that is no word of OCPP: %v", err)
 	}
 	s.close()
+}
+
+// What a server left running that ended abruptly, the next one settles.
+func TestRecover(t *testing.T) {
+	w := newWorld(t)
+	defer w.end()
+	w.begin()
+	for i, outcome := range []device.Outcome{device.Asked, device.Sent, device.Answered} {
+		c := device.Command{ID: "cmd_" + string(outcome), Station: cp, Action: "Reset", Outcome: outcome, AskedAt: noon.Add(time.Duration(i) * time.Second)}
+		if err := w.store.SaveCommand(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.server.Recover(t.Context())
+	lives := w.lives()
+	for _, l := range lives[:2] {
+		if l.Outcome != device.Left || !strings.Contains(l.Error, "the server ended") {
+			t.Errorf("%s: %+v; want it left by the server", l.ID, l)
+		}
+	}
+	if last := lives[2]; last.Outcome != device.Answered || last.Error != "" {
+		t.Errorf("%+v; want it as it was", last)
+	}
 }

@@ -17,7 +17,7 @@ const (
 	Answered Outcome = "answered" // with a CALLRESULT; Status has the station's word
 	Errored  Outcome = "error"    // with a CALLERROR; Error says which
 	Silent   Outcome = "silent"   // no answer in time: the station may have acted
-	Left     Outcome = "left"     // the connection ended before the answer: the station may have acted
+	Left     Outcome = "left"     // the connection, or the server, ended before the answer: the station may have acted
 	NotSent  Outcome = "notSent"  // it never left; Error says why
 )
 
@@ -49,6 +49,9 @@ type CommandQuery struct {
 type CommandStore interface {
 	// SaveCommand adds c, or replaces the one with its ID.
 	SaveCommand(ctx context.Context, c Command) error
+	// LeaveCommands ends those that are [Asked] or [Sent] as [Left] with a reason, and
+	// returns how many those are: they are of a server that is gone.
+	LeaveCommands(ctx context.Context, reason string) (int, error)
 	// Command returns one, or [leyden.ErrNotFound].
 	Command(ctx context.Context, id string) (Command, error)
 	// Commands returns a part of those that q selects, the last asked first (of

@@ -52,6 +52,20 @@ func (s *Store) SaveCommand(ctx context.Context, c device.Command) error {
 	})
 }
 
+// LeaveCommands implements [device.CommandStore].
+func (s *Store) LeaveCommands(ctx context.Context, reason string) (n int, err error) {
+	err = s.keep(ctx, nil, func(d *devices) error {
+		for _, p := range d.commands.places {
+			if c := &p.record; c.Outcome == device.Asked || c.Outcome == device.Sent {
+				c.Outcome, c.Error = device.Left, reason
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
 // Command implements [device.CommandStore].
 func (s *Store) Command(ctx context.Context, id string) (device.Command, error) {
 	s.mu.Lock()

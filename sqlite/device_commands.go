@@ -56,6 +56,19 @@ ON CONFLICT (id) DO UPDATE SET action = ?3, request = ?4, by = ?5, outcome = ?6,
 	})
 }
 
+const leaveCommands = `
+UPDATE commands SET outcome = 'left', error = ?1 WHERE outcome IN ('asked', 'sent')`
+
+// LeaveCommands implements [device.CommandStore].
+func (db *DB) LeaveCommands(ctx context.Context, reason string) (n int, err error) {
+	err = db.write(ctx, "leave commands", func(t *tx) error {
+		err := exec(t.c, leaveCommands, func(b *binder) { b.text(reason) })
+		n = t.c.Changes()
+		return err
+	})
+	return n, err
+}
+
 // Command implements [device.CommandStore].
 func (db *DB) Command(ctx context.Context, id string) (n device.Command, err error) {
 	const query = commandColumns + `FROM commands WHERE id = ?1`

@@ -24,6 +24,7 @@ func TestDevicePlans(t *testing.T) {
 		{forgetProfiles, "(station=?)"},
 		{forgetLocalList, "(station=?)"},
 		{forgetCertificates, "certificates_by_station (station=?)"},
+		{leaveCommands, "commands_running"},
 		{commands(device.CommandQuery{}), "SCAN commands USING INDEX commands_by_time"},
 		{commands(device.CommandQuery{Station: "S"}), "commands_by_station (station=?)"},
 		{commands(device.CommandQuery{Action: "Reset"}), "commands_by_action (action=?)"},

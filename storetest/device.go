@@ -24,6 +24,7 @@ func RunDevice(t *testing.T, open func(*testing.T) device.Store) {
 		{"CommandReadBack", commandReadBack},
 		{"CommandList", commandList},
 		{"CommandsForgotten", commandsForgotten},
+		{"CommandsLeft", commandsLeft},
 		{"NotificationReadBack", notificationReadBack},
 		{"NotificationList", notificationList},
 		{"NotificationsForgotten", notificationsForgotten},
@@ -229,6 +230,7 @@ func deviceCancelled(t *testing.T, s device.Store) {
 	_, noTemplate := s.Template(ctx, "t")
 	_, noList := s.LocalList(ctx, "S")
 	_, noCertificate := s.Certificate(ctx, "c")
+	_, noneLeft := s.LeaveCommands(ctx, "gone")
 	for what, err := range map[string]error{
 		"SaveCommand":       s.SaveCommand(ctx, command("S", 1)),
 		"AddNotification":   s.AddNotification(ctx, new(notification("S", device.Log, 1))),
@@ -245,6 +247,7 @@ func deviceCancelled(t *testing.T, s device.Store) {
 		"Template":          noTemplate,
 		"LocalList":         noList,
 		"Certificate":       noCertificate,
+		"LeaveCommands":     noneLeft,
 	} {
 		wantErr(t, what, err, context.Canceled)
 	}

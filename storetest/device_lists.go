@@ -52,6 +52,32 @@ func commandReadBack(t *testing.T, s device.Store) {
 	wantErr(t, "Command", err, leyden.ErrNotFound)
 }
 
+// commandsLeft: those that run are left with a reason, and no others.
+func commandsLeft(t *testing.T, s device.Store) {
+	ctx := t.Context()
+	var want []device.Command
+	for i, o := range []device.Outcome{device.Asked, device.Sent, device.Answered, device.Errored, device.Silent, device.Left, device.NotSent} {
+		c := command(leyden.StationID("ST"[i%2:i%2+1]), i)
+		c.Outcome, c.SentAt, c.Error = o, fine(i), "before"
+		wantErr(t, "SaveCommand", s.SaveCommand(ctx, c), nil)
+		if o == device.Asked || o == device.Sent {
+			c.Outcome, c.Error = device.Left, "the server is gone"
+		}
+		want = append(want, c)
+	}
+	for _, n := range []int{2, 0} {
+		got, err := s.LeaveCommands(ctx, "the server is gone")
+		wantErr(t, "LeaveCommands", err, nil)
+		if got != n {
+			t.Errorf("%d commands are left; want %d", got, n)
+		}
+	}
+	list, _, err := s.Commands(ctx, device.CommandQuery{})
+	wantErr(t, "Commands", err, nil)
+	slices.Reverse(want)
+	same(t, "Commands", list, want)
+}
+
 func commandList(t *testing.T, s device.Store) {
 	ctx := t.Context()
 	save := func(c device.Command) {

@@ -194,6 +194,7 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	if err := n.wire(); err != nil {
 		return err
 	}
+	n.csms.Recover(ctx)
 	if err := n.prepareDemo(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"leyden/ocpp"
+)
+
+// TestCommandsOfKilledServer: no list shows a command running that a server had
+// sent before it was killed.
+func TestCommandsOfKilledServer(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	p := startServer(t, "--data", data, "--admission", "open")
+	tr, err := dial(t.Context(), p.url, "MUTE", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, ended, killed := make(chan string, 1), make(chan error, 1), make(chan struct{})
+	go func() {
+		ended <- ocpp.NewConn(tr, ocpp.Options{}).Serve(context.Background(), func(_ context.Context, f ocpp.Frame) ocpp.Reply {
+			asked <- f.Action
+			<-killed
+			return ocpp.Reply{Message: ocpp.Raw(nil)}
+		})
+	}()
+	cut := make(chan error, 1)
+	go func() {
+		_, err := ask(t.Context(), patient(), "POST", p.url+"/api/v1/chargers/MUTE/reset", adminKey, `{"type":"Soft"}`)
+		cut <- err
+	}()
+	if action := within(t, "the station is asked", asked); action != "Reset" {
+		t.Fatalf("it was asked for %s", action)
+	}
+	if err := p.end(syscall.SIGKILL); err == nil {
+		t.Fatal("the server ended well although it was killed")
+	}
+	close(killed)
+	if err := within(t, "the request ends", cut); err == nil {
+		t.Error("the request was answered by a server that was killed")
+	}
+	within(t, "the station ends", ended)
+
+	p = startServer(t, "--data", data, "--admission", "open")
+	var list struct {
+		Commands []struct {
+			Action, Outcome, Error string
+		}
+	}
+	p.get("/api/v1/chargers/MUTE/commands", &list)
+	if len(list.Commands) != 1 || list.Commands[0].Outcome != "left" || list.Commands[0].Error == "" {
+		t.Errorf("on record: %+v; want a Reset that was left", list.Commands)
+	}
+	p.drain()
+}
