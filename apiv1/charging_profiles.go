@@ -62,10 +62,16 @@ type compositeInput struct {
 
 // compositeSchedule is the limits that a charger says will hold.
 type compositeSchedule struct {
-	Status           string            `json:"status" example:"Accepted"`
-	ConnectorID      *int              `json:"connectorId" example:"1"`
-	ScheduleStart    rest.Time         `json:"scheduleStart" example:"2026-02-06T12:00:00.000Z"`
-	ChargingSchedule *chargingSchedule `json:"chargingSchedule,omitempty" doc:"Absent when the charger told none."`
+	Status           string        `json:"status" example:"Accepted"`
+	ConnectorID      *int          `json:"connectorId" example:"1"`
+	ScheduleStart    rest.Time     `json:"scheduleStart" example:"2026-02-06T12:00:00.000Z"`
+	ChargingSchedule *toldSchedule `json:"chargingSchedule" doc:"Null when the charger told none."`
+}
+
+// toldSchedule is a schedule that a charger may tell.
+type toldSchedule struct {
+	_ struct{} `nullable:"true"`
+	chargingSchedule
 }
 
 // installedProfile is a charging profile that a charger accepted.
@@ -182,7 +188,7 @@ func (a *api) composite(ctx context.Context, in *compositeInput) (*bodied[compos
 	}
 	out := compositeSchedule{Status: c.Status, ConnectorID: c.Connector, ScheduleStart: rest.Time{Time: c.StartAt}}
 	if c.Schedule != nil {
-		out.ChargingSchedule = new(presentSchedule(c.Schedule))
+		out.ChargingSchedule = &toldSchedule{chargingSchedule: presentSchedule(c.Schedule)}
 	}
 	return &bodied[compositeSchedule]{out}, nil
 }

@@ -46,7 +46,7 @@ func commands() []command {
 		{"charging-profiles/clear", ``, "ClearChargingProfile", `{}`, `{"status":"Unknown"}`, `{"status":"Unknown"}`},
 		{
 			"composite-schedule", `{"connectorId":0,"duration":60}`, "GetCompositeSchedule", `{"connectorId":0,"duration":60}`,
-			`{"status":"Accepted"}`, `{"status":"Accepted","connectorId":null,"scheduleStart":null}`,
+			`{"status":"Accepted"}`, `{"status":"Accepted","connectorId":null,"scheduleStart":null,"chargingSchedule":null}`,
 		},
 		{
 			"trigger", `{"requestedMessage":"LogStatusNotification"}`, "ExtendedTriggerMessage", `{"requestedMessage":"LogStatusNotification"}`,
@@ -65,7 +65,7 @@ func commands() []command {
 		{"local-list/version", ``, "GetLocalListVersion", `{}`, `{"listVersion":3}`, `{"listVersion":3,"supported":true}`},
 		{
 			"local-list", `{"updateType":"Full","listVersion":4}`, "SendLocalList", `{"listVersion":4,"updateType":"Full"}`,
-			`{"status":"Failed"}`, `{"status":"Failed","listVersion":4}`,
+			`{"status":"Failed"}`, `{"status":"Failed","listVersion":3}`,
 		},
 	}
 }

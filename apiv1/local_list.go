@@ -86,13 +86,13 @@ type localListVersion struct {
 // localListAnswer is what became of an update.
 type localListAnswer struct {
 	Status      string `json:"status" doc:"Accepted, Failed, NotSupported or VersionMismatch." example:"Accepted"`
-	ListVersion int    `json:"listVersion" doc:"As it was sent." example:"3"`
+	ListVersion *int   `json:"listVersion" doc:"That the charger has since, as far as it is known: the one that was sent if it accepted that, else the one that was kept of it before. Null: it is not known." example:"3"`
 }
 
 // localListSync is what brought a charger to the idTags that are listed.
 type localListSync struct {
 	Status      string `json:"status" doc:"Of the last message; Accepted when there was nothing to send, NotSupported when the charger has no such list." example:"Accepted"`
-	ListVersion int    `json:"listVersion" doc:"The last one that was sent, or else told." example:"4"`
+	ListVersion *int   `json:"listVersion" doc:"That the charger has since, as far as it is known: the last one that it accepted, or else told. Null: it is not known." example:"4"`
 	UpdateType  string `json:"updateType" enum:"Full,Differential" example:"Differential"`
 	Messages    int    `json:"messages" doc:"How many were sent; 0 when nothing differs." example:"1"`
 	Set         int    `json:"set" doc:"How many idTags the charger was told of." example:"2"`
@@ -179,7 +179,7 @@ func (a *api) sendLocalList(ctx context.Context, in *sendLocalListInput) (*bodie
 		u.Items = append(u.Items, item)
 	}
 	answer, err := a.Stations.SendLocalList(ctx, s.ID, u)
-	return &bodied[localListAnswer]{localListAnswer{answer.Status, answer.Version}}, err
+	return &bodied[localListAnswer]{localListAnswer{answer.Status, answer.Has}}, err
 }
 
 func (a *api) syncLocalList(ctx context.Context, in *ChargerPath) (*bodied[localListSync], error) {
@@ -189,7 +189,7 @@ func (a *api) syncLocalList(ctx context.Context, in *ChargerPath) (*bodied[local
 	}
 	answer, err := a.Stations.SyncLocalList(ctx, s.ID)
 	out := localListSync{
-		Status: answer.Status, ListVersion: answer.Version, UpdateType: differentialUpdate,
+		Status: answer.Status, ListVersion: answer.Has, UpdateType: differentialUpdate,
 		Messages: answer.Messages, Set: answer.Set, Removed: answer.Removed,
 	}
 	if answer.Full {

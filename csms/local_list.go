@@ -32,6 +32,7 @@ type LocalListItem struct {
 type LocalListAnswer struct {
 	Status  string // Accepted, Failed, NotSupported, VersionMismatch
 	Version int    // that was sent
+	Has     *int   // that the station has since, as far as it is known; nil: it is not
 }
 
 // A LocalListSync is what brought a station to the idTags that are listed.
@@ -92,7 +93,24 @@ func (srv *Server) SendLocalList(ctx context.Context, id leyden.StationID, u Loc
 		}
 	}
 	status, err := s.dialect.lists.send(ctx, s, u)
-	return LocalListAnswer{status, u.Version}, err
+	if err != nil {
+		return LocalListAnswer{}, err
+	}
+	return s.since(ctx, LocalListAnswer{Status: status, Version: u.Version})
+}
+
+// since returns an answer with the version that the station has since: the one
+// that it accepted, else the one that is kept.
+func (s *session) since(ctx context.Context, a LocalListAnswer) (LocalListAnswer, error) {
+	if strings.EqualFold(a.Status, accepted) {
+		a.Has = &a.Version
+		return a, nil
+	}
+	kept, err := s.keptList(ctx)
+	if err == nil && !kept.UpdatedAt.IsZero() {
+		a.Has = &kept.Version
+	}
+	return a, err
 }
 
 func (u *LocalListUpdate) check() error {
@@ -169,11 +187,19 @@ func (srv *Server) SyncLocalList(ctx context.Context, id leyden.StationID) (Loca
 		return LocalListSync{}, err
 	}
 	defer release()
+	out, err := s.syncList(ctx)
+	if err == nil {
+		out.LocalListAnswer, err = s.since(ctx, out.LocalListAnswer)
+	}
+	return out, err
+}
+
+func (s *session) syncList(ctx context.Context) (LocalListSync, error) {
 	version, err := s.dialect.lists.version(ctx, s)
 	if err != nil || version <= noList {
-		return LocalListSync{LocalListAnswer: LocalListAnswer{notSupported, version}}, err
+		return LocalListSync{LocalListAnswer: LocalListAnswer{Status: notSupported, Version: version}}, err
 	}
-	wanted, err := srv.listedTags(ctx)
+	wanted, err := s.srv.listedTags(ctx)
 	if err != nil {
 		return LocalListSync{}, err
 	}
@@ -199,7 +225,7 @@ func (srv *Server) SyncLocalList(ctx context.Context, id leyden.StationID) (Loca
 // sendInParts sends an update of a list that has u.Version, in messages of at most
 // limit items. Those after the first add to it.
 func (s *session) sendInParts(ctx context.Context, u LocalListUpdate, limit int) (LocalListSync, error) {
-	out := LocalListSync{LocalListAnswer: LocalListAnswer{accepted, u.Version}, Full: u.Full}
+	out := LocalListSync{LocalListAnswer: LocalListAnswer{Status: accepted, Version: u.Version}, Full: u.Full}
 	parts := slices.Collect(slices.Chunk(u.Items, limit))
 	if len(parts) == 0 && u.Full {
 		parts = [][]LocalListItem{nil}
@@ -207,7 +233,7 @@ func (s *session) sendInParts(ctx context.Context, u LocalListUpdate, limit int)
 	for i, items := range parts {
 		part := LocalListUpdate{Full: u.Full && i == 0, Version: versionAfter(u.Version, i+1), Items: items}
 		status, err := s.dialect.lists.send(ctx, s, part)
-		out.LocalListAnswer, out.Messages = LocalListAnswer{status, part.Version}, i+1
+		out.LocalListAnswer, out.Messages = LocalListAnswer{Status: status, Version: part.Version}, i+1
 		if err != nil || !strings.EqualFold(status, accepted) {
 			return out, err
 		}
