@@ -37,7 +37,7 @@ type StationSpec struct {
 // returns the station's new password, here and never again; "" when it gets
 // none, as it must not under [ProfileNone]. It fails with an [InvalidError].
 func (r *Registrar) SetStation(ctx context.Context, spec StationSpec) (made Secret, err error) {
-	if err := spec.check(); err != nil {
+	if err := spec.Check(); err != nil {
 		return "", err
 	}
 	err = decided(func() error {
@@ -75,16 +75,19 @@ func certificatesSince(ctx context.Context, s StationStore, id leyden.StationID)
 	return removed.Truncate(time.Second).Add(time.Second), nil
 }
 
-// check says what cannot be, whatever the station has now.
-func (s *StationSpec) check() error {
+// Check returns an [InvalidError] for what cannot be, whatever the station has now.
+func (s *StationSpec) Check() error {
 	if !s.Station.Valid() {
 		return &InvalidError{"chargeBoxId", "must have 1 to 48 of A-Z a-z 0-9 . _ : @ | = * + - and not begin with chg_"}
 	}
 	if s.Profile != "" && s.Profile.Number() < 0 {
 		return &InvalidError{"securityProfile", profileRange}
 	}
-	if s.Password == "" {
+	switch {
+	case s.Password == "":
 		return nil
+	case s.Profile == ProfileNone:
+		return &InvalidError{"password", "has no use under security profile 0"}
 	}
 	return s.Password.check("password")
 }

@@ -70,6 +70,9 @@ func stationAddCommand(data *string) *cobra.Command {
 // and says how it proves who it is. It fails with [leyden.ErrExists] for one that
 // is registered.
 func registerStation(ctx context.Context, db *folder, s leyden.Station, spec auth.StationSpec) (auth.Secret, error) {
+	if err := spec.Check(); err != nil { // before it is there: one that was there has ended its certificates
+		return "", err
+	}
 	now := time.Now()
 	s.PublicID, s.Registration, s.Listed, s.RegisteredAt = leyden.NewPublicID("chg_", now), leyden.RegistrationAccepted, true, now
 	err := db.AddStation(ctx, s)

@@ -35,6 +35,12 @@ func TestRemovedStationLeavesNothing(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want nothing", when, l, err)
 		}
 	}
+	if out, _, err := runLeyden(t, "station", "add", "S1", "--password", "short", "--data", data); err == nil {
+		t.Errorf("a short password is taken: %s", out)
+	}
+	if at, err := db.LastRemoved(t.Context(), "S1"); err != nil || !at.IsZero() {
+		t.Errorf("one that never was is removed at %v, %v", at, err)
+	}
 	must(t, "station", "add", "S1", "--data", data)
 	tell()
 	must(t, "station", "remove", "S1", "--data", data)
