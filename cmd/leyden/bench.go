@@ -24,6 +24,7 @@ type benchSettings struct {
 	rate    int
 	rounds  int
 	spell   time.Duration
+	maxCost time.Duration // 0: any
 }
 
 func benchCommand() *cobra.Command {
@@ -41,9 +42,10 @@ With --disturb the stations work at a steady rate instead, and spells without
 and with one station that misbehaves follow each other: slow writes and reads a
 byte at a time, silent answers nothing, flood sends Heartbeats as fast as it can
 and flood-readings MeterValues. What that costs the others is the difference of
-their answer times in the same run.`,
+their answer times in the same run, the median over all rounds; with --max-cost
+the command fails if one costs more than that.`,
 		Example: `  leyden bench --stations 1000 --duration 20s
-  leyden bench --disturb slow,silent,flood,flood-readings`,
+  leyden bench --disturb slow,silent,flood,flood-readings --max-cost 10ms`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
@@ -62,6 +64,7 @@ their answer times in the same run.`,
 	cmd.Flags().IntVar(&s.rate, "rate", 1000, "with --disturb: messages a second of all stations that behave")
 	cmd.Flags().IntVar(&s.rounds, "rounds", 10, "with --disturb: how often each is repeated")
 	cmd.Flags().DurationVar(&s.spell, "spell", time.Second, "with --disturb: how long one spell is measured")
+	cmd.Flags().DurationVar(&s.maxCost, "max-cost", 0, "with --disturb: fail if the others' 99th percentile grows by more; 0 is any")
 	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
 }

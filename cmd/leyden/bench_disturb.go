@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"leyden/bench"
@@ -16,8 +17,8 @@ import (
 
 // runIsolation measures what stations that misbehave cost the others.
 func runIsolation(ctx context.Context, s *benchSettings, stdout, stderr io.Writer) error {
-	if s.stations < 1 || s.rate < 1 || s.rounds < 1 || s.spell <= 0 {
-		return usagef("--stations, --rate, --rounds and --spell must be above 0")
+	if s.stations < 1 || s.rate < 1 || s.rounds < 1 || s.spell <= 0 || s.maxCost < 0 {
+		return usagef("--stations, --rate, --rounds and --spell must be above 0, --max-cost not below")
 	}
 	i := bench.Isolation{
 		Slow:  func(url string) sim.Dialer { return sim.SlowWebSocket(url, ocpp.DialOptions{}) },
@@ -49,6 +50,20 @@ func runIsolation(ctx context.Context, s *benchSettings, stdout, stderr io.Write
 	}
 	if r.Errors > 0 {
 		return fmt.Errorf("%d errors, the first: %s", r.Errors, r.FirstError)
+	}
+	return tooDear(r.Costs, s.maxCost)
+}
+
+// tooDear returns an error that names what costs the others more than most.
+func tooDear(costs []bench.Cost, most time.Duration) error {
+	var dear []string
+	for _, c := range costs {
+		if most > 0 && c.P99 > float64(most)/float64(time.Millisecond) {
+			dear = append(dear, fmt.Sprintf("%s %.1f ms", c.Disturbance, c.P99))
+		}
+	}
+	if len(dear) > 0 {
+		return fmt.Errorf("the 99th percentile of the others grows by more than %v: %s", most, strings.Join(dear, ", "))
 	}
 	return nil
 }
