@@ -36,11 +36,7 @@ const noSchemas = "no OCPP 1.6 schemas: download them from the Open Charge Allia
 // schemas returns the compiled schemas of OCPP 1.6 by their names, all formats
 // asserted; none where they are not at hand.
 var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
-	dir := cmp.Or(os.Getenv("LEYDEN_SCHEMAS"), filepath.Join("..", "shared", "schemas"))
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join("..", dir) // of the module
-	}
-	dir = filepath.Join(dir, "1.6")
+	dir := schemaFolder()
 	if _, err := os.Stat(dir); err != nil {
 		return nil, nil
 	}
@@ -58,6 +54,15 @@ var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	}
 	return all, nil
 })
+
+// schemaFolder is where the schemas of OCPP 1.6 are, if they are at hand.
+func schemaFolder() string {
+	dir := cmp.Or(os.Getenv("LEYDEN_SCHEMAS"), filepath.Join("..", "shared", "schemas"))
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join("..", dir) // of the module
+	}
+	return filepath.Join(dir, "1.6")
+}
 
 // codes are those that a CALLERROR may have (OCPP-J 1.6 §4.2.3).
 var codes = []ocpp.ErrorCode{
@@ -107,7 +112,7 @@ func lawful(frame string, answers func(id string) string) string {
 }
 
 // TestOracle holds all 39 messages of OCPP 1.6 and its security extension, both
-// ways, against their schemas: testdata/oracle has whole ones, which are sent and
+// ways, against their schemas, and counts them (-v tells): testdata/oracle has whole ones, which are sent and
 // asked for as they are and spoilt in hundreds of ways each. Whatever comes in, no
 // frame goes out that a schema refuses. So do all other tests of this package that
 // look at frames; see [station.take].
@@ -139,18 +144,32 @@ func TestOracle(t *testing.T) {
 		e.calls(tableOf(t, "calls"))
 		e.finish(answered, called)
 	})
-	total := 0
-	for _, action := range v16.Actions() {
-		direction := v16.DirectionOf(action)
-		if direction != ocpp.FromCSMS && answered[action] == 0 {
-			t.Errorf("no %s was answered", action)
-		}
-		if direction != ocpp.FromStation && (sent[action] == 0 || called[action] == 0) {
-			t.Errorf("%s was sent %d times by commands and %d times by /call", action, sent[action], called[action])
-		}
-		total += answered[action] + sent[action] + called[action]
+	var simulated, told map[string]int
+	t.Run("simulator", func(t *testing.T) { simulated, told = simulate(t, tableOf(t, "calls")) })
+	if t.Failed() {
+		return
 	}
-	t.Logf("%d payloads of %d actions are valid", total, len(v16.Actions()))
+	if n := len(v16.Actions()); n != 39 {
+		t.Errorf("%d actions; OCPP 1.6 with its security extension has 39", n)
+	}
+	reports, requests := 0, 0
+	for _, action := range v16.Actions() {
+		direction, did := v16.DirectionOf(action), ""
+		if direction != ocpp.FromCSMS {
+			reports++
+			did += fmt.Sprintf("; %d answered by us, %d sent by the simulator", answered[action], told[action])
+		}
+		if direction != ocpp.FromStation {
+			requests++
+			did += fmt.Sprintf("; %d sent by commands and %d by /call, %d answered by the simulator", sent[action], called[action], simulated[action])
+		}
+		if direction != ocpp.FromCSMS && answered[action] == 0 ||
+			direction != ocpp.FromStation && (sent[action] == 0 || called[action] == 0 || simulated[action] == 0) {
+			t.Errorf("%s was not seen in all directions", action)
+		}
+		t.Logf("%s%s", action, did)
+	}
+	t.Logf("%d actions are valid: %d that stations send, with our answers, and %d that we send, with the simulator's", len(v16.Actions()), reports, requests)
 }
 
 // tableOf returns the lines of a table, without comments.
@@ -233,6 +252,8 @@ func (e *exam) serve(id string) (answered bool) {
 		case f.Type == ocpp.Call:
 			e.sent[f.Action]++
 			e.reply(f)
+		case f.Type == ocpp.CallResult && e.on.answers(f.ID) == "":
+			e.t.Errorf("%s answers nothing", frame)
 		case f.Type == ocpp.CallResult:
 			e.answered[e.on.asked[f.ID]]++
 		}
@@ -303,7 +324,10 @@ func (e *exam) operate(method, path, body string) (status int, answer string) {
 func (e *exam) reports(table []string) {
 	for _, line := range table {
 		action, payload, _ := strings.Cut(line, " ")
-		e.ask(action, payload)
+		before := e.answered[action]
+		if e.ask(action, payload); e.answered[action] == before {
+			e.t.Errorf("%s was refused", line)
+		}
 		for _, spoilt := range mutants(e.t, payload) {
 			e.ask(action, spoilt)
 		}
