@@ -299,6 +299,8 @@ func (r *replay) directly(ctx context.Context, db *folder, payload string) (leyd
 	case err != nil:
 		return 0, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
 	return q.Transaction, errors.Join(server.Drain(ctx), ledger.Flush(ctx))
 }
 
