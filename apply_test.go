@@ -83,6 +83,7 @@ func arrive(events []leyden.Event, order []int) leyden.Transaction {
 }
 
 func TestEveryOrderFoldsToTheSame(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		events []leyden.Event
 		energy leyden.WattHours
@@ -158,6 +159,7 @@ func permute(n int, f func([]int)) {
 // A station's queue is cut at random, resent from an earlier point, and comes
 // over several connections that overtake each other.
 func TestInterleavingsFoldToTheSame(t *testing.T) {
+	t.Parallel()
 	for name, events := range map[string][]leyden.Event{"charge": charge(), "reset": reset(), "signed": signedCharge()} {
 		want := leyden.Fold(events)
 		for seed := range *interleavings / 2 {

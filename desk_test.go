@@ -105,6 +105,7 @@ func (s *script) say(t leyden.Transaction, err error) string {
 // A desk is but a shortcut: a ledger that has one does what a ledger does that
 // reads everything anew before each step, down to versions and revisions.
 func TestADeskIsAShortcut(t *testing.T) {
+	t.Parallel()
 	for seed := range 150 {
 		scripts := make([]*script, 2)
 		for i := range scripts {

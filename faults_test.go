@@ -95,6 +95,7 @@ func TestStorageThatFailsNowAndThen(t *testing.T) {
 // Transactions that cannot be written keep no others from what is due, however
 // many there are.
 func TestSweepPastBrokenOnes(t *testing.T) {
+	t.Parallel()
 	b, f := newFaulty(t, 1, 0)
 	for i := range 260 {
 		f.spoil[b.reserve(i+1, "A").ID] = true

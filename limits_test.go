@@ -44,6 +44,7 @@ func TestDesksOfSilentStationsAreDismissed(t *testing.T) {
 // A station may send as many stops of unknown transactions as it likes: all are
 // kept, few are kept at hand.
 func TestADeskHasAnEnd(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, leyden.Options{})
 	const many = 3*leyden.MaxWorking + 1
 	for i := range many {

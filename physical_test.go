@@ -78,6 +78,7 @@ func (w *wire) report(c physicalCharge, late bool) leyden.TransactionID {
 // Every physical charge is one completed transaction with its energy, however
 // often and late it is reported; and the events refold to what is stored.
 func TestNeverLostNeverDoubled(t *testing.T) {
+	t.Parallel()
 	for seed := range 200 {
 		w := &wire{bench: newBench(t, leyden.Options{}), r: rand.New(rand.NewPCG(uint64(seed), 2))}
 		now, register := at(0), map[int]leyden.WattHours{1: 1000, 2: 500_000}
