@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"leyden"
+	"leyden/rest"
 	"leyden/sqlite"
 )
 
@@ -186,7 +187,7 @@ func writeFrame(w io.Writer, f *leyden.Frame) error {
 type frameRecord struct {
 	Seq           int64                 `json:"seq"`
 	ChargeBoxID   leyden.StationID      `json:"chargeBoxId"`
-	Timestamp     string                `json:"timestamp"`
+	Timestamp     rest.Time             `json:"timestamp"`
 	Direction     string                `json:"direction"`
 	Type          leyden.FrameType      `json:"type"`
 	Action        *string               `json:"action"`
@@ -197,7 +198,7 @@ type frameRecord struct {
 
 func writeFrameJSON(w io.Writer, f *leyden.Frame) error {
 	r := frameRecord{
-		Seq: f.Seq, ChargeBoxID: f.Station, Timestamp: exact(f.At), Direction: "in", Type: f.Type,
+		Seq: f.Seq, ChargeBoxID: f.Station, Timestamp: rest.Time{Time: f.At}, Direction: "in", Type: f.Type,
 		Action: known(f.Action), MessageID: known(f.MessageID), TransactionID: known(f.Transaction), Frame: f.Text,
 	}
 	if f.Sent {

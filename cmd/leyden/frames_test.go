@@ -67,6 +67,11 @@ func TestFramesFollow(t *testing.T) {
 	}
 	var f frameRecord
 	decode(t, lines[3], &f)
+	var shown struct{ Frames []json.RawMessage } // by the REST API
+	p.get("/api/v1/chargers/WATCHED/frames?action=Heartbeat&limit=1", &shown)
+	if len(shown.Frames) != 1 || string(shown.Frames[0]) != lines[3] {
+		t.Errorf("the last is %s; the REST API has %s", lines[3], shown.Frames)
+	}
 	if f.Direction != "out" || *f.Action != "Heartbeat" || f.ChargeBoxID != "WATCHED" || f.TransactionID != nil || !json.Valid([]byte(f.Frame)) {
 		t.Errorf("the last is %s", lines[3])
 	}
