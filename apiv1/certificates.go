@@ -278,16 +278,12 @@ func (a *api) certificates(ctx context.Context, q device.CertificateQuery, w res
 }
 
 func (a *api) getCertificate(ctx context.Context, in *certificatePath) (*bodied[stationCertificate], error) {
-	s, err := a.charger(ctx, in.Ref)
-	if err != nil {
-		return nil, err
-	}
-	store, err := a.devices()
+	id, store, err := a.keptOf(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
 	c, err := store.Certificate(ctx, in.CertificateID)
-	if err == nil && c.Station != s.ID {
+	if err == nil && c.Station != id {
 		err = leyden.ErrNotFound
 	}
 	if err != nil {

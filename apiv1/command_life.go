@@ -88,17 +88,23 @@ func (a *api) devices() (device.Store, error) {
 	return a.Devices, nil
 }
 
-func (a *api) listCommands(ctx context.Context, in *listCommandsInput) (*bodied[commandList], error) {
-	s, err := a.charger(ctx, in.Ref)
+// keptOf returns the identity of a charger, and where things about it are kept.
+func (a *api) keptOf(ctx context.Context, ref string) (leyden.StationID, device.Store, error) {
+	s, err := a.charger(ctx, ref)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	store, err := a.devices()
+	return s.ID, store, err
+}
+
+func (a *api) listCommands(ctx context.Context, in *listCommandsInput) (*bodied[commandList], error) {
+	id, store, err := a.keptOf(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
 	found, total, err := store.Commands(ctx, device.CommandQuery{
-		Station: s.ID, Action: in.Action, Page: device.Page{Limit: in.Limit, Offset: in.Offset},
+		Station: id, Action: in.Action, Page: device.Page{Limit: in.Limit, Offset: in.Offset},
 	})
 	if err != nil {
 		return nil, err
@@ -111,16 +117,12 @@ func (a *api) listCommands(ctx context.Context, in *listCommandsInput) (*bodied[
 }
 
 func (a *api) getCommand(ctx context.Context, in *commandPath) (*bodied[sentCommand], error) {
-	s, err := a.charger(ctx, in.Ref)
-	if err != nil {
-		return nil, err
-	}
-	store, err := a.devices()
+	id, store, err := a.keptOf(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
 	c, err := store.Command(ctx, in.CommandID)
-	if err == nil && c.Station != s.ID {
+	if err == nil && c.Station != id {
 		err = leyden.ErrNotFound
 	}
 	if err != nil {

@@ -99,11 +99,7 @@ func (a *api) serveEvents() {
 }
 
 func (a *api) listEvents(ctx context.Context, in *listEventsInput) (*bodied[stepList], error) {
-	t, err := a.transaction(ctx, in.TransactionPath)
-	if err != nil {
-		return nil, err
-	}
-	events, err := a.Ledger.Store().Events(ctx, t.ID)
+	_, events, err := a.history(ctx, in.TransactionPath)
 	if err != nil {
 		return nil, err
 	}

@@ -127,15 +127,11 @@ func (a *api) serveLocalList() {
 }
 
 func (a *api) getLocalList(ctx context.Context, in *getLocalListInput) (*bodied[localList], error) {
-	s, err := a.charger(ctx, in.Ref)
+	id, store, err := a.keptOf(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
-	store, err := a.devices()
-	if err != nil {
-		return nil, err
-	}
-	kept, err := store.LocalList(ctx, s.ID)
+	kept, err := store.LocalList(ctx, id)
 	if err != nil && !errors.Is(err, leyden.ErrNotFound) {
 		return nil, err
 	}

@@ -121,11 +121,7 @@ func (a *api) serveMeterValues() {
 }
 
 func (a *api) listMeterValues(ctx context.Context, in *listMeterValuesInput) (*bodied[meterValueList], error) {
-	t, err := a.transaction(ctx, in.TransactionPath)
-	if err != nil {
-		return nil, err
-	}
-	events, err := a.Ledger.Store().Events(ctx, t.ID)
+	t, events, err := a.history(ctx, in.TransactionPath)
 	if err != nil {
 		return nil, err
 	}

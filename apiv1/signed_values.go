@@ -143,11 +143,7 @@ func (a *api) serveSignedValues() {
 }
 
 func (a *api) listSignedValues(ctx context.Context, in *listSignedValuesInput) (*bodied[signedValueList], error) {
-	t, err := a.transaction(ctx, in.TransactionPath)
-	if err != nil {
-		return nil, err
-	}
-	events, err := a.Ledger.Store().Events(ctx, t.ID)
+	t, events, err := a.history(ctx, in.TransactionPath)
 	if err != nil {
 		return nil, err
 	}

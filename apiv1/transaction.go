@@ -123,6 +123,16 @@ func (a *api) transaction(ctx context.Context, p TransactionPath) (leyden.Transa
 	return t, err
 }
 
+// history returns what a path names, and all that was recorded of it.
+func (a *api) history(ctx context.Context, p TransactionPath) (leyden.Transaction, []leyden.Event, error) {
+	t, err := a.transaction(ctx, p)
+	if err != nil {
+		return t, nil, err
+	}
+	events, err := a.Ledger.Store().Events(ctx, t.ID)
+	return t, events, err
+}
+
 type getTransactionInput struct {
 	TransactionPath
 	Expand []string `query:"expand" enum:"meterValues,events" doc:"What else to show: meterValues, events, or both with a comma between them."`
