@@ -169,9 +169,14 @@ type player struct {
 	visits   int    // how often it was
 	line     *wire  // nil while nobody is connected
 	plain    bool   // it does not compress
+	failures int
 
 	kept map[string][]*trial // those that must be in quarantine, by station
 }
+
+// mostFailures is after how many failures a table is given up: each may take as long
+// as an answer that never comes.
+const mostFailures = 3
 
 // mostVisits is how often one station connects: one that comes back all the time
 // has to wait.
@@ -203,11 +208,15 @@ func (p *player) hangUp() {
 	}
 }
 
-// failed says what is wrong about a trial; the next one gets a new connection.
+// failed says what is wrong about a trial; the next one gets a new connection, unless
+// too many failed.
 func (p *player) failed(tr *trial, format string, args ...any) {
 	p.t.Helper()
 	p.t.Errorf("%s: %.200s\n%s", tr.at, tr.sent, fmt.Sprintf(format, args...))
 	p.hangUp()
+	if p.failures++; p.failures == mostFailures {
+		p.t.Fatal("the rest of the table is left out")
+	}
 }
 
 func (p *player) api(method, path, body string) reply {
