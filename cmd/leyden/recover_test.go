@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"leyden/ocpp"
+	"leyden/ocpp/v16"
 )
 
 // TestCommandsOfKilledServer: no list shows a command running that a server had
@@ -20,13 +21,19 @@ func TestCommandsOfKilledServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked, ended, killed := make(chan string, 1), make(chan error, 1), make(chan struct{})
+	station := ocpp.NewConn(tr, ocpp.Options{})
 	go func() {
-		ended <- ocpp.NewConn(tr, ocpp.Options{}).Serve(context.Background(), func(_ context.Context, f ocpp.Frame) ocpp.Reply {
+		ended <- station.Serve(context.Background(), func(_ context.Context, f ocpp.Frame) ocpp.Reply {
 			asked <- f.Action
 			<-killed
 			return ocpp.Reply{Message: ocpp.Raw(nil)}
 		})
 	}()
+	// It is there for the server once it was answered.
+	boot := &v16.BootNotification{ChargePointVendor: "V", ChargePointModel: "M"}
+	if err := station.Call(t.Context(), boot, new(v16.BootNotificationResponse)); err != nil {
+		t.Fatal(err)
+	}
 	cut := make(chan error, 1)
 	go func() {
 		_, err := ask(t.Context(), patient(), "POST", p.url+"/api/v1/chargers/MUTE/reset", adminKey, `{"type":"Soft"}`)
