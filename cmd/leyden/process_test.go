@@ -27,7 +27,11 @@ import (
 // name runs main. Most of a test is waiting for a process of its own, so more of
 // them run at once than there are processors, unless -parallel says how many.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+	each := 4
+	if raceDetector {
+		each = 2 // a process takes many times as much then
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err) // the flag is there
 	}
 	testscript.Main(m, map[string]func(){"leyden": main})
@@ -35,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // limit is how long a test waits for what takes a moment, on a machine that has
 // much else to do. Nothing is waited for any longer.
-const limit = 60 * time.Second
+const limit = 3 * time.Minute
 
 // within receives what is to come soon.
 func within[T any](t *testing.T, what string, from <-chan T) T {
