@@ -171,11 +171,16 @@ func deflated(texts ...[]byte) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte(deflateEnd))
 }
 
-// next returns what the server sent next. It answers a close, and pings.
+// next returns what the server sent next, but for pings. It answers a close.
 func (w *wire) next() (received, error) {
 	if err := w.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return received{}, err
 	}
+	return w.read()
+}
+
+// read is next, as long as a deadline lets it: pings come for ever.
+func (w *wire) read() (received, error) {
 	h, err := ws.ReadHeader(w.in)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return received{}, fmt.Errorf("nothing came within %v: %w", limit, err)
@@ -191,7 +196,7 @@ func (w *wire) next() (received, error) {
 	case h.Masked || !h.Fin || h.OpCode == ws.OpBinary:
 		return received{}, fmt.Errorf("the server sent a frame that it may not: %+v", h)
 	case h.OpCode == ws.OpPing:
-		return w.next()
+		return w.read()
 	case h.OpCode == ws.OpClose:
 		return w.closed(payload)
 	case h.Rsv1():
