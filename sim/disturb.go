@@ -35,8 +35,9 @@ const (
 const (
 	// slowByte is how long a byte of a slow connection takes.
 	slowByte = time.Millisecond
-	// silence is after what time a silent station comes back.
-	silence = 2 * time.Second
+	// silence is after what time a silent station comes back: a few times in the
+	// shortest spell that is measured.
+	silence = 400 * time.Millisecond
 )
 
 // SlowWebSocket is a WebSocket whose bytes come and go one by one, each after a
