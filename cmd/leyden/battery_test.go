@@ -174,9 +174,8 @@ type player struct {
 	kept map[string][]*trial // those that must be in quarantine, by station
 }
 
-// mostFailures is after how many failures a table is given up: each may take as long
-// as an answer that never comes.
-const mostFailures = 3
+// mostFailures is after how many failures a table is given up.
+const mostFailures = 5
 
 // mostVisits is how often one station connects: one that comes back all the time
 // has to wait.
@@ -209,12 +208,13 @@ func (p *player) hangUp() {
 }
 
 // failed says what is wrong about a trial; the next one gets a new connection, unless
-// too many failed.
+// too many failed, or it took as long as one waits for what never comes.
 func (p *player) failed(tr *trial, format string, args ...any) {
 	p.t.Helper()
 	p.t.Errorf("%s: %.200s\n%s", tr.at, tr.sent, fmt.Sprintf(format, args...))
+	silent := p.line != nil && p.line.silent
 	p.hangUp()
-	if p.failures++; p.failures == mostFailures {
+	if p.failures++; silent || p.failures == mostFailures {
 		p.t.Fatal("the rest of the table is left out")
 	}
 }

@@ -25,7 +25,8 @@ import (
 // takes at most limit.
 type wire struct {
 	net.Conn
-	in *bufio.Reader
+	in     *bufio.Reader
+	silent bool // an answer never came
 }
 
 // A received is what the server sent: a message, a pong, or a close with its
@@ -55,7 +56,7 @@ func dialWire(t *testing.T, url, from string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &wire{conn, bufio.NewReader(conn)}
+	return &wire{Conn: conn, in: bufio.NewReader(conn)}
 }
 
 func (w *wire) Write(p []byte) (int, error) {
@@ -183,6 +184,7 @@ func (w *wire) next() (received, error) {
 func (w *wire) read() (received, error) {
 	h, err := ws.ReadHeader(w.in)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.silent = true
 		return received{}, fmt.Errorf("nothing came within %v: %w", limit, err)
 	}
 	if err != nil {
