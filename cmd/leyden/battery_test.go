@@ -464,6 +464,7 @@ func (p *player) handshake(tr *trial) {
 func (p *player) command(tr *trial) {
 	p.t.Helper()
 	line := p.connected(tr)
+	p.beat(tr, line) // a station that was answered is there for commands
 	method, rest, _ := strings.Cut(tr.ask, " ")
 	path, body, _ := strings.Cut(rest, " ")
 	replies := make(chan reply, 1)
