@@ -77,6 +77,11 @@ func (c *change) write(ctx context.Context) error {
 			ch.Transaction.Revision++
 		}
 	}
+	for i := range c.entry.Notices {
+		if ch := c.entry.stamping(&c.entry.Notices[i]); ch != nil {
+			c.entry.Notices[i].State.Revision = ch.Transaction.Revision
+		}
+	}
 	return c.ledger.append(ctx, c.desk, &c.entry)
 }
 

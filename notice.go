@@ -1,6 +1,9 @@
 package leyden
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // The topics of notices (webhooks and feeds name them so).
 const (
@@ -14,7 +17,52 @@ const (
 	TopicCancelled   = "transaction.cancelled"
 	TopicCorrected   = "transaction.corrected"
 	TopicQuarantined = "frame.quarantined"
+
+	TopicConnected    = "charger.connected"
+	TopicDisconnected = "charger.disconnected"
+	TopicBoot         = "charger.boot"
+	TopicStatus       = "connector.status_changed"
 )
+
+// Topics returns all topics of notices.
+func Topics() []string {
+	return []string{
+		TopicPending, TopicStarted, TopicUpdated, TopicStopping, TopicStopped, TopicFailed, TopicExpired, TopicCancelled,
+		TopicCorrected, TopicQuarantined, TopicConnected, TopicDisconnected, TopicBoot, TopicStatus,
+	}
+}
+
+// A Notice announces a change to whoever follows the ledger.
+type Notice struct {
+	Seq         int64 // in commit order; the Store assigns it
+	Topic       string
+	Station     StationID
+	Transaction TransactionID
+	Version     int // the state of the transaction it announces
+	At          time.Time
+
+	// State is the transaction as the change left it, of its Evidence only who
+	// started and stopped it. It is nil where there is none, and of TopicUpdated:
+	// there are many of those, and their readers get the state as they read.
+	State *Transaction
+	// Detail is what is announced of a station; nil where it is a transaction.
+	Detail *NoticeDetail
+	// Quarantined is the message that TopicQuarantined announces. In an [Entry] the
+	// n-th such notice is of the n-th message, and the Store fills it in.
+	Quarantined int64
+}
+
+// A NoticeDetail is what a [Notice] announces of a station.
+type NoticeDetail struct {
+	Protocol  string     `json:"protocol,omitempty"`  // TopicConnected
+	Reason    string     `json:"reason,omitempty"`    // TopicDisconnected
+	Vendor    string     `json:"vendor,omitempty"`    // this and the next three: TopicBoot
+	Model     string     `json:"model,omitempty"`     //
+	Serial    string     `json:"serial,omitempty"`    //
+	Firmware  string     `json:"firmware,omitempty"`  //
+	Connector *Connector `json:"connector,omitempty"` // TopicStatus
+	Before    string     `json:"before,omitempty"`    // TopicStatus: the status before; "" when it was not known
+}
 
 // topic returns what there is to announce about the step from old to n.
 func topic(old, n *Transaction) string {
@@ -48,7 +96,55 @@ func topic(old, n *Transaction) string {
 
 // announce adds a notice about the step from old to n.
 func (c *change) announce(old, n *Transaction, now time.Time) {
-	c.entry.Notices = append(c.entry.Notices, Notice{
-		Topic: topic(old, n), Station: n.Station, Transaction: n.ID, Version: n.Version, At: now,
-	})
+	what := Notice{Topic: topic(old, n), Station: n.Station, Transaction: n.ID, Version: n.Version, At: now}
+	if what.Topic != TopicUpdated {
+		state := *n
+		state.Evidence = Evidence{StartKey: n.Evidence.StartKey, StopKey: n.Evidence.StopKey}
+		what.State = &state
+	}
+	c.entry.Notices = append(c.entry.Notices, what)
+}
+
+func (e *Entry) checkNotices() error {
+	for i := range e.Notices {
+		n := &e.Notices[i]
+		if n.State != nil && (n.State.ID != n.Transaction || n.State.Station != n.Station) {
+			return fmt.Errorf("notice %s of transaction %d shows %d: %w", n.Topic, n.Transaction, n.State.ID, ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// FillNotices gives the notices of e what the Store assigned to what they
+// announce: the stamp of a final record, the number of a quarantined message.
+// Stores call it when the rest of e is filled in.
+func (e *Entry) FillNotices() {
+	messages := 0
+	for i := range e.Notices {
+		n := &e.Notices[i]
+		if n.Topic == TopicQuarantined && messages < len(e.Quarantine) {
+			n.Quarantined = e.Quarantine[messages].ID
+			messages++
+		}
+		if c := e.stamping(n); c != nil {
+			n.State.InsertedAt = c.Transaction.InsertedAt
+		}
+	}
+}
+
+// Stamps reports whether the i-th notice of e shows a final record that the
+// Store stamps.
+func (e *Entry) Stamps(i int) bool { return e.stamping(&e.Notices[i]) != nil }
+
+// stamping returns the change that stamps the record which n shows, or nil.
+func (e *Entry) stamping(n *Notice) *Change {
+	if n.State == nil || n.State.Status != Completed {
+		return nil
+	}
+	for i := range e.Transactions {
+		if c := &e.Transactions[i]; c.Stamp && c.Transaction.ID == n.Transaction {
+			return c
+		}
+	}
+	return nil
 }

@@ -51,6 +51,9 @@ func (e *Entry) Check() error {
 			return fmt.Errorf("entry of %s: quarantined message of %q: %w", e.Station, q.Station, ErrInvalid)
 		}
 	}
+	if err := e.checkNotices(); err != nil {
+		return err
+	}
 	if err := e.checkSettle(); err != nil {
 		return err
 	}
@@ -114,16 +117,6 @@ func (t *Transaction) Check() error {
 	return nil
 }
 
-// A Notice announces a change to whoever follows the ledger.
-type Notice struct {
-	Seq         int64 // in commit order; the Store assigns it
-	Topic       string
-	Station     StationID
-	Transaction TransactionID
-	Version     int // the state of the transaction it announces
-	At          time.Time
-}
-
 // A Store keeps the ledger. The drivers memory and sqlite implement it;
 // package storetest says what an implementation must do. All errors but those
 // named, [ErrInvalid] for what can never be written (what [Entry.Check] finds,
@@ -137,7 +130,8 @@ type Store interface {
 
 	// Append makes e durable before it returns and fills in what the Store
 	// assigns: Seq of events and notices, InsertedAt of stamped changes (our
-	// clock, in microseconds, never decreasing in commit order). Strings and
+	// clock, in microseconds, never decreasing in commit order), and what
+	// [Entry.FillNotices] says. Strings and
 	// slices of e are not kept after it returns. It refuses e whole with
 	//   - ErrReplay, if an event of e has the key of a recorded one of the same station;
 	//   - ErrStale, if a stored version is not the one before the change's;

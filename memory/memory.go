@@ -32,7 +32,9 @@ type Store struct {
 	events       []leyden.Event // at Seq-1
 	byKey        map[eventKey]int64
 	ofID         map[leyden.TransactionID][]int64
-	notices      []leyden.Notice
+	notices      []leyden.Notice // at Seq-1-forgotten
+	forgotten    int64           // how many notices are kept no more
+	onNotices    func(last int64)
 	quarantine   []leyden.Quarantined // at ID-1
 	reservations map[reservationKey]leyden.Reservation
 
@@ -188,14 +190,12 @@ func (s *Store) write(e *leyden.Entry) {
 	for i := range e.Reservations {
 		s.writeReservation(&e.Reservations[i])
 	}
-	for i := range e.Notices {
-		e.Notices[i].Seq = int64(len(s.notices)) + 1
-		s.notices = append(s.notices, detach(e.Notices[i]))
-	}
 	for i := range e.Quarantine {
 		e.Quarantine[i].ID = int64(len(s.quarantine)) + 1
 		s.quarantine = append(s.quarantine, detach(e.Quarantine[i]))
 	}
+	e.FillNotices()
+	s.post(e.Notices)
 }
 
 func (s *Store) writeTransaction(c *leyden.Change, now time.Time) {

@@ -33,6 +33,10 @@ func TestJournal(t *testing.T) {
 	})
 }
 
+func TestFeed(t *testing.T) {
+	storetest.RunFeed(t, func(*testing.T) storetest.FeedStore { return memory.New(time.Now) })
+}
+
 func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(*testing.T) device.Store { return memory.New(time.Now) })
 }

@@ -19,6 +19,7 @@ type appending struct {
 	bodies   []string // JSON of the events
 	evidence []string // JSON of the transactions' Evidence
 	metadata []string // and of their Metadata; "" for none
+	notices  []posting
 
 	// What the writer assigned. The caller fills it in when all is on disk.
 	firstEvent, firstNotice, firstQuarantined, stamp int64
@@ -51,6 +52,10 @@ func encode(e *leyden.Entry) (*appending, error) {
 		bodies:   make([]string, len(e.Events)),
 		evidence: make([]string, len(e.Transactions)),
 		metadata: make([]string, len(e.Transactions)),
+	}
+	var err error
+	if a.notices, err = encodeNotices(e.Notices); err != nil {
+		return nil, err
 	}
 	for i := range e.Events {
 		if err := toJSON(&a.bodies[i], &e.Events[i]); err != nil {
@@ -251,15 +256,6 @@ func (a *appending) writeRest(t *tx) error {
 			return err
 		}
 	}
-	for i := range a.Notices {
-		seq, err := insertNotice(t.c, &a.Notices[i])
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			a.firstNotice = seq
-		}
-	}
 	for i := range a.Quarantine {
 		id, err := insertQuarantined(t.c, &a.Quarantine[i])
 		if err != nil {
@@ -269,7 +265,7 @@ func (a *appending) writeRest(t *tx) error {
 			a.firstQuarantined = id
 		}
 	}
-	return nil
+	return a.writeNotices(t)
 }
 
 // fillIn tells the caller what the store assigned. Numbers of one kind follow
@@ -289,16 +285,5 @@ func (a *appending) fillIn() {
 			c.Transaction.InsertedAt = time.UnixMicro(a.stamp).UTC()
 		}
 	}
-}
-
-func insertNotice(c *sqlite.Conn, n *leyden.Notice) (int64, error) {
-	const insert = `INSERT INTO outbox (topic, station, transaction_id, version, at) VALUES (?1, ?2, ?3, ?4, ?5)`
-	err := exec(c, insert, func(b *binder) {
-		b.text(n.Topic)
-		b.text(string(n.Station))
-		b.id(n.Transaction)
-		b.int(int64(n.Version))
-		b.time(n.At)
-	})
-	return c.LastInsertRowID(), err
+	a.FillNotices()
 }

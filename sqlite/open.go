@@ -29,6 +29,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -80,6 +81,8 @@ type DB struct {
 	numbers      numbers
 	stats        *counters
 	closing      func() error // close, once
+
+	onNotices atomic.Pointer[func(last int64)] // see OnNotices
 }
 
 // Open opens the database in a data folder, and makes it when there is none.

@@ -32,6 +32,8 @@ func TestPlans(t *testing.T) {
 		{working, "transactions_open (station=?)"},
 		{working, "transactions_unstarted (station=? AND updated_at>?)"},
 		{lastOn, "transactions_on_connector (station=? AND connector=?)"},
+		{notices, "outbox USING INTEGER PRIMARY KEY (rowid>?)"},
+		{oldestNotice, "SEARCH outbox"},
 		{meterKeys, "meter_keys USING PRIMARY KEY (station=?)"},
 		{due, "transactions_due (due_at<?)"},
 		{openWith, "transactions_open_with (token_fold=?)"},

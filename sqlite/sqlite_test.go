@@ -52,6 +52,10 @@ func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(t *testing.T) device.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
+func TestFeed(t *testing.T) {
+	storetest.RunFeed(t, func(t *testing.T) storetest.FeedStore { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
 func TestReopen(t *testing.T) {
 	storetest.RunReopen(t, func(t *testing.T, folder string) storetest.Durable { return open(t, folder, nil) })
 }

@@ -60,6 +60,8 @@ type tx struct {
 	c     *sqlite.Conn
 	now   int64 // our clock, in microseconds
 	stamp int64 // InsertedAt of what is stamped in this batch
+
+	noticed int64 // Seq of the last notice in this batch; 0: there is none
 }
 
 // submit returns when run has been committed, or refused.
@@ -200,6 +202,7 @@ func (w *writer) attempt(batch []*job) error {
 	if err := exec(w.conn, commit, nil); err != nil {
 		return w.abandon(err)
 	}
+	w.db.tellNotices(t.noticed)
 	return nil
 }
 
