@@ -47,6 +47,25 @@ func NewWriter(w io.Writer) *csv.Writer {
 	return out
 }
 
+// AppendCell appends a text as a cell, in quotes where RFC 4180 wants them or a
+// reader might take it for something else: an empty text is two quotes, while
+// nothing at all stands for what is unknown. It must be made [Harmless] by the
+// caller.
+func AppendCell(b []byte, text string) []byte {
+	if text != "" && text != `\.` && text[0] != ' ' && !strings.ContainsAny(text, "\",\r\n\t") {
+		return append(b, text...)
+	}
+	b = append(b, '"')
+	for {
+		before, after, quoted := strings.Cut(text, `"`)
+		b = append(b, before...)
+		if !quoted {
+			return append(b, '"')
+		}
+		b, text = append(b, `""`...), after
+	}
+}
+
 // ErrEncoding means that a text is not UTF-8: a spreadsheet saved it as
 // something else.
 var ErrEncoding = errors.New(`is not UTF-8: save it as "CSV UTF-8"`)
