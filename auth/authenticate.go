@@ -157,14 +157,14 @@ func (a *Authenticator) AuthenticateClient(ctx context.Context, l ClientLogin) (
 
 // wrong counts a wrong guess and returns what to answer it with.
 func (a *Authenticator) wrong(from netip.Addr, why string) error {
-	if err := a.addresses.wrong(network(from), a.now()); err != nil {
+	if err := a.addresses.wrong(Network(from), a.now()); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %s", ErrUnauthorized, why)
 }
 
 func (a *Authenticator) wrongClient(from netip.Addr) error {
-	if err := a.addresses.wrong(network(from), a.now()); err != nil {
+	if err := a.addresses.wrong(Network(from), a.now()); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: unknown client or wrong secret", ErrInvalidClient)

@@ -185,7 +185,7 @@ func (c *StationCredential) raise(to Profile) bool {
 // one that is throttled does not use up the places of the identities it makes up.
 func (g *StationGate) deny(a leyden.Attempt, why error) error {
 	now := g.now()
-	if err := g.addresses.wrong(network(a.Addr), now); err != nil {
+	if err := g.addresses.wrong(Network(a.Addr), now); err != nil {
 		return err
 	}
 	if !a.Station.Valid() {

@@ -73,9 +73,9 @@ func (t *throttle[K]) guesser(key K) *guesser[K] {
 	return g
 }
 
-// network returns what a guesser can be told by: an IPv4 address, or the /64
+// Network returns what a stranger can be told by: an IPv4 address, or the /64
 // of an IPv6 address, of which one host may use any.
-func network(addr netip.Addr) netip.Prefix {
+func Network(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
 		return netip.PrefixFrom(addr, 32)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/calls"
 )
 
 // A Store implements [leyden.Store], [leyden.Registry], [auth.Store] and
@@ -76,6 +77,7 @@ func New(now func() time.Time) *Store {
 		devices:      newDevices(),
 	}
 }
+		asked:        asked{claims: make(map[calls.Key]calls.Claim)},
 
 // NextID implements [leyden.Store].
 func (s *Store) NextID(ctx context.Context) (leyden.TransactionID, error) {

@@ -6,6 +6,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/calls"
 	"leyden/device"
 	"leyden/memory"
 	"leyden/storetest"
@@ -34,9 +35,15 @@ func TestJournal(t *testing.T) {
 }
 
 func TestFeed(t *testing.T) {
+func TestCalls(t *testing.T) {
+	storetest.RunCalls(t, func(*testing.T) calls.Store { return memory.New(time.Now) })
+}
+
 	storetest.RunFeed(t, func(*testing.T) storetest.FeedStore { return memory.New(time.Now) })
 }
 
 func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(*testing.T) device.Store { return memory.New(time.Now) })
+}
+
 }
