@@ -46,6 +46,7 @@ type Store struct {
 	vehicles  map[string]leyden.Vehicle
 	cred      credentials
 	devices   devices
+	asked     asked
 }
 
 type eventKey struct {

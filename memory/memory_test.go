@@ -45,5 +45,3 @@ func TestCalls(t *testing.T) {
 func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(*testing.T) device.Store { return memory.New(time.Now) })
 }
-
-}

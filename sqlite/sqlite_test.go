@@ -56,9 +56,10 @@ func TestDevice(t *testing.T) {
 func TestFeed(t *testing.T) {
 func TestCalls(t *testing.T) {
 	storetest.RunCalls(t, func(t *testing.T) calls.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
 func TestCallsReopen(t *testing.T) {
 	storetest.RunCallsReopen(t, func(t *testing.T, folder string) storetest.DurableCalls { return open(t, folder, nil) })
-	storetest.RunFeed(t, func(t *testing.T) storetest.FeedStore { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
 func TestReopen(t *testing.T) {
