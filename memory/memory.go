@@ -76,9 +76,9 @@ func New(now func() time.Time) *Store {
 		vehicles:     make(map[string]leyden.Vehicle),
 		cred:         newCredentials(),
 		devices:      newDevices(),
+		asked:        asked{claims: make(map[calls.Key]calls.Claim)},
 	}
 }
-		asked:        asked{claims: make(map[calls.Key]calls.Claim)},
 
 // NextID implements [leyden.Store].
 func (s *Store) NextID(ctx context.Context) (leyden.TransactionID, error) {

@@ -35,11 +35,11 @@ func TestJournal(t *testing.T) {
 }
 
 func TestFeed(t *testing.T) {
-func TestCalls(t *testing.T) {
-	storetest.RunCalls(t, func(*testing.T) calls.Store { return memory.New(time.Now) })
+	storetest.RunFeed(t, func(*testing.T) storetest.FeedStore { return memory.New(time.Now) })
 }
 
-	storetest.RunFeed(t, func(*testing.T) storetest.FeedStore { return memory.New(time.Now) })
+func TestCalls(t *testing.T) {
+	storetest.RunCalls(t, func(*testing.T) calls.Store { return memory.New(time.Now) })
 }
 
 func TestDevice(t *testing.T) {

@@ -54,6 +54,9 @@ func TestDevice(t *testing.T) {
 }
 
 func TestFeed(t *testing.T) {
+	storetest.RunFeed(t, func(t *testing.T) storetest.FeedStore { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
+}
+
 func TestCalls(t *testing.T) {
 	storetest.RunCalls(t, func(t *testing.T) calls.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
