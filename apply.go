@@ -36,6 +36,9 @@ func Fold(events []Event) Transaction {
 		received time.Time
 	}
 	var batches []timed
+	take := func(e *Event) {
+		eachBatch(e, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
+	}
 	seen := make(map[string]bool, len(events))
 	for i := range events {
 		e := &events[i]
@@ -44,10 +47,13 @@ func Fold(events []Event) Transaction {
 		}
 		seen[e.Key] = true
 		t.applyFacts(e)
-		if !e.Kind.Reported() {
-			continue
+		if e.Kind.Reported() {
+			take(e)
 		}
-		eachBatch(e, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
+	}
+	if lent := t.lentReadings(events); lent != nil {
+		t.Evidence.noteSigned(lent.Samples)
+		take(lent)
 	}
 	slices.SortStableFunc(batches, func(a, b timed) int {
 		return cmp.Or(a.at.Compare(b.at), -cmp.Compare(valueOf(a.register), valueOf(b.register)))
@@ -60,9 +66,13 @@ func Fold(events []Event) Transaction {
 	return t
 }
 
-// NeedsFold reports whether t's energy rests on the order of its readings and
-// they came out of it: then only a fold of all its events gives the figure.
+// NeedsFold reports whether only a fold of all its events gives the figures of t:
+// its energy rests on the order of its readings and they came out of it, or
+// readings of another record were joined into it.
 func (t *Transaction) NeedsFold() bool {
+	if t.Evidence.lent() {
+		return true
+	}
 	if !t.HasStart() || !t.Status.Charged() {
 		return false
 	}
@@ -70,7 +80,7 @@ func (t *Transaction) NeedsFold() bool {
 		return t.Evidence.SignedOpen
 	}
 	switch t.EnergySource {
-	case EnergySigned, EnergyRegisters, EnergyLastSample:
+	case EnergySigned, EnergyRegisters, EnergyLastSample, EnergyOperator:
 		return false
 	}
 	return true // also when no figure was found: in order there may be one
@@ -111,8 +121,8 @@ func (t *Transaction) applyFacts(e *Event) {
 		t.Evidence.StaleAt = latest(t.Evidence.StaleAt, e.ReceivedAt)
 	case Contradicted:
 		t.Evidence.Noted |= ContentConflict
-	case JoinedElsewhere:
-		t.Evidence.Voided = true
+	case JoinedElsewhere, Corrected, Reverted, Closed, Joined:
+		t.applyCorrection(e)
 	default:
 		t.applyRemote(e)
 	}
@@ -137,6 +147,7 @@ func (t *Transaction) applyStarted(e *Event) {
 func (t *Transaction) applyEnded(e *Event) {
 	v := &t.Evidence
 	v.Guess.merge(e)
+	t.returnStop()
 	numbered := e.Number != nil && *e.Number == int64(e.Transaction)
 	if t.HasStop() {
 		if v.Numbered && !numbered || v.Numbered == numbered && before(t.StoppedAt, v.StopKey, e.At, e.Key) {
@@ -155,7 +166,7 @@ func (t *Transaction) applySuperseded(e *Event) {
 		return
 	}
 	v.ClosedKey, v.ClosedEnd, v.ClosedLimit = e.Key, e.At, e.Register
-	t.CloseReason = e.Reason
+	*t.closeReason() = e.Reason
 }
 
 // applyRebooted keeps the first boot since the last report: more of them do not
@@ -174,7 +185,7 @@ func (t *Transaction) applyRequested(e *Event) {
 		return
 	}
 	t.Remote = true
-	t.RequestedAt, t.ExpiresAt, t.Metadata = e.ReceivedAt, e.Expires, e.Metadata
+	t.RequestedAt, t.ExpiresAt, *t.metadata() = e.ReceivedAt, e.Expires, e.Metadata
 	v.AskedKey = e.Key
 	v.Asked = Origin{Connector: e.Connector, Token: e.Token, Vehicle: e.Vehicle}
 }

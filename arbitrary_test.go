@@ -51,11 +51,17 @@ var arbitraryKinds = []leyden.EventKind{
 
 func arbitrary(r *rand.Rand) []leyden.Event {
 	kinds := slices.Clone(arbitraryKinds)
+	if r.IntN(3) == 0 {
+		kinds = append(kinds, leyden.Corrected, leyden.Corrected, leyden.Reverted, leyden.Reverted, leyden.Closed, leyden.Joined)
+	}
 	if r.IntN(10) == 0 {
 		kinds = append(kinds, leyden.JoinedElsewhere)
 	}
 	if r.IntN(2) == 0 { // mostly readings: figures rest on their order
 		kinds = []leyden.EventKind{leyden.Started, leyden.Updated, leyden.Updated, leyden.Updated, leyden.Updated, leyden.Ended, leyden.Superseded}
+		if r.IntN(2) == 0 {
+			kinds = append(kinds, leyden.Closed, leyden.Joined, leyden.Reverted)
+		}
 	}
 	events := make([]leyden.Event, 2+r.IntN(9))
 	for i := range events {
@@ -80,18 +86,34 @@ func arbitraryEvent(r *rand.Rand, kind leyden.EventKind, i int) leyden.Event {
 	case kind == leyden.Ended:
 		e.Model = pick(r, "", "", leyden.RegisterSession)
 	}
+	if kind.Corrects() {
+		arbitraryCorrection(r, &e)
+	}
 	if r.IntN(4) > 0 {
 		e.Register = wh(leyden.WattHours(pick(r, 0, 500, 1000, 2500, 1_000_000, -1)))
 	}
 	if r.IntN(3) > 0 {
 		e.Number = new(int64(pick(r, 17, -1)))
 	}
-	if kind.Reported() && kind != leyden.Started {
+	if kind.Reported() && kind != leyden.Started || kind == leyden.Joined {
 		for range r.IntN(5) {
 			e.Samples = append(e.Samples, arbitrarySample(r))
 		}
 	}
 	return e
+}
+
+func arbitraryCorrection(r *rand.Rand, e *leyden.Event) {
+	e.Round, e.Undoes, e.Twin = r.IntN(6), r.IntN(6), r.IntN(3)
+	switch e.Kind {
+	case leyden.Corrected:
+		e.Fix = leyden.Fix{
+			Vehicle: pick(r, nil, new("truck"), new("")), Note: pick(r, nil, new("odd"), new("")), NotBillable: pick(r, nil, new("a test"), new("")),
+			Clear: r.IntN(4) == 0, Unset: pick(r, nil, []string{"k"}), Set: pick(r, nil, map[string]string{"k": "3"}, map[string]string{"l": "4"}),
+		}
+	case leyden.Joined:
+		leyden.Lend(e, at(r.IntN(6)), pick(r, nil, wh(2500), wh(-1)))
+	}
 }
 
 func arbitrarySample(r *rand.Rand) leyden.Sample {

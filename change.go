@@ -110,9 +110,16 @@ func (l *Ledger) fold(ctx context.Context, t Transaction, unsaved []Event, e Eve
 	return f, nil
 }
 
+// corrected reports whether an operator made n of old.
+func corrected(old, n *Transaction) bool { return len(n.Evidence.Corrections) > len(old.Evidence.Corrections) }
+
 // revised reports whether n is a final record that differs from old in what v2
-// shows of it.
+// shows of it, or that an operator corrected: also one that is not final any more,
+// for whoever has the old one.
 func revised(old, n *Transaction) bool {
+	if corrected(old, n) {
+		return n.Status == Completed || old.Status == Completed || !old.InsertedAt.IsZero()
+	}
 	if n.Status != Completed {
 		return false
 	}

@@ -9,10 +9,15 @@ const maxSpan = 30 * 24 * time.Hour
 // derive computes everything that follows from the merged facts.
 func (t *Transaction) derive() {
 	v := &t.Evidence
+	o := v.overlay()
 	t.deriveOrigin()
-	t.Status = t.deriveStatus()
+	t.deriveCorrected(&o)
+	t.Status = t.deriveStatus(&o)
 	if !t.HasStop() {
-		t.StoppedAt = v.ClosedEnd
+		t.StoppedAt, t.MeterStop = v.ClosedEnd, nil
+		if o.closed != nil {
+			t.StoppedAt, t.MeterStop = o.closed.End, o.closed.Register
+		}
 	}
 	t.SessionEnd = time.Time{}
 	if t.Status == Completed && t.mayLeave(v.LeftAt) {
@@ -59,17 +64,22 @@ func (t *Transaction) deriveOrigin() {
 		}
 	}
 	t.Connector, t.Token, t.VehicleID = origin.Connector, origin.Token, origin.Vehicle
+	t.standIn()
+}
+
+// standIn lets the idTag of a charge stand for a vehicle that is not known.
+func (t *Transaction) standIn() {
 	if t.VehicleID == "" && (t.HasStart() || t.HasStop()) {
 		t.VehicleID = t.Token.Value
 	}
 }
 
-func (t *Transaction) deriveStatus() Status {
+func (t *Transaction) deriveStatus(o *overlay) Status {
 	v := &t.Evidence
 	switch {
-	case v.Voided:
+	case o.voided:
 		return Void
-	case t.HasStop() || v.ClosedKey != "":
+	case t.HasStop() || v.ClosedKey != "" || o.closed != nil:
 		return Completed
 	case t.HasStart() || v.Updated:
 		if t.StopRound > 0 && v.StopStep != StopDenied && v.StopStep != StopLapsed {
@@ -85,6 +95,9 @@ func (t *Transaction) deriveStatus() Status {
 func (t *Transaction) deriveFlags() Flags {
 	v := &t.Evidence
 	var f Flags
+	if v.Borrowed != nil {
+		f |= v.Borrowed.Flags
+	}
 	if t.Orphan() {
 		f |= OrphanStop
 	}
@@ -220,6 +233,9 @@ func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
 		return &d, EnergySigned
 	}
 	if d, ok := t.plainDelta(); ok {
+		if !t.HasStop() {
+			return &d, EnergyOperator
+		}
 		return &d, EnergyRegisters
 	}
 	if d, ok := t.lastDelta(); ok {

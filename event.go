@@ -35,6 +35,11 @@ const (
 	WentStale       EventKind = 33 // still open long after a boot
 	Contradicted    EventKind = 34 // a known fact was sent again with different content
 	JoinedElsewhere EventKind = 35 // an orphan stop was joined into another transaction
+
+	Corrected EventKind = 36 // an operator set a vehicle, a note, metadata, or whether it is billed
+	Reverted  EventKind = 37 // an operator undid a correction, or undid that
+	Closed    EventKind = 38 // an operator closed it without a stop
+	Joined    EventKind = 39 // an operator joined an orphan stop into it
 )
 
 var eventNames = map[EventKind]string{
@@ -46,6 +51,7 @@ var eventNames = map[EventKind]string{
 	StopOverdue: "remoteStop.overdue", StopLapsed: "remoteStop.lapsed", StopUnanswered: "remoteStop.unanswered",
 	Superseded: "superseded", PluggedOut: "pluggedOut", Rebooted: "station.rebooted", WentStale: "stale",
 	Contradicted: "contradicted", JoinedElsewhere: "joined",
+	Corrected: "corrected", Reverted: "reverted", Closed: "closed", Joined: "stop.joined",
 }
 
 // String returns the word under which the timeline of a transaction shows it.
@@ -70,7 +76,7 @@ type Event struct {
 	Number      *int64     `json:"number,omitempty"` // the transactionId as sent; nil when the message has none
 	Connector   int        `json:"connector,omitempty"`
 	Token       IDToken    `json:"token,omitzero"`
-	Register    *WattHours `json:"register,omitempty"` // meterStart, meterStop; for Superseded the new meterStart
+	Register    *WattHours `json:"register,omitempty"` // meterStart, meterStop; for Superseded the new meterStart; for Closed where it stood
 	Samples     []Sample   `json:"samples,omitempty"`
 	Reason      string     `json:"reason,omitempty"`      // as OCPP names it; for our own decisions, why
 	ReasonText  string     `json:"reasonText,omitempty"`  // as sent, when OCPP does not know it
@@ -91,9 +97,15 @@ type Event struct {
 	Model     RegisterModel     `json:"model,omitempty"`    // Ended: the register's by its quirks, where the energy rests on that
 	Expires   time.Time         `json:"expires,omitzero"`   // Requested: when a pending start gives up
 	Metadata  map[string]string `json:"metadata,omitempty"` // Requested: what the client said
-	Round     int               `json:"round,omitempty"`    // which remote stop
+	Round     int               `json:"round,omitempty"`    // which remote stop; of what an operator does, which correction
 	By        string            `json:"by,omitempty"`       // who asked: a credential's id
-	Other     TransactionID     `json:"other,omitempty"`    // Superseded, JoinedElsewhere: by which
+	Other     TransactionID     `json:"other,omitempty"`    // Superseded, JoinedElsewhere: by which; Joined: which
+
+	// What an operator did.
+	Fix    Fix       `json:"fix,omitzero"`     // Corrected
+	Undoes int       `json:"undoes,omitempty"` // Reverted: the number of a correction
+	Twin   int       `json:"twin,omitempty"`   // Joined, JoinedElsewhere: the number of the correction there
+	Stop   *lentStop `json:"stop,omitempty"`   // Joined: the orphan; Samples are those that came with it
 }
 
 // A TokenInfo is the answer about an idTag, in OCPP's words (IdTagInfo).

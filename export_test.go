@@ -1,5 +1,7 @@
 package leyden
 
+import "time"
+
 // Desks returns how many desks the ledger keeps, and how many transactions the
 // one of a station has at hand.
 func (l *Ledger) Desks(s StationID) (desks, working int) {
@@ -12,4 +14,9 @@ func (l *Ledger) Desks(s StationID) (desks, working int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return desks, len(d.working)
+}
+
+// Lend makes e, which joins a stop into a transaction, tell of one.
+func Lend(e *Event, at time.Time, register *WattHours) {
+	e.Stop = &lentStop{Key: "lent " + e.Key, At: at, ReceivedAt: e.ReceivedAt, Register: register, Reason: "Local", Flags: Offline}
 }

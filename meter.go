@@ -58,9 +58,8 @@ type Evidence struct {
 	Asked   Origin `json:"asked,omitzero"`   // what the remote start said
 	Guess   Origin `json:"guess,omitzero"`   // what other events said
 
-	Outcome     Status    `json:"outcome,omitempty"` // of a remote start without a start: Failed, Expired, Cancelled
-	Errored     bool      `json:"errored,omitempty"` // the remote start was answered with an error, or not at all
-	Voided      bool      `json:"voided,omitempty"`
+	Outcome     Status    `json:"outcome,omitempty"`    // of a remote start without a start: Failed, Expired, Cancelled
+	Errored     bool      `json:"errored,omitempty"`    // the remote start was answered with an error, or not at all
 	LeftAt      time.Time `json:"leftAt,omitzero"`      // station's clock: the connector was last told to be free
 	StopStep    EventKind `json:"stopStep,omitempty"`   // how far the last remote stop got
 	StopAskedAt time.Time `json:"stopAskedAt,omitzero"` // our clock: the last remote stop was asked for, or answered
@@ -95,6 +94,10 @@ type Evidence struct {
 	FirstSoC *Gauge    `json:"firstSoC,omitempty"` // earliest
 	LastSoC  *Gauge    `json:"lastSoC,omitempty"`  // latest
 	FlowAt   time.Time `json:"flowAt,omitzero"`    // our clock: a reading last rose or showed power
+
+	Corrections []correction `json:"corrections,omitempty"` // what operators did, by number
+	Plain       plain        `json:"plain,omitzero"`        // what they may have changed, as it would be without them
+	Borrowed    *lentStop    `json:"borrowed,omitempty"`    // the stop that counts, if it was joined into the transaction
 }
 
 // An Origin is where and for whom a transaction runs, as one event said it.

@@ -94,9 +94,21 @@ func topic(old, n *Transaction) string {
 	return TopicCorrected
 }
 
-// announce adds a notice about the step from old to n.
+// announce adds a notice about the step from old to n; what an operator corrected is
+// always announced as such.
 func (c *change) announce(old, n *Transaction, now time.Time) {
-	what := Notice{Topic: topic(old, n), Station: n.Station, Transaction: n.ID, Version: n.Version, At: now}
+	if !corrected(old, n) {
+		c.announceAs(topic(old, n), n, now)
+		return
+	}
+	if n.Status == Completed && old.Status.Open() {
+		c.announceAs(TopicStopped, n, now)
+	}
+	c.announceAs(TopicCorrected, n, now)
+}
+
+func (c *change) announceAs(topic string, n *Transaction, now time.Time) {
+	what := Notice{Topic: topic, Station: n.Station, Transaction: n.ID, Version: n.Version, At: now}
 	if what.Topic != TopicUpdated {
 		state := *n
 		state.Evidence = Evidence{StartKey: n.Evidence.StartKey, StopKey: n.Evidence.StopKey}
@@ -138,7 +150,7 @@ func (e *Entry) Stamps(i int) bool { return e.stamping(&e.Notices[i]) != nil }
 
 // stamping returns the change that stamps the record which n shows, or nil.
 func (e *Entry) stamping(n *Notice) *Change {
-	if n.State == nil || n.State.Status != Completed {
+	if n.State == nil || n.State.Status != Completed && n.Topic != TopicCorrected {
 		return nil
 	}
 	for i := range e.Transactions {

@@ -83,6 +83,7 @@ const (
 	EnergyRising     EnergySource = "rising"     // sum of the rising segments of the readings
 	EnergyReadings   EnergySource = "readings"   // last reading − first reading
 	EnergyLastSample EnergySource = "lastSample" // last reading − meterStart, while there is no stop
+	EnergyOperator   EnergySource = "operator"   // what an operator who closed it read − meterStart
 )
 
 // A Transaction is one charging transaction, folded from its events. Times of
@@ -94,10 +95,10 @@ type Transaction struct {
 	Station   StationID
 	Connector int     // 0 while unknown
 	Token     IDToken // who started it, or shall start it
-	VehicleID string  // fixed by the start's commit; "" before
+	VehicleID string  // fixed by the start's commit, unless an operator assigned one; "" before
 	Status    Status
 	Remote    bool              // began with a remote start
-	Metadata  map[string]string // what the client said at the remote start
+	Metadata  map[string]string // what the client said at the remote start, as operators changed it
 
 	RequestedAt time.Time // our clock: remote start asked for
 	ExpiresAt   time.Time // our clock: when a pending remote start gives up
@@ -107,13 +108,13 @@ type Transaction struct {
 	StoppedAt       time.Time // station's clock; for a charge that we closed, of its last evidence
 	StopReceivedAt  time.Time // our clock
 	MeterStart      *WattHours
-	MeterStop       *WattHours // as the station sent it, even when it is no use
+	MeterStop       *WattHours // as the station sent it, even when it is no use; without a stop, what an operator read who closed it
 	Reservation     *int       // as the station sent it
 
 	StopToken      IDToken // who stopped it, when the station said so
 	StopReason     string  // the station's reason as OCPP names it; "" when none was given
 	StopReasonText string  // the station's reason as sent, when OCPP does not know it
-	CloseReason    string  // our own reason, when we closed it
+	CloseReason    string  // our own reason, when we closed it; an operator's, when one did
 
 	Energy       *WattHours // never negative
 	EnergySource EnergySource
@@ -123,6 +124,10 @@ type Transaction struct {
 
 	SessionStart time.Time // station's clock: plugged in
 	SessionEnd   time.Time // station's clock: plugged out
+
+	Note        string    // of an operator
+	NotBillable string    // why it must not be billed, as an operator said; "": it may be
+	CorrectedAt time.Time // our clock: last correction by an operator
 
 	Flags      Flags
 	StopRound  int       // how many remote stops were asked for

@@ -36,7 +36,7 @@ type Transaction struct {
 	StopReceivedAt   rest.Time         `json:"stopReceivedAt" doc:"When the stop was received, by the server's clock."`
 	InitialSoC       *float64          `json:"initialSoC" doc:"State of charge at the begin, in percent."`
 	EndSoC           *float64          `json:"endSoC" doc:"Latest state of charge, in percent."`
-	EnergySource     *string           `json:"energySource" enum:"signed,registers,rising,readings,lastSample" doc:"The evidence behind energyDelivered."`
+	EnergySource     *string           `json:"energySource" enum:"signed,registers,rising,readings,lastSample,operator" doc:"The evidence behind energyDelivered."`
 	Power            *float64          `json:"power" doc:"Last known power in W; null once it ended."`
 	Flags            []string          `json:"flags" doc:"What a person should look at."`
 	StopIDTag        *string           `json:"stopIdTag" doc:"Who stopped it, when the charger said so."`

@@ -14,7 +14,8 @@ const transactionColumns = `
   requested_at, expires_at, started_at, start_received_at, stopped_at, stop_received_at,
   meter_start, meter_stop, reservation, stop_token, stop_token_type, stop_reason, stop_reason_text, close_reason,
   energy, energy_source, power, initial_soc, end_soc, session_start, session_end,
-  flags, stop_round, due_at, updated_at, inserted_at, revision, version, evidence`
+  flags, stop_round, due_at, updated_at, inserted_at, revision, version, evidence,
+  note, not_billable, corrected_at`
 
 // writeTransaction writes a new row, or replaces one. SQLite writes every index
 // anew that an UPDATE names, changed or not. Most reports are readings and
@@ -24,7 +25,8 @@ func (a *appending) writeTransaction(t *tx, i int, known stored) error {
 		insert = `
 INSERT INTO transactions (token_fold, start_key,` + transactionColumns + `)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-  ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41)`
+  ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41,
+  ?42, ?43, ?44)`
 		update = `
 UPDATE transactions SET
   token = ?7, token_type = ?8, remote = ?11, metadata = ?12, requested_at = ?13, expires_at = ?14,
@@ -32,7 +34,7 @@ UPDATE transactions SET
   stop_token = ?22, stop_token_type = ?23, stop_reason = ?24, stop_reason_text = ?25, close_reason = ?26,
   energy = ?27, energy_source = ?28, power = ?29, initial_soc = ?30, end_soc = ?31,
   session_start = ?32, session_end = ?33, flags = ?34, stop_round = ?35, updated_at = ?37,
-  revision = ?39, version = ?40, evidence = ?41`
+  revision = ?39, version = ?40, evidence = ?41, note = ?42, not_billable = ?43, corrected_at = ?44`
 		stage   = `, status = ?10, stopped_at = ?17, due_at = ?36, inserted_at = ?38`
 		origin  = `, token_fold = ?1, start_key = ?2, public_id = ?4, connector = ?6, vehicle_id = ?9, started_at = ?15`
 		where   = ` WHERE id = ?3`
@@ -101,6 +103,9 @@ func (b *binder) transaction(t *leyden.Transaction, inserted time.Time, metadata
 	b.int(int64(t.Revision))
 	b.int(int64(t.Version))
 	b.text(evidence)
+	b.text(t.Note)
+	b.text(t.NotBillable)
+	b.time(t.CorrectedAt)
 }
 
 // transaction reads a row of transactionColumns into t, and refuses one that
@@ -132,6 +137,7 @@ func (r *row) transaction(t *leyden.Transaction) error {
 	if err := fromJSON(r.text(), &t.Evidence); err != nil {
 		return fmt.Errorf("evidence of transaction %d: %w", t.ID, err)
 	}
+	t.Note, t.NotBillable, t.CorrectedAt = r.text(), r.text(), r.time()
 	if err := fromJSON(metadata, &t.Metadata); err != nil {
 		return fmt.Errorf("metadata of transaction %d: %w", t.ID, err)
 	}

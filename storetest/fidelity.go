@@ -85,7 +85,7 @@ func (r *filler) transaction(id leyden.TransactionID) leyden.Transaction {
 	t.Status = allStatuses()[r.IntN(len(allStatuses()))]
 	t.Connector = int(id) // one remote start on each
 	if t.InsertedAt.IsZero() {
-		t.InsertedAt = r.time()
+		t.InsertedAt = base
 	}
 	if t.Energy != nil {
 		*t.Energy = max(*t.Energy, -*t.Energy)
