@@ -41,8 +41,10 @@ func (a *API) admit(w *reply, r *http.Request, op Operation) error {
 
 // ClientAddr returns the address that the request came from; the zero address
 // when it is not known.
-func ClientAddr(ctx context.Context) netip.Addr {
-	from, err := netip.ParseAddrPort(replyOf(ctx).request.RemoteAddr)
+func ClientAddr(ctx context.Context) netip.Addr { return addrOf(replyOf(ctx).request) }
+
+func addrOf(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}

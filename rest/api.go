@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"leyden/calls"
 )
 
 // Limits that every operation has unless it says otherwise.
@@ -41,6 +43,13 @@ type Config struct {
 	// Ready says what keeps the service from doing its work: nothing when it
 	// is ready. Nil means always ready.
 	Ready func(context.Context) []string
+	// Calls keeps the audit log and the replies to calls with an Idempotency-Key;
+	// nil keeps neither.
+	Calls *calls.Book
+	// Limits bound how often clients may ask.
+	Limits Limits
+	// CORS are the origins whose scripts may read replies: see [CheckOrigin].
+	CORS []string
 	// Open serves /docs, /openapi.json and /metrics without a credential: for
 	// a listener on a loopback address. Otherwise they need chargers:read.
 	Open bool
@@ -56,6 +65,7 @@ type API struct {
 	config   Config
 	mux      *http.ServeMux
 	facades  []*Facade // the plain one first
+	meters   *meters
 	document *huma.OpenAPI
 	settled  func() // makes the document whole, once all operations are registered
 	rendered func() documents
@@ -68,6 +78,7 @@ func New(c Config) *API {
 		config:   c,
 		mux:      http.NewServeMux(),
 		facades:  []*Facade{plain()},
+		meters:   newMeters(c.Limits),
 		document: newDocument(c),
 	}
 	a.settled = sync.OnceFunc(a.settleSchemas)
@@ -85,14 +96,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.finish(out, r, a.config.Now())
 	f := a.facadeOf(r.URL.Path)
 	defer a.rescue(out, r, f)
-	setSafeHeaders(out.Header())
+	setSafeHeaders(out.Header(), r)
+	if a.cors(out, r) {
+		return
+	}
 	if escaped := r.URL.EscapedPath(); escaped != cleanPath(escaped) {
-		a.refuse(out, r, f, noRoute())
+		a.refuse(out, r, f, a.limit(out, r, noRoute()))
 		return
 	}
 	unrouted, pattern := a.mux.Handler(r)
 	if pattern == "" {
-		a.refuse(out, r, f, unroutable(unrouted, r))
+		a.refuse(out, r, f, a.limit(out, r, unroutable(unrouted, r)))
 		return
 	}
 	out.pattern = pattern

@@ -6,11 +6,13 @@
 // Every operation is registered with [Handle]; the document at /openapi.json
 // is made from the same Go types that read the request and write the reply.
 // A request passes, in this order: request id, access log, recovery; the path
-// and method (404, 405 with Allow); the credential and its scope (401, 403,
-// 429); the query (unknown, empty, repeated or malformed parameters are 400
+// and method (404, 405 with Allow); the credential and its scope (401, 403); the
+// limits (429); the query (unknown, empty, repeated or malformed parameters are 400
 // and named); content type and size of the body (415, 413); the body itself
 // (400 naming the field: unknown, missing, of a wrong type, outside its
-// limits, given twice, or spelled in another case); and only then the handler.
+// limits, given twice, or spelled in another case); the Idempotency-Key (409,
+// 422, or the reply from before); and only then the handler. What it did is in
+// the audit log, durably, before the reply is sent: see package calls.
 //
 // Whatever refuses a request, a handler, this package or a panic, becomes one
 // [Error], and the façade whose path prefix matches says it in its own words.
@@ -60,6 +62,6 @@
 // Handlers find who asks with [PrincipalOf] and [ClientAddr], where the client
 // reached us with [Origin] and the id to correlate with [RequestID]. They find a
 // transaction by either of its ids with [FindTransaction] and link pages with
-// [PageLink]. They return errors; they never write to the connection and never
+// [PageLink]. They note what a call is about with [Concerns]. They return errors; they never write to the connection and never
 // log what they return.
 package rest

@@ -110,7 +110,13 @@ func (a *API) addTag(name string) {
 func (a *API) describeErrors(f *Facade, op Operation) map[string]*huma.Response {
 	statuses := append([]int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}, op.Errors...)
 	if !op.Public {
-		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if !op.Unmetered {
+		statuses = append(statuses, http.StatusTooManyRequests)
+	}
+	if op.keyed() {
+		statuses = append(statuses, http.StatusConflict, http.StatusUnprocessableEntity)
 	}
 	statuses = append(statuses, bodyStatuses()...)
 	content := a.describeErrorBody(f)
@@ -151,7 +157,7 @@ func errorHeaders(status int) map[string]*huma.Param {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		headers["WWW-Authenticate"] = &huma.Param{Schema: text}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		headers["Retry-After"] = &huma.Param{Schema: text, Description: "Seconds to wait, when known."}
 	}
 	return headers
@@ -159,6 +165,35 @@ func errorHeaders(status int) map[string]*huma.Param {
 
 func requestIDHeader() *huma.Param {
 	return &huma.Param{Schema: &huma.Schema{Type: huma.TypeString}, Description: "Correlates reply, log and request."}
+}
+
+// meterHeaders tell what is left of the limits.
+func meterHeaders() map[string]*huma.Param {
+	number := func(doc string) *huma.Param {
+		return &huma.Param{Schema: &huma.Schema{Type: huma.TypeInteger}, Description: doc}
+	}
+	return map[string]*huma.Param{
+		limitHeader:     number("How many requests may come at once; absent without a limit."),
+		remainingHeader: number("How many of them are left."),
+		resetHeader:     number("In how many seconds all of them will be."),
+	}
+}
+
+// keyParam describes the header by which a call is recognised.
+func keyParam() *huma.Param {
+	return &huma.Param{
+		Name: keyHeader, In: "header",
+		Description: "Makes it safe to send the request again: the same request with the same key is carried out once, " +
+			"and gets the same reply for 24 hours.",
+		Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(maxKey), Pattern: "^[ -~]+$"},
+	}
+}
+
+func replayedParam() *huma.Param {
+	return &huma.Param{
+		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}},
+		Description: "The reply is that of an earlier request with the same Idempotency-Key; absent otherwise.",
+	}
 }
 
 // describeStreams adds the content types that a stream may have.

@@ -17,6 +17,7 @@ type Error struct {
 	Details []Detail    // which fields, and why
 	Header  http.Header // more headers for the reply: Retry-After, WWW-Authenticate
 	Cause   error       // for the log only
+	Unsure  bool        // what was asked for may have been done: a call with an Idempotency-Key is not tried again
 }
 
 // A Detail says what is wrong with one field of a request.
@@ -97,6 +98,8 @@ func CodeOf(status int) string {
 		return "PRECONDITION_FAILED"
 	case http.StatusRequestEntityTooLarge:
 		return "PAYLOAD_TOO_LARGE"
+	case http.StatusUnprocessableEntity:
+		return "IDEMPOTENCY_MISMATCH"
 	case http.StatusUnsupportedMediaType:
 		return "UNSUPPORTED_MEDIA_TYPE"
 	case http.StatusTooManyRequests:

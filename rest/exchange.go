@@ -88,8 +88,9 @@ func join(parent, name string) string {
 }
 
 // clip keeps what a client named from filling the reply and the log.
-func clip(name string) string {
-	const most = 100
+func clip(name string) string { return clipTo(name, 100) }
+
+func clipTo(name string, most int) string {
 	if len(name) <= most {
 		return name
 	}

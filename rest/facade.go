@@ -88,10 +88,21 @@ func complete(e *Error) *Error {
 
 // refuse writes err as the façade says it.
 func (a *API) refuse(w *reply, r *http.Request, f *Facade, err error) {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+	if left(r, err) {
 		w.abandon()
 		return
 	}
+	e, data := a.say(w, r, f, err)
+	w.send(e.Status, data)
+}
+
+// left reports whether err is that the client has left.
+func left(r *http.Request, err error) bool {
+	return errors.Is(err, context.Canceled) && r.Context().Err() != nil
+}
+
+// say says err as the façade does: it sets the headers and returns the body.
+func (a *API) say(w *reply, r *http.Request, f *Facade, err error) (*Error, []byte) {
 	e := f.explain(err)
 	if e.Status >= http.StatusInternalServerError {
 		a.config.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
@@ -113,7 +124,7 @@ func (a *API) refuse(w *reply, r *http.Request, f *Facade, err error) {
 		h[name] = values
 	}
 	h.Set("Content-Type", contentType)
-	w.send(e.Status, data)
+	return e, data
 }
 
 // wantsProblem reports whether the client names application/problem+json in

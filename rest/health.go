@@ -26,6 +26,7 @@ func (a *API) serveHealth() {
 		Description: "Answers 200 as long as the process can answer at all.",
 		Tag:         "Health",
 		Public:      true,
+		Unmetered:   true,
 	}, func(context.Context, *struct{}) (*healthOutput, error) {
 		return &healthOutput{Status: http.StatusOK, Body: health{Status: "ok"}}, nil
 	})
@@ -37,6 +38,7 @@ func (a *API) serveHealth() {
 		Description: "Answers 503 with the reasons while storage cannot take facts or the process is shutting down.",
 		Tag:         "Health",
 		Public:      true,
+		Unmetered:   true,
 	}, func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 		return a.readiness(ctx), nil
 	})

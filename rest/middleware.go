@@ -15,11 +15,14 @@ const statusGone = 499
 
 // setSafeHeaders sets what every reply has. A page or an asset relaxes what it
 // must.
-func setSafeHeaders(h http.Header) {
+func setSafeHeaders(h http.Header, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
+	if r.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 // rescue turns a panic into a 500, or cuts the connection when part of a reply
@@ -32,12 +35,17 @@ func (a *API) rescue(w *reply, r *http.Request, f *Facade) {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler)
 	}
-	a.config.Log.LogAttrs(r.Context(), slog.LevelError, "handler panicked",
-		slog.String("requestId", w.requestID), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	a.panicked(w, r, v)
 	if w.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
 	a.refuse(w, r, f, fmt.Errorf("panic: %v", v))
+}
+
+// panicked logs a panic.
+func (a *API) panicked(w *reply, r *http.Request, v any) {
+	a.config.Log.LogAttrs(r.Context(), slog.LevelError, "handler panicked",
+		slog.String("requestId", w.requestID), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 }
 
 // finish writes the access log. It names neither query nor headers: they may

@@ -29,6 +29,15 @@ type Operation struct {
 	Streams []string      // content types that the embedded [Stream] of the output may have
 	MaxBody int64         // bytes; 0 is [MaxBody]
 	Timeout time.Duration // 0 is [RequestTimeout]; negative is none, for streams
+
+	// Lasting marks long polls and streams, of which a credential may have a few
+	// open at once: see [Limits].
+	Lasting bool
+	// Unmetered requests do not count against [Limits]: those of probes.
+	Unmetered bool
+	// FindOut is a sentence for a client whose request was interrupted: how to find
+	// out what came of it; "" is a general one.
+	FindOut string
 }
 
 // Handle registers an operation of a façade. See the package comment for what

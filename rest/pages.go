@@ -59,12 +59,15 @@ func (a *API) servePages() {
 		return firstError(d.err, func() error { return serveText(w, "application/yaml", d.yaml) })
 	})
 	if a.config.Metrics != nil {
-		a.page("GET /metrics", func(w http.ResponseWriter, r *http.Request) error {
+		a.page(metricsPattern, func(w http.ResponseWriter, r *http.Request) error {
 			a.config.Metrics.ServeHTTP(w, r)
 			return nil
 		})
 	}
 }
+
+// metricsPattern is where a collector asks, as often as it likes.
+const metricsPattern = "GET /metrics"
 
 // page registers what is open on a loopback listener and needs chargers:read
 // elsewhere.
@@ -72,6 +75,9 @@ func (a *API) page(pattern string, serve func(http.ResponseWriter, *http.Request
 	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		out := replyOf(r.Context())
 		err := a.admitPage(out, r)
+		if pattern != metricsPattern {
+			err = a.limit(out, r, err)
+		}
 		if err == nil {
 			err = serve(w, r)
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"leyden"
 	"leyden/auth"
 )
 
@@ -22,6 +23,11 @@ type reply struct {
 	bytes     int64
 	gone      bool    // the client left, nothing was written
 	stream    *Stream // what the handler wants written instead of a body
+
+	// What the audit log will tell.
+	station     leyden.StationID
+	transaction leyden.TransactionID
+	unrecorded  bool // nothing: there were too many requests
 }
 
 type replyKey struct{}

@@ -7,9 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // A route is one operation as huma sees it: an API and a router of its own, so
@@ -89,7 +89,7 @@ func (rt *route) Middlewares() huma.Middlewares { return nil }
 // Handle completes the description and puts the operation on the mux.
 func (rt *route) Handle(op *huma.Operation, next func(huma.Context)) {
 	rt.described, rt.next = op, next
-	rt.query = settleOperation(op)
+	rt.query = rt.settleOperation(op)
 	rt.api.mux.Handle(op.Method+" "+op.Path, rt)
 }
 
@@ -99,46 +99,38 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		panic(fmt.Sprintf("rest: unexpected writer %T", w))
 	}
-	ctx := r.Context()
-	if rt.operation.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, rt.operation.Timeout)
-		defer cancel()
-	}
-	r = r.WithContext(ctx)
-	if err := rt.serve(out, r); err != nil {
-		rt.api.refuse(out, r, rt.facade, err)
-	}
+	ctx, cancel := rt.limitTime(r.Context())
+	defer cancel()
+	c := &call{route: rt, w: out, r: r.WithContext(ctx)}
+	defer c.end()
+	c.decide()
+	c.deliver()
 }
 
-func (rt *route) serve(w *reply, r *http.Request) error {
-	if err := rt.api.admit(w, r, rt.operation); err != nil {
-		return err
+// limitTime ends ctx when the operation must have ended.
+func (rt *route) limitTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if rt.operation.Timeout <= 0 {
+		return context.WithCancel(ctx)
 	}
-	query, err := readQuery(r.URL.RawQuery, rt.query)
-	if err != nil {
-		return err
-	}
-	body, err := rt.readBody(w, r)
-	if err != nil {
-		return err
-	}
-	x := &exchange{carrier: humago.NewContext(rt.described, r, w), query: query, input: body}
-	rt.next(x)
-	switch {
-	case x.refused != nil:
-		return x.refused
-	case w.stream != nil && w.stream.write != nil:
-		return rt.runStream(w, r, x.status)
-	}
-	w.send(x.status, x.output.Bytes())
-	return nil
+	return context.WithTimeout(ctx, rt.operation.Timeout)
 }
+
+// Limits of a query.
+const (
+	maxQuery      = 8 << 10 // bytes
+	maxParameters = 100
+)
 
 // readQuery parses a query and refuses what the operation does not know, what
 // is given twice, what is empty and what is not properly escaped. Times are
 // repaired.
 func readQuery(raw string, known map[string]*huma.Param) (url.Values, error) {
+	if len(raw) > maxQuery {
+		return nil, Invalid("query", fmt.Sprintf("is longer than %d bytes", maxQuery))
+	}
+	if strings.Count(raw, "&") >= maxParameters {
+		return nil, Invalid("query", fmt.Sprintf("has more than %d parameters", maxParameters))
+	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, Invalid("query", "is not properly escaped: "+err.Error())

@@ -10,9 +10,9 @@ import (
 )
 
 // settleOperation finishes what huma found in the types of an operation: a
-// parameter is never null, every reply has a request id, and only who reads a
-// body refuses bodies. It returns the query parameters by name.
-func settleOperation(op *huma.Operation) map[string]*huma.Param {
+// parameter is never null, every reply has a request id and tells the limits, and
+// only who reads a body refuses bodies. It returns the query parameters by name.
+func (rt *route) settleOperation(op *huma.Operation) map[string]*huma.Param {
 	query := map[string]*huma.Param{}
 	for _, p := range op.Parameters {
 		p.Schema.Nullable = false
@@ -25,12 +25,32 @@ func settleOperation(op *huma.Operation) map[string]*huma.Param {
 		success.Headers = map[string]*huma.Param{}
 	}
 	success.Headers["X-Request-ID"] = requestIDHeader()
+	rt.settleHeaders(op)
 	if op.RequestBody == nil {
 		for _, status := range bodyStatuses() {
 			delete(op.Responses, strconv.Itoa(status))
 		}
 	}
 	return query
+}
+
+// settleHeaders describes what requests and replies have beside what the
+// operation says.
+func (rt *route) settleHeaders(op *huma.Operation) {
+	for _, response := range op.Responses {
+		if response.Headers == nil {
+			response.Headers = map[string]*huma.Param{}
+		}
+		if !rt.operation.Unmetered {
+			maps.Copy(response.Headers, meterHeaders())
+		}
+		if rt.operation.keyed() {
+			response.Headers[replayedHeader] = replayedParam()
+		}
+	}
+	if rt.operation.keyed() {
+		op.Parameters = append(op.Parameters, keyParam())
+	}
 }
 
 // settleSchemas mends what huma makes of all types: no array is ever null, a
