@@ -50,7 +50,9 @@
 //
 // The output is a struct too: Body is the JSON, fields tagged header:"…" are
 // headers (an empty string is left out), an int named Status overrides the
-// operation's status, an embedded [Stream] makes a streamed reply possible. A
+// operation's status, an embedded [Stream] makes a streamed reply possible, an
+// embedded [Versioned] gives it an entity tag, which an input with an embedded
+// [Precondition] may name. A
 // nil slice renders null although the document says array: make it.
 // A pointer to a scalar renders null and says so in the document; a pointer to
 // a struct must have omitempty. The order of JSON fields is that of the struct.

@@ -27,6 +27,9 @@ type exchange struct {
 	status  int
 	output  bytes.Buffer
 	refused error
+
+	edition   string // of the record that the reply shows
+	unchanged bool   // the client has what the body says
 }
 
 // Query returns a query parameter.
@@ -36,13 +39,23 @@ func (x *exchange) Query(name string) string { return x.query.Get(name) }
 func (x *exchange) BodyReader() io.Reader { return bytes.NewReader(x.input) }
 
 // SetStatus keeps the status.
-func (x *exchange) SetStatus(status int) { x.status = status }
+func (x *exchange) SetStatus(status int) {
+	x.status = status
+	if x.unchanged && status == http.StatusOK {
+		x.status = http.StatusNotModified
+	}
+}
 
 // Status returns the status.
 func (x *exchange) Status() int { return x.status }
 
 // BodyWriter keeps the body.
-func (x *exchange) BodyWriter() io.Writer { return &x.output }
+func (x *exchange) BodyWriter() io.Writer {
+	if x.unchanged {
+		return io.Discard
+	}
+	return &x.output
+}
 
 // refusalOf makes our error of huma's. What huma calls unprocessable is a bad
 // request here.

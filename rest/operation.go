@@ -46,6 +46,7 @@ func Handle[I, O any](a *API, f *Facade, op Operation, handler func(context.Cont
 	op = op.complete()
 	a.addFacade(f)
 	var out *O
+	op.Errors = append(preconditions(new(I)), op.Errors...)
 	if op.ID == "" {
 		op.ID = huma.GenerateOperationID(op.Method, op.Path, out)
 	}
@@ -54,6 +55,7 @@ func Handle[I, O any](a *API, f *Facade, op Operation, handler func(context.Cont
 	if _, ok := any(out).(streamer); ok {
 		describeStreams(&described, op)
 	}
+	describeTags(&described, new(O))
 	huma.Register(rt, described, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {

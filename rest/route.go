@@ -52,7 +52,7 @@ func (rt *route) Transform(ctx huma.Context, _ string, v any) (any, error) {
 		x.refused = refusalOf(v)
 		return nil, nil
 	}
-	return v, nil
+	return v, x.tag(v)
 }
 
 // Marshal writes v as JSON.

@@ -74,6 +74,12 @@ func (c *Contract) Check(t testing.TB, r *http.Request, w *httptest.ResponseReco
 	if !ok || w.Code == http.StatusMethodNotAllowed {
 		return
 	}
+	if w.Code == http.StatusNotModified {
+		if At(c.paths[path], strings.ToLower(r.Method), "responses", "304") == nil || w.Body.Len() > 0 {
+			t.Errorf("%s %s: the document does not tell of 304, or it has a body: %q", r.Method, r.URL, w.Body)
+		}
+		return
+	}
 	contentType, _, err := mime.ParseMediaType(w.Header().Get("Content-Type"))
 	if err != nil {
 		t.Errorf("%s %s: Content-Type: %v", r.Method, r.URL, err)
