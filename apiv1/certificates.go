@@ -157,18 +157,18 @@ func (a *api) serveCertificates() {
 		Description: "The certificate of the authority that signs for chargers: what is to be trusted where they connect to. 404 when they are signed elsewhere, or not at all.",
 		Scope:       auth.ChargersRead, Errors: notFound(),
 	}, a.getCA)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/certificates", ID: "v1ListCertificates", Tag: tagCertificates,
 		Summary:     "List certificates of all chargers",
 		Description: "What chargers asked to sign and what became of it, the last requested first. An external authority looks here for those with `status=requested`.",
 		Scope:       auth.ChargersRead, Errors: notFound(),
-	}, a.listCertificates)
-	handle(a, rest.Operation{
+	}, inParts("certificates", partRows, a.listCertificates, func(l *certificateList) []stationCertificate { return l.Certificates }))
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/certificates", ID: "v1ListChargerCertificates", Tag: tagCertificates,
 		Summary:     "List certificates of a charger",
 		Description: "What it asked to sign and what became of it, the last requested first. The last 1,000 are kept.",
 		Scope:       auth.ChargersRead, Errors: notFound(),
-	}, a.listChargerCertificates)
+	}, inParts("certificates", partRows, a.listChargerCertificates, func(l *certificateList) []stationCertificate { return l.Certificates }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/certificates/{certificateId}", ID: "v1GetChargerCertificate", Tag: tagCertificates,
 		Summary:     "Get a certificate of a charger",

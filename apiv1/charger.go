@@ -200,12 +200,12 @@ type chargerList struct {
 }
 
 func (a *api) serveChargers() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers", ID: "v1ListChargers", Tag: tagChargers,
 		Summary:     "List chargers",
 		Description: "All chargers, by their identity.",
 		Scope:       auth.ChargersRead,
-	}, a.listChargers)
+	}, inParts("chargers", partRows, a.listChargers, func(l *chargerList) []Charger { return l.Chargers }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}", ID: "v1GetCharger", Tag: tagChargers,
 		Summary:     "Get charger details",

@@ -56,12 +56,12 @@ func (a *api) serveProfileTemplates() {
 		Description: "Keeps a charging profile here, to be sent to chargers by its id, also with a remote start. No charger hears of it.",
 		Scope:       auth.ChargersControl, Status: http.StatusCreated,
 	}, a.addTemplate)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/charging-profiles", ID: "v1ListProfileTemplates", Tag: tagProfiles,
 		Summary:     "List templates",
 		Description: "All templates, the first added first.",
 		Scope:       auth.ChargersRead,
-	}, a.listTemplates)
+	}, inParts("charging-profiles", partRows, a.listTemplates, func(l *profileTemplateList) []profileTemplate { return l.ChargingProfiles }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/charging-profiles/{templateId}", ID: "v1GetProfileTemplate", Tag: tagProfiles,
 		Summary:     "Get a template",

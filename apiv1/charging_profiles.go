@@ -105,13 +105,13 @@ func (a *api) serveChargingProfiles() {
 		Path: "/composite-schedule", ID: "v1GetCompositeSchedule", Summary: "Ask which limits will hold",
 		Description: "OCPP GetCompositeSchedule: what all profiles amount to on a connector, as the charger sees it.",
 	}, a.composite)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/charging-profiles", ID: "v1ListInstalledProfiles", Tag: tagChargers,
 		Summary: "List the charging profiles of a charger",
 		Description: "The profiles that the charger accepted and that were not replaced or cleared since, by connector, purpose and level; those of transactions that have ended are left out. " +
 			"The charger is not asked.",
 		Scope: auth.ChargersRead, Errors: notFound(),
-	}, a.listInstalled)
+	}, inParts("charging-profiles", atOnce, a.listInstalled, func(l *installedProfileList) []installedProfile { return l.ChargingProfiles }))
 }
 
 func (a *api) setProfile(ctx context.Context, in *setProfileInput) (*bodied[commandAnswer], error) {

@@ -81,12 +81,12 @@ func (a *api) serveClients() {
 		Description: "Makes a client for `POST /oauth2/token`. Its secret is shown in this reply only.",
 		Scope:       auth.Admin, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addClient)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/auth/clients", ID: "v1ListClients", Tag: tagClients,
 		Summary:     "List OAuth2 clients",
 		Description: "All clients, the oldest first, revoked ones too.",
 		Scope:       auth.Admin,
-	}, a.listClients)
+	}, inParts("clients", partRows, a.listClients, func(l *clientList) []client { return l.Clients }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/auth/clients/{clientId}", ID: "v1GetClient", Tag: tagClients,
 		Summary:     "Get an OAuth2 client",

@@ -62,13 +62,13 @@ type commandPath struct {
 }
 
 func (a *api) serveCommandLife() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/commands", ID: "v1ListCommands", Tag: tagChargers,
 		Summary: "List commands",
 		Description: "What the charger was asked, by whom, and what became of it, the last first: also what the server asked of its own accord. " +
 			"The last 10,000 are kept.",
 		Scope: auth.ChargersRead, Errors: notFound(),
-	}, a.listCommands)
+	}, inParts("commands", partLarge, a.listCommands, func(l *commandList) []sentCommand { return l.Commands }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/commands/{commandId}", ID: "v1GetCommand", Tag: tagChargers,
 		Summary:     "Get a command",

@@ -47,14 +47,14 @@ type continuityInput struct {
 }
 
 func (a *api) serveContinuity() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/continuity", ID: "v1AuditCharger", Tag: tagChargers,
 		Summary: "Audit the continuity of a charger's registers",
 		Description: "What the register of each connector counted between one transaction and the next: energy that nobody accounts for. " +
 			"In the order in which the later transaction began, by the charger's clock. " +
 			"Of a charger whose register begins anew with each charge (`quirks.registerModel`) nothing is compared.",
 		Scope: auth.TransactionsRead, Errors: notFound(),
-	}, a.auditCharger)
+	}, inParts("continuity", atOnce, a.auditCharger, func(l *continuity) []joint { return l.Items }))
 }
 
 func (a *api) auditCharger(ctx context.Context, in *continuityInput) (*bodied[continuity], error) {

@@ -89,13 +89,13 @@ type stepList struct {
 }
 
 func (a *api) serveEvents() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/transactions/{transactionId}/events", ID: "v1ListTransactionEvents", Tag: tagTransactions,
 		Summary: "Show the timeline of a transaction",
 		Description: "All that was reported, asked for and decided about it, in the order in which it was recorded, " +
 			"with cause, both clocks and the state that followed.",
 		Scope: auth.TransactionsRead, Errors: notFound(),
-	}, a.listEvents)
+	}, inParts("events", atOnce, a.listEvents, func(l *stepList) []transactionStep { return l.Events }))
 }
 
 func (a *api) listEvents(ctx context.Context, in *listEventsInput) (*bodied[stepList], error) {

@@ -62,6 +62,7 @@ type FrameFilter struct {
 	Order     string    `query:"order" enum:"asc,desc" default:"desc" doc:"asc: the oldest first."`
 	After     int64     `query:"after" minimum:"0" doc:"Only those that follow this seq in the order; 0 is none."`
 	Limit     int       `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"How many at most."`
+	Format    string    `query:"format" enum:"csv,ndjson,json,parquet" doc:"All from after on, up to now, as a file in this form, whatever limit is. Accept can ask for it too."`
 }
 
 func (f *FrameFilter) query() leyden.FrameQuery {
@@ -87,21 +88,39 @@ type listTransactionFramesInput struct {
 }
 
 func (a *api) serveFrames() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/frames", ID: "v1ListFrames", Tag: tagChargers,
 		Summary: "List the OCPP messages of a charger",
 		Description: "The messages between charger and server that the journal still has, both ways, the newest first. " +
 			"To follow a charger, ask with `order=asc` and the last `nextAfter` as `after` again and again. " +
 			"Passwords and keys are masked. 409 when the server keeps no journal.",
 		Scope: auth.ChargersRead, Errors: notFoundOrConflict(),
-	}, a.listFrames)
-	handle(a, rest.Operation{
+	}, framesOf(a.listFrames, func(in *listFramesInput) *FrameFilter { return &in.FrameFilter }))
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/transactions/{transactionId}/frames", ID: "v1ListTransactionFrames", Tag: tagTransactions,
 		Summary: "List the OCPP messages about a transaction",
 		Description: "The messages from which the transaction was made, remote start and stop and all answers included, " +
 			"as far as the journal still has them; see the messages of a charger. 409 when the server keeps no journal.",
 		Scope: auth.TransactionsRead, Errors: notFoundOrConflict(),
-	}, a.listTransactionFrames)
+	}, framesOf(a.listTransactionFrames, func(in *listTransactionFramesInput) *FrameFilter { return &in.FrameFilter }))
+}
+
+// framesOf returns a list of frames whose input has a filter.
+func framesOf[I any](page func(context.Context, *I) (*bodied[frameList], error), filter func(*I) *FrameFilter) listing[I, frameList, frame] {
+	return listing[I, frameList, frame]{
+		name: "frames", page: page,
+		rows:   func(l *frameList) []frame { return l.Frames },
+		format: func(in *I) string { return filter(in).Format },
+		first:  func(in *I) { filter(in).Limit = partLarge },
+		next: func(in *I, l *frameList) bool {
+			f, more := filter(in), len(l.Frames) == partLarge
+			if more {
+				f.After = l.Frames[partLarge-1].Seq
+			}
+			l.NextAfter = nil // a file is all
+			return more
+		},
+	}
 }
 
 func (a *api) listFrames(ctx context.Context, in *listFramesInput) (*bodied[frameList], error) {

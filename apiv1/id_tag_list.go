@@ -3,10 +3,12 @@ package apiv1
 import (
 	"bufio"
 	"context"
+	"io"
 	"net/http"
 
 	"leyden"
 	"leyden/auth"
+	"leyden/export"
 	"leyden/rest"
 	"leyden/taglist"
 )
@@ -16,19 +18,12 @@ type listIDTagsInput struct {
 	Status      string `query:"status" enum:"Accepted,Blocked" doc:"Only those with this status."`
 	ParentIDTag string `query:"parentIdTag" maxLength:"255" doc:"Only those of this group, whatever its case."`
 	Text        string `query:"q" maxLength:"255" doc:"Only those with this text in the idTag or the note, whatever its case."`
-	Format      string `query:"format" enum:"csv" doc:"Streams the whole list as CSV."`
 	rest.Window
 }
 
 type idTagList struct {
 	IDTags     []idTag    `json:"idTags"`
 	Pagination pagination `json:"pagination"`
-}
-
-type listIDTagsOutput struct {
-	rest.Stream
-	Disposition string `header:"Content-Disposition" doc:"With format=csv: a name for the file."`
-	Body        idTagList
 }
 
 type importIDTagsInput struct {
@@ -51,15 +46,15 @@ type tagImportProblem struct {
 }
 
 func (a *api) serveIDTagLists() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/id-tags", ID: "v1ListIDTags", Tag: tagIDTags,
 		Summary: "List idTags",
 		Description: "The idTags that all given filters select, by their value: those that were listed and those that were merely seen.\n\n" +
 			"`format=csv` streams the whole list in the form that the import takes, without those that were merely seen unless " +
 			"`listed=false` asks for them; `limit` and `offset` do not apply then. " +
 			"A text that a spreadsheet could take for a formula begins with an apostrophe.",
-		Scope: auth.ChargersRead, Streams: []string{contentCSV}, Timeout: -1,
-	}, a.listIDTags)
+		Scope: auth.ChargersRead,
+	}, a.idTagListing())
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/id-tags/import", ID: "v1ImportIDTags", Tag: tagIDTags,
 		Summary: "Import idTags",
@@ -73,42 +68,62 @@ func (a *api) serveIDTagLists() {
 	}, a.importIDTags)
 }
 
-func (a *api) listIDTags(ctx context.Context, in *listIDTagsInput) (*listIDTagsOutput, error) {
+// idTagListing lists idTags; CSV is what the import takes.
+func (a *api) idTagListing() listing[listIDTagsInput, idTagList, idTag] {
+	l := inParts("id-tags", partRows, a.listIDTags, func(l *idTagList) []idTag { return l.IDTags })
+	l.own = a.exportIDTags
+	return l
+}
+
+func (in *listIDTagsInput) query() leyden.TokenQuery {
 	q := leyden.TokenQuery{Status: in.Status, Parent: in.ParentIDTag, Text: in.Text, Limit: in.Limit, Offset: in.Offset}
 	if in.Listed != "" {
 		q.Listed = new(in.Listed == "true")
 	}
-	if in.Format != "" {
-		return a.exportIDTags(ctx, q), nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, rest.RequestTimeout)
-	defer cancel()
+	return q
+}
+
+func (a *api) listIDTags(ctx context.Context, in *listIDTagsInput) (*bodied[idTagList], error) {
+	q := in.query()
 	tags, total, err := a.Ledger.Registry().Tokens(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &listIDTagsOutput{Body: idTagList{make([]idTag, len(tags)), paginationOf(in.Window, total)}}
+	out := &bodied[idTagList]{idTagList{make([]idTag, len(tags)), paginationOf(in.Window, total)}}
 	for i := range tags {
 		out.Body.IDTags[i] = presentTag(&tags[i])
 	}
 	return out, nil
 }
 
-// exportIDTags streams all that q selects.
-func (a *api) exportIDTags(ctx context.Context, q leyden.TokenQuery) *listIDTagsOutput {
+// exportIDTags writes the CSV that the import takes; other formats have all that
+// a page has.
+func (a *api) exportIDTags(ctx context.Context, in *listIDTagsInput, f export.Format) func(io.Writer) (int64, error) {
+	if f != export.CSV {
+		return nil
+	}
+	q := in.query()
 	if q.Listed == nil {
 		q.Listed = new(true)
 	}
-	out := &listIDTagsOutput{Disposition: `attachment; filename="id-tags.csv"`}
-	out.Send(contentCSV+"; charset=utf-8; header=present", func(w rest.StreamWriter) error {
+	return func(w io.Writer) (rows int64, err error) {
 		buffered := bufio.NewWriterSize(w, exportBuffer)
-		if err := taglist.Write(buffered, a.Ledger.Registry().ScanTokens(ctx, q)); err != nil {
-			return err
+		err = taglist.Write(buffered, func(yield func(leyden.Token, error) bool) {
+			for t, err := range a.Ledger.Registry().ScanTokens(ctx, q) {
+				if !yield(t, err) {
+					return
+				}
+				rows++
+			}
+		})
+		if err != nil {
+			return rows, err
 		}
-		return buffered.Flush()
-	})
-	return out
+		return rows, buffered.Flush()
+	}
 }
+
+const exportBuffer = 32 << 10 // bytes that leave at a time
 
 func (a *api) importIDTags(ctx context.Context, in *importIDTagsInput) (*bodied[tagImport], error) {
 	result, err := taglist.Import(ctx, a.Ledger.Registry(), in.RawBody, a.Ledger.Now(), in.DryRun)

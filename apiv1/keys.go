@@ -84,12 +84,12 @@ func (a *api) serveKeys() {
 		Description: "Makes a key with these scopes. Its text is shown in this reply only.",
 		Scope:       auth.Admin, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addKey)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/auth/api-keys", ID: "v1ListAPIKeys", Tag: tagKeys,
 		Summary:     "List API keys",
 		Description: "All keys, the oldest first, revoked ones too.",
 		Scope:       auth.Admin,
-	}, a.listKeys)
+	}, inParts("api-keys", partRows, a.listKeys, func(l *keyList) []apiKey { return l.APIKeys }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/auth/api-keys/{keyId}", ID: "v1GetAPIKey", Tag: tagKeys,
 		Summary:     "Get an API key",

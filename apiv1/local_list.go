@@ -105,12 +105,12 @@ const (
 )
 
 func (a *api) serveLocalList() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/local-list", ID: "v1GetLocalList", Tag: tagChargers,
 		Summary:     "Get the local list of a charger",
 		Description: "The idTags that the charger was sent and accepts when it is offline, as far as they are known here. The charger is not asked.",
 		Scope:       auth.ChargersRead, Errors: notFound(),
-	}, a.getLocalList)
+	}, inParts("local-list", atOnce, a.getLocalList, func(l *localList) []localListEntry { return l.LocalAuthorizationList }))
 	command(a, rest.Operation{
 		Path: "/local-list/version", ID: "v1GetLocalListVersion", Summary: "Ask for the version of the local list",
 		Description: "OCPP GetLocalListVersion.",

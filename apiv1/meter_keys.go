@@ -107,12 +107,12 @@ type meterKeyPath struct {
 
 func (a *api) serveMeterKeys() {
 	const path = "/chargers/{chargeBoxId}/meter-keys"
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: path, ID: "v1ListMeterKeys", Tag: tagChargers,
 		Summary:     "List the public keys of a charger's meters",
 		Description: "The keys with which signed meter values are verified, and those that the charger told by itself.",
 		Scope:       auth.ChargersRead, Errors: notFound(),
-	}, a.listMeterKeys)
+	}, inParts("meter-keys", atOnce, a.listMeterKeys, func(l *meterKeyList) []meterKey { return l.MeterKeys }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: path + "/{meterKeyId}", ID: "v1GetMeterKey", Tag: tagChargers,
 		Summary:     "Get a public key of a charger's meters",

@@ -110,14 +110,14 @@ type meterValueList struct {
 }
 
 func (a *api) serveMeterValues() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/transactions/{transactionId}/meter-values", ID: "v1ListMeterValues", Tag: tagTransactions,
 		Summary: "List the meter values of a transaction",
 		Description: "Everything the charger's meter said of it, by time, each sample once. " +
 			"`value` is the text as sent; what could not be read as a number is listed too. " +
 			"Signed values are verified with the meter keys that are registered now.",
 		Scope: auth.TransactionsRead, Errors: notFound(),
-	}, a.listMeterValues)
+	}, inParts("meter-values", atOnce, a.listMeterValues, func(l *meterValueList) []meterValue { return l.Items }))
 }
 
 func (a *api) listMeterValues(ctx context.Context, in *listMeterValuesInput) (*bodied[meterValueList], error) {

@@ -108,20 +108,20 @@ type listNotificationsInput struct {
 }
 
 func (a *api) serveNotifications() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/security-events", ID: "v1ListSecurityEvents", Tag: tagChargers,
 		Summary: "List security events",
 		Description: "What chargers reported with SecurityEventNotification, and what the server noticed about them itself, the last first. " +
 			"The last 10,000 of each charger are kept.",
 		Scope: auth.ChargersRead,
-	}, a.listSecurityEvents)
-	handle(a, rest.Operation{
+	}, inParts("security-events", partRows, a.listSecurityEvents, func(l *securityEventList) []notification { return l.SecurityEvents }))
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/notifications", ID: "v1ListNotifications", Tag: tagChargers,
 		Summary: "List the notifications of a charger",
 		Description: "What it reported of firmware updates, uploads of diagnostics and logs, and security, the last first. " +
 			"The last 10,000 of each kind are kept.",
 		Scope: auth.ChargersRead, Errors: notFound(),
-	}, a.listNotifications)
+	}, inParts("notifications", partRows, a.listNotifications, func(l *notificationList) []notification { return l.Notifications }))
 }
 
 func (a *api) listSecurityEvents(ctx context.Context, in *listSecurityEventsInput) (*bodied[securityEventList], error) {

@@ -90,12 +90,12 @@ type dismissInput struct {
 }
 
 func (a *api) serveQuarantine() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/quarantine", ID: "v1ListQuarantine", Tag: tagQuarantine,
 		Summary:     "List quarantined messages",
 		Description: "Messages that had to be refused or could not be attributed, as they were sent, the newest first.",
 		Scope:       auth.TransactionsRead,
-	}, a.listQuarantine)
+	}, inParts("quarantine", partLarge, a.listQuarantine, func(l *quarantineList) []quarantined { return l.Quarantine }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/quarantine/{quarantineId}", ID: "v1GetQuarantined", Tag: tagQuarantine,
 		Summary:     "Get a quarantined message",

@@ -54,13 +54,13 @@ type listReservationsInput struct {
 }
 
 func (a *api) serveReservations() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/reservations", ID: "v1ListReservations", Tag: tagChargers,
 		Summary: "List the reservations of a charger",
 		Description: "All of them, the newest first. One is closed by the transaction that begins on it, by a cancellation, " +
 			"or a minute after its end.",
 		Scope: auth.ChargersRead, Errors: notFound(),
-	}, a.listReservations)
+	}, inParts("reservations", partRows, a.listReservations, func(l *reservationList) []Reservation { return l.Reservations }))
 }
 
 func (a *api) listReservations(ctx context.Context, in *listReservationsInput) (*bodied[reservationList], error) {

@@ -133,13 +133,13 @@ type signedValueList struct {
 }
 
 func (a *api) serveSignedValues() {
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/transactions/{transactionId}/signed-values", ID: "v1ListSignedValues", Tag: tagTransactions,
 		Summary: "List the signed meter values of a transaction",
 		Description: "What the charger's meter signed, byte for byte as the charger sent it, by time, each once, " +
 			"and whether the keys that are registered now signed it.",
 		Scope: auth.TransactionsRead, Errors: notFound(),
-	}, a.listSignedValues)
+	}, inParts("signed-values", atOnce, a.listSignedValues, func(l *signedValueList) []signedValue { return l.Items }))
 }
 
 func (a *api) listSignedValues(ctx context.Context, in *listSignedValuesInput) (*bodied[signedValueList], error) {

@@ -51,8 +51,8 @@ type Transaction struct {
 	Revision         int               `json:"revision" doc:"How often the final record was written; 0 while there is none."`
 }
 
-// present shows t as it is at now.
-func present(t *leyden.Transaction, now time.Time) Transaction {
+// Present shows t as it is at now.
+func Present(t *leyden.Transaction, now time.Time) Transaction {
 	return Transaction{
 		ID:              t.PublicID,
 		TransactionID:   t.ID,
@@ -154,14 +154,14 @@ func (a *api) serveTransactions() {
 			"`expand` adds its meter values and its timeline.",
 		Scope: auth.TransactionsRead, Errors: notFound(),
 	}, a.getTransaction)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/transactions", ID: "v1ListTransactions", Tag: tagTransactions,
 		Summary: "List transactions",
 		Description: "Transactions that all the given filters select, the newest first. Windows are half-open: `[from, to)`.\n\n" +
 			"`format` streams the whole result instead of a page; `limit` and `offset` do not apply then. " +
 			"In CSV a text that a spreadsheet could take for a formula begins with an apostrophe.",
-		Scope: auth.TransactionsRead, Streams: []string{contentCSV, contentNDJSON}, Timeout: -1,
-	}, a.listTransactions)
+		Scope: auth.TransactionsRead,
+	}, a.transactionListing())
 }
 
 func (a *api) getTransaction(ctx context.Context, in *getTransactionInput) (*bodied[transactionDetails], error) {
@@ -169,7 +169,7 @@ func (a *api) getTransaction(ctx context.Context, in *getTransactionInput) (*bod
 	if err != nil {
 		return nil, err
 	}
-	out := transactionDetails{Transaction: present(&t, a.Ledger.Now())}
+	out := transactionDetails{Transaction: Present(&t, a.Ledger.Now())}
 	if len(in.Expand) == 0 && !t.HasSigned() {
 		return &bodied[transactionDetails]{out}, nil
 	}

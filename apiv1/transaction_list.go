@@ -11,8 +11,7 @@ import (
 
 type listTransactionsInput struct {
 	TransactionFilter
-	Sort   string `query:"sort" enum:"transactionId,-transactionId,startTime,-startTime,stopTime,-stopTime,insertedAt,-insertedAt" default:"-transactionId" doc:"The order; a minus turns it round. An unknown time is the newest."`
-	Format string `query:"format" enum:"csv,ndjson,json" doc:"Streams the whole result in this form."`
+	Sort string `query:"sort" enum:"transactionId,-transactionId,startTime,-startTime,stopTime,-stopTime,insertedAt,-insertedAt" default:"-transactionId" doc:"The order; a minus turns it round. An unknown time is the newest."`
 	rest.Window
 }
 
@@ -32,40 +31,59 @@ type TransactionFilter struct {
 	RemoteStarted string    `query:"remoteStarted" enum:"true,false" doc:"Only those that began with a remote start, or only the others."`
 }
 
-type listTransactionsOutput struct {
-	rest.Stream
-	Disposition string `header:"Content-Disposition" doc:"With format=csv and ndjson: a name for the file."`
-	Body        transactionList
-}
-
 type transactionList struct {
 	Transactions []Transaction `json:"transactions"`
 	Pagination   pagination    `json:"pagination"`
 }
 
-func (a *api) listTransactions(ctx context.Context, in *listTransactionsInput) (*listTransactionsOutput, error) {
+// transactionListing lists transactions; a file is read without pages.
+func (a *api) transactionListing() listing[listTransactionsInput, transactionList, Transaction] {
+	l := inParts("transactions", partRows, a.listTransactions, func(l *transactionList) []Transaction { return l.Transactions })
+	l.all = a.allTransactions
+	return l
+}
+
+func (a *api) allTransactions(ctx context.Context, in *listTransactionsInput) (*whole[transactionList, Transaction], error) {
+	in.Limit, in.Offset = 1, 0 // only how many there are
+	first, err := timely(ctx, a.listTransactions, in)
+	if err != nil {
+		return nil, err
+	}
 	q, err := a.query(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if in.Format != "" {
-		return a.exportTransactions(ctx, in.Format, q), nil
+	p, now := first.Body.Pagination, a.Ledger.Now()
+	return &whole[transactionList, Transaction]{
+		head: &first.Body, total: p.Total, least: p.TotalIsLowerBound,
+		rows: func(yield func(Transaction, error) bool) {
+			for t, err := range a.Ledger.Store().Scan(ctx, q) {
+				if !yield(Present(&t, now), err) {
+					return
+				}
+			}
+		},
+	}, nil
+}
+
+func (a *api) listTransactions(ctx context.Context, in *listTransactionsInput) (*bodied[transactionList], error) {
+	q, err := a.query(ctx, in)
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, rest.RequestTimeout)
-	defer cancel()
 	q.Limit, q.Offset = in.Limit, in.Offset
 	page, err := a.Ledger.Store().Transactions(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &listTransactionsOutput{Body: transactionList{
+	out := &bodied[transactionList]{transactionList{
 		Transactions: make([]Transaction, len(page.Transactions)),
 		Pagination:   paginationOf(in.Window, page.Total),
 	}}
 	out.Body.Pagination.TotalIsLowerBound = page.LowerBound
 	now := a.Ledger.Now()
 	for i := range page.Transactions {
-		out.Body.Transactions[i] = present(&page.Transactions[i], now)
+		out.Body.Transactions[i] = Present(&page.Transactions[i], now)
 	}
 	return out, nil
 }

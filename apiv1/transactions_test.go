@@ -158,7 +158,7 @@ func TestListInput(t *testing.T) {
 		{"?startedFrom=today", `startedFrom: "today" is no RFC 3339 time`},
 		{"?stoppedTo=2026-02-06", `stoppedTo: "2026-02-06" is no RFC 3339 time`},
 		{"?sort=energy", `sort: expected value to be one of "transactionId, -transactionId, startTime, -startTime, stopTime, -stopTime, insertedAt, -insertedAt"`},
-		{"?format=xml", `format: expected value to be one of "csv, ndjson, json"`},
+		{"?format=xml", `format: expected value to be one of "csv, ndjson, json, parquet"`},
 		{"/1?expand=all", `expand[0]: expected value to be one of "meterValues, events"`},
 		{"/abc", "transactionId: expected string to be a number, or an id that begins with txn_"},
 		{"/-1", "transactionId: expected string to be a number, or an id that begins with txn_"},

@@ -74,12 +74,12 @@ func (a *api) serveVehicles() {
 		Description: "Adds a vehicle with its idTags. " + tags,
 		Scope:       auth.TagsWrite, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addVehicle)
-	handle(a, rest.Operation{
+	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/vehicles", ID: "v1ListVehicles", Tag: tagVehicles,
 		Summary:     "List vehicles",
 		Description: "All vehicles, by their id.",
 		Scope:       auth.ChargersRead,
-	}, a.listVehicles)
+	}, inParts("vehicles", partRows, a.listVehicles, func(l *vehicleList) []vehicle { return l.Vehicles }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/vehicles/{vehicleId}", ID: "v1GetVehicle", Tag: tagVehicles,
 		Summary:     "Get a vehicle",

@@ -10,8 +10,9 @@ import (
 
 // A Window is the limit and offset of a list of v1. Embed it in the input.
 type Window struct {
-	Limit  int `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"How many at most."`
-	Offset int `query:"offset" default:"0" minimum:"0" maximum:"2147483647" doc:"How many to leave out at the begin."`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500" doc:"How many at most."`
+	Offset int    `query:"offset" default:"0" minimum:"0" maximum:"2147483647" doc:"How many to leave out at the begin."`
+	Format string `query:"format" enum:"csv,ndjson,json,parquet" doc:"All that the filters select, as a file in this form, whatever limit and offset are. Accept can ask for it too."`
 }
 
 // PageLink returns a link of RFC 8288 to the request's own path and query with

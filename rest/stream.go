@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 )
 
 // A Stream lets an operation write its reply piece by piece. Embed it in the
@@ -14,6 +15,7 @@ import (
 // notices that something is missing; it is logged.
 type Stream struct {
 	contentType string
+	trailer     string // its name
 	write       func(StreamWriter) error
 }
 
@@ -22,6 +24,21 @@ type Stream struct {
 func (s *Stream) Send(contentType string, write func(StreamWriter) error) {
 	s.contentType, s.write = contentType, write
 }
+
+// SendCounted is Send of rows, which write counts. Their number follows the last
+// piece as the trailer X-Row-Count (RFC 9110 §6.5): whoever has it has all.
+func (s *Stream) SendCounted(contentType string, write func(io.Writer) (rows int64, err error)) {
+	s.trailer = rowCount
+	s.Send(contentType, func(w StreamWriter) error {
+		n, err := write(w)
+		if err == nil {
+			w.finish(strconv.FormatInt(n, 10))
+		}
+		return err
+	})
+}
+
+const rowCount = "X-Row-Count"
 
 func (s *Stream) stream() *Stream { return s }
 
@@ -33,6 +50,9 @@ type StreamWriter interface {
 	io.Writer
 	// Flush sends what was written on its way.
 	Flush() error
+
+	// finish sets the trailer that the stream announced.
+	finish(value string)
 }
 
 type streamWriter struct {
@@ -54,9 +74,18 @@ func (w streamWriter) Flush() error {
 }
 
 func (w streamWriter) begin() {
-	if w.reply.status == 0 {
-		w.reply.WriteHeader(w.status)
+	if w.reply.status != 0 {
+		return
 	}
+	if name := w.reply.stream.trailer; name != "" {
+		w.reply.Header().Set("Trailer", name)
+	}
+	w.reply.WriteHeader(w.status)
+}
+
+func (w streamWriter) finish(value string) {
+	w.begin()
+	w.reply.Header().Set(w.reply.stream.trailer, value)
 }
 
 // runStream writes a streamed reply.

@@ -10,7 +10,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"leyden"
+	"leyden/export"
 )
+
+var _ export.Decimal = KWh{}
 
 const (
 	timeFormat = "date-time"
@@ -89,6 +92,9 @@ func KWhOf(wh *leyden.WattHours) KWh {
 	}
 	return KWh{*wh, true}
 }
+
+// Thousandths returns k in Wh, or false when it is unknown.
+func (k KWh) Thousandths() (int64, bool) { return int64(k.wattHours), k.known }
 
 // MarshalJSON writes k with one to three decimals.
 func (k KWh) MarshalJSON() ([]byte, error) {
