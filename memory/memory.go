@@ -46,6 +46,7 @@ type Store struct {
 	vehicles  map[string]leyden.Vehicle
 	cred      credentials
 	devices   devices
+	webhooks  webhooks
 	asked     asked
 }
 
@@ -76,6 +77,7 @@ func New(now func() time.Time) *Store {
 		vehicles:     make(map[string]leyden.Vehicle),
 		cred:         newCredentials(),
 		devices:      newDevices(),
+		webhooks:     newWebhooks(),
 		asked:        asked{claims: make(map[calls.Key]calls.Claim)},
 	}
 }

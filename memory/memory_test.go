@@ -8,6 +8,7 @@ import (
 	"leyden/auth"
 	"leyden/calls"
 	"leyden/device"
+	"leyden/feed"
 	"leyden/memory"
 	"leyden/storetest"
 )
@@ -34,14 +35,18 @@ func TestJournal(t *testing.T) {
 	})
 }
 
-func TestFeed(t *testing.T) {
-	storetest.RunFeed(t, func(*testing.T) storetest.FeedStore { return memory.New(time.Now) })
-}
-
 func TestCalls(t *testing.T) {
 	storetest.RunCalls(t, func(*testing.T) calls.Store { return memory.New(time.Now) })
 }
 
+func TestFeed(t *testing.T) {
+	storetest.RunFeed(t, func(*testing.T) storetest.FeedStore { return memory.New(time.Now) })
+}
+
 func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(*testing.T) device.Store { return memory.New(time.Now) })
+}
+
+func TestWebhooks(t *testing.T) {
+	storetest.RunWebhooks(t, func(*testing.T) feed.WebhookStore { return memory.New(time.Now) })
 }

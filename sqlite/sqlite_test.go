@@ -8,6 +8,7 @@ import (
 	"leyden/auth"
 	"leyden/calls"
 	"leyden/device"
+	"leyden/feed"
 	"leyden/sqlite"
 	"leyden/storetest"
 )
@@ -53,16 +54,16 @@ func TestDevice(t *testing.T) {
 	storetest.RunDevice(t, func(t *testing.T) device.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
-func TestFeed(t *testing.T) {
-	storetest.RunFeed(t, func(t *testing.T) storetest.FeedStore { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
-}
-
 func TestCalls(t *testing.T) {
 	storetest.RunCalls(t, func(t *testing.T) calls.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
 func TestCallsReopen(t *testing.T) {
 	storetest.RunCallsReopen(t, func(t *testing.T, folder string) storetest.DurableCalls { return open(t, folder, nil) })
+}
+
+func TestFeed(t *testing.T) {
+	storetest.RunFeed(t, func(t *testing.T) storetest.FeedStore { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
 func TestReopen(t *testing.T) {
@@ -83,4 +84,8 @@ func TestJournal(t *testing.T) {
 
 func TestDeviceReopen(t *testing.T) {
 	storetest.RunDeviceReopen(t, func(t *testing.T, folder string) storetest.DurableDevice { return open(t, folder, nil) })
+}
+
+func TestWebhooks(t *testing.T) {
+	storetest.RunWebhooks(t, func(t *testing.T) feed.WebhookStore { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
