@@ -27,6 +27,8 @@ type desk struct {
 	doubt    clock       // see noteClock
 	dirty    bool        // sighting is not written yet
 	queued   bool        // it waits for Flush
+	news     []Notice    // what happened and is not announced yet
+	telling  []Notice    // what Flush is about to announce: nothing may overtake it
 }
 
 // atDesk runs f at the desk of a station, alone, again when the ledger changed
@@ -59,9 +61,10 @@ func (l *Ledger) sit(s StationID) *desk {
 	}
 }
 
-// rise unlocks a desk, and queues its sighting for Flush if that changed.
+// rise unlocks a desk, and queues it for Flush if its sighting changed or there
+// is something to announce.
 func (l *Ledger) rise(d *desk) {
-	if d.dirty && !d.queued {
+	if (d.dirty || len(d.news) > 0) && !d.queued {
 		d.queued = true
 		l.mu.Lock()
 		l.unsaved = append(l.unsaved, d)
@@ -92,7 +95,7 @@ func (l *Ledger) dismiss() {
 		if !d.mu.TryLock() {
 			continue // somebody sits there
 		}
-		if waits := d.dirty && d.known || d.queued; !waits && d.sighting.SeenAt.Before(idle) {
+		if waits := d.dirty && d.known || d.queued || d.telling != nil; !waits && d.sighting.SeenAt.Before(idle) {
 			d.gone = true
 			delete(l.desks, s)
 		}

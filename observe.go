@@ -20,8 +20,23 @@ func (l *Ledger) Connected(ctx context.Context, s StationID, protocol string) er
 	return l.atDesk(ctx, s, func(d *desk) error {
 		d.sighting.ConnectedAt, d.sighting.SeenAt, d.sighting.Protocol, d.dirty = l.Now(), l.Now(), protocol, true
 		d.forget()
-		return l.load(ctx, d)
+		if err := l.load(ctx, d); err != nil {
+			return err
+		}
+		d.tell(TopicConnected, d.sighting.ConnectedAt, NoticeDetail{Protocol: protocol})
+		return nil
 	})
+}
+
+// Disconnected notes that a connection of a station ended, and why. It announces
+// nothing if the station is back by then: that is asked for where nothing else
+// happens to the station.
+func (l *Ledger) Disconnected(s StationID, reason string, back func() bool) {
+	d := l.sit(s)
+	defer l.rise(d)
+	if !back() {
+		d.tell(TopicDisconnected, l.Now(), NoticeDetail{Reason: reason})
+	}
 }
 
 // Seen notes that a station sent something, and whether it was a heartbeat.
@@ -57,12 +72,12 @@ func (l *Ledger) Booted(ctx context.Context, s StationID, boot Sighting) error {
 				return err
 			}
 		}
-		if len(c.entry.Events) == 0 {
-			return nil
+		if len(c.entry.Events) > 0 {
+			if err := c.write(ctx); err != nil && !errors.Is(err, ErrReplay) {
+				return fmt.Errorf("boot of %s: %w", s, err)
+			}
 		}
-		if err := c.write(ctx); err != nil && !errors.Is(err, ErrReplay) {
-			return fmt.Errorf("boot of %s: %w", s, err)
-		}
+		d.tell(TopicBoot, now, NoticeDetail{Vendor: boot.Vendor, Model: boot.Model, Serial: boot.Serial, Firmware: boot.Firmware})
 		return nil
 	})
 }
@@ -97,6 +112,9 @@ func (l *Ledger) StatusReported(ctx context.Context, s StationID, c Connector) e
 		d.noteClock(c.At, c.UpdatedAt, true)
 		d.sighting.SeenAt = c.UpdatedAt
 		d.setConnector(c)
+		if c.Status != old.Status || c.ErrorCode != old.ErrorCode {
+			d.tell(TopicStatus, c.UpdatedAt, NoticeDetail{Connector: &c, Before: old.Status})
+		}
 		return nil
 	})
 }
@@ -201,8 +219,17 @@ func (l *Ledger) overlay(s *Station) {
 	s.Sighting = mergeSighting(s.Sighting, d.sighting)
 }
 
-// Flush writes behind what stations said of themselves and which tokens were
-// seen. What it cannot write it keeps for the next time.
+// maxNews is how much happens to a station at most that is not announced yet. If
+// storage fails for long, the oldest of it is never announced.
+const maxNews = 1000
+
+// tell adds what Flush shall announce.
+func (d *desk) tell(topic string, at time.Time, what NoticeDetail) {
+	d.news = append(d.news[max(0, len(d.news)-maxNews+1):], Notice{Topic: topic, Station: d.station, At: at, Detail: &what})
+}
+
+// Flush writes behind what stations said of themselves, with the announcements of
+// it, and which tokens were seen. What it cannot write it keeps for the next time.
 func (l *Ledger) Flush(ctx context.Context) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
@@ -215,18 +242,24 @@ func (l *Ledger) flushSightings(ctx context.Context) error {
 	l.unsaved = nil
 	l.mu.Unlock()
 	seen := make(map[StationID]Sighting, len(unsaved))
+	var notices []Notice
 	for _, d := range unsaved {
 		d.mu.Lock()
 		d.queued = false
 		if d.dirty && d.known {
 			seen[d.station], d.dirty = d.sighting, false
 		}
+		d.telling, d.news = d.news, nil
+		notices = append(notices, d.telling...)
 		d.mu.Unlock()
 	}
-	if len(seen) == 0 {
+	if len(seen) == 0 && len(notices) == 0 {
 		return nil
 	}
-	err := l.registry.SaveSightings(ctx, seen)
+	err := l.registry.SaveSightings(ctx, seen, notices)
+	for _, d := range unsaved {
+		l.settleNews(d, err == nil)
+	}
 	if err == nil {
 		return nil
 	}
@@ -236,6 +269,16 @@ func (l *Ledger) flushSightings(ctx context.Context) error {
 		l.rise(d)
 	}
 	return fmt.Errorf("what stations said of themselves: %w", err)
+}
+
+// settleNews notes whether what Flush was about to announce of a station is.
+func (l *Ledger) settleNews(d *desk, announced bool) {
+	d.mu.Lock()
+	if !announced {
+		d.news = append(d.telling, d.news...)
+	}
+	d.telling = nil
+	l.rise(d)
 }
 
 func (l *Ledger) flushTokens(ctx context.Context) error {
@@ -253,15 +296,21 @@ func (l *Ledger) flushTokens(ctx context.Context) error {
 	return fmt.Errorf("which idTags were seen: %w", err)
 }
 
-// saveSighting writes at once what a station said of itself. It does not keep
-// Flush from writing it again, which may be about to write what was before.
+// saveSighting writes at once what a station said of itself, and announces it
+// unless Flush is about to announce what was before. It does not keep Flush from
+// writing it again, which may be about to write what was before.
 func (l *Ledger) saveSighting(ctx context.Context, d *desk) error {
 	if !d.dirty {
 		return nil
 	}
-	err := l.registry.SaveSightings(ctx, map[StationID]Sighting{d.station: d.sighting})
+	var news []Notice
+	if d.telling == nil {
+		news = d.news
+	}
+	err := l.registry.SaveSightings(ctx, map[StationID]Sighting{d.station: d.sighting}, news)
 	if err != nil {
 		return fmt.Errorf("what %s said of itself: %w", d.station, err)
 	}
+	d.news = d.news[len(news):]
 	return nil
 }

@@ -117,9 +117,10 @@ type Registry interface {
 	AddStation(ctx context.Context, s Station) error
 	// SaveStation replaces what an operator says of one, or fails with ErrNotFound.
 	SaveStation(ctx context.Context, s Station) error
-	// SaveSightings replaces what stations said of themselves, in one commit.
-	// Stations that are not there are passed over.
-	SaveSightings(ctx context.Context, seen map[StationID]Sighting) error
+	// SaveSightings replaces what stations said of themselves, and announces what
+	// happened, in one commit. Stations that are not there are passed over; what
+	// is announced of them is announced.
+	SaveSightings(ctx context.Context, seen map[StationID]Sighting, notices []Notice) error
 	// Station returns one that is not removed, or ErrNotFound.
 	Station(ctx context.Context, id StationID) (Station, error)
 	// StationByPublicID returns one that is not removed, or ErrNotFound.

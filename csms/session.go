@@ -1,6 +1,7 @@
 package csms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type session struct {
 	order   uint64                  // a younger connection has a higher one
 	cancel  context.CancelCauseFunc // ends it, whatever it is doing
 	led     leyden.TransactionID    // the transaction of the last report; owned by the goroutine that serves
+	told    bool                    // that the station came, and it is announced; of the same goroutine
 
 	accepted atomic.Bool    // the station may work here
 	swaps    []time.Time    // when connections replaced living ones, the last swapLimit
@@ -56,7 +58,7 @@ func (s *session) run(ctx context.Context) (err error) {
 		s.srv.log.InfoContext(ctx, "station not connected", "station", s.station, "cause", replaced)
 		return s.conn.Close(ocpp.ClosePolicy, replaced)
 	}
-	defer s.leave()
+	defer func() { s.leave(err) }()
 	if s.srv.isDraining() { // and may have looked for sessions before this one was there
 		return s.conn.Close(ocpp.CloseRestart, restarting)
 	}
@@ -67,6 +69,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
 		return s.turnAway(err)
 	}
+	s.told = true
 	if s.accepted.Load() { // maybe only since it was last here, and it need not boot again
 		if err := s.recordHeld(ctx); err != nil {
 			return s.turnAway(err)
@@ -162,13 +165,25 @@ func swapped(before []time.Time, now time.Time) []time.Time {
 }
 
 // leave takes the session away unless a newer one has its place.
-func (s *session) leave() {
+// That the station left is announced if that it came was.
+func (s *session) leave(why error) {
 	if s.question != nil {
 		s.question.Stop()
 	}
 	if s.srv.sessions.CompareAndDelete(s.station, s) {
 		s.srv.online.Add(-1)
 	}
+	if s.told {
+		s.srv.ledger.Disconnected(s.station, clip(causeOf(why)), func() bool { return s.srv.Online(s.station) })
+	}
+}
+
+// causeOf says for people why a connection ended.
+func causeOf(why error) string {
+	if closed, ok := errors.AsType[*ocpp.CloseError](why); ok {
+		return cmp.Or(closed.Reason, fmt.Sprintf("closed with %d", closed.Code))
+	}
+	return "connection lost"
 }
 
 // handle answers one CALL of the station.

@@ -69,9 +69,13 @@ func (s *Store) LastRemoved(ctx context.Context, id leyden.StationID) (time.Time
 }
 
 // SaveSightings implements [leyden.Registry].
-func (s *Store) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting) error {
+func (s *Store) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting, notices []leyden.Notice) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.post(slices.Clone(notices))
 	for id, sighting := range seen {
 		st, ok := s.stations[id]
 		if !ok || !st.RemovedAt.IsZero() {

@@ -159,13 +159,22 @@ WHERE id = ?1`
 }
 
 // SaveSightings implements [leyden.Registry].
-func (db *DB) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting) error {
+func (db *DB) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyden.Sighting, notices []leyden.Notice) error {
 	const update = `
 UPDATE stations SET vendor = ?1, model = ?2, serial = ?3, firmware = ?4, protocol = ?5, booted_at = ?6,
   connected_at = ?7, seen_at = ?8, heartbeat_at = ?9, clock_skew = ?10, start_timeout = ?11, clock_at = ?12,
   habits = ?13, reported_keys = ?14
 WHERE id = ?15 AND removed_at IS NULL`
+	postings, err := encodeNotices(notices)
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, "save sightings", func(t *tx) error {
+		for i := range postings {
+			if _, err := postings[i].post(t, 0, 0); err != nil {
+				return err
+			}
+		}
 		for id, s := range seen {
 			heard, err := heardOf(&s)
 			if err != nil {

@@ -32,6 +32,7 @@ func RunFeed(t *testing.T, open func(*testing.T) FeedStore) {
 		{"States", noticeStates},
 		{"Stamped", noticesStamped},
 		{"Quarantined", noticesOfQuarantine},
+		{"Sightings", noticesOfSightings},
 		{"RefusedEntry", noticesOfRefused},
 		{"Selects", noticesSelected},
 		{"Looks", noticesLookedAt},
@@ -184,6 +185,28 @@ func noticesOfQuarantine(t *testing.T, s FeedStore) {
 		}
 	}
 	same(t, "notices", noticesOf(t, s, feed.Query{}).Notices, append(first.Notices, second.Notices...))
+}
+
+// noticesOfSightings: what happens to a station is announced with what it said.
+func noticesOfSightings(t *testing.T, s FeedStore) {
+	told := make(chan int64, 10)
+	s.OnNotices(func(last int64) { told <- last })
+	wantErr(t, "AddStation", s.AddStation(t.Context(), station("S")), nil)
+	list := []leyden.Notice{
+		{Topic: leyden.TopicConnected, Station: "S", At: fine(1), Detail: &leyden.NoticeDetail{Protocol: "ocpp1.6"}},
+		{Topic: leyden.TopicDisconnected, Station: "nobody", At: fine(2), Detail: &leyden.NoticeDetail{Reason: "r"}},
+	}
+	seen := map[leyden.StationID]leyden.Sighting{"S": sighting(7), "nobody": sighting(8)}
+	wantErr(t, "SaveSightings of a context that is done", s.SaveSightings(done(t.Context()), seen, list), context.Canceled)
+	wantBounds(t, s, 1, 0)
+	wantErr(t, "SaveSightings", s.SaveSightings(t.Context(), seen, list), nil)
+	wantErr(t, "SaveSightings without notices", s.SaveSightings(t.Context(), seen, nil), nil)
+	list[0].Seq, list[1].Seq = 1, 2
+	same(t, "notices", noticesOf(t, s, feed.Query{}).Notices, list)
+	same(t, "Vendor", must[leyden.Station](t)(s.Station(t.Context(), "S")).Vendor, sighting(7).Vendor)
+	if got := <-told; got != 2 || len(told) > 0 {
+		t.Errorf("told of %d, and %d times more", got, len(told))
+	}
 }
 
 // noticesOfRefused: a refused entry announces nothing and leaves no hole.

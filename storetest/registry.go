@@ -107,7 +107,7 @@ func stationRemoved(t *testing.T, r leyden.Registry) {
 		t.Errorf("Stations = %d of %d, %v; want none", len(list), n, err)
 	}
 	wantErr(t, "SaveStation of a removed one", r.SaveStation(ctx, gone), leyden.ErrNotFound)
-	wantErr(t, "SaveSightings of a removed one", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{"S": sighting(5)}), nil)
+	wantErr(t, "SaveSightings of a removed one", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{"S": sighting(5)}, nil), nil)
 
 	lastRemoved("removed", fine(9))
 	anew := leyden.Station{ID: "S", PublicID: "chg_new", Registration: leyden.RegistrationAccepted, RegisteredAt: minute(10)}
@@ -140,7 +140,7 @@ func sightings(t *testing.T, r leyden.Registry) {
 	s1.Connectors = s1.Connectors[1:]
 	wantErr(t, "SaveSightings", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{
 		"S": s1.Sighting, "nobody": sighting(3),
-	}), nil)
+	}, nil), nil)
 	same(t, "seen Station", must[leyden.Station](t)(r.Station(ctx, "S")), s1)
 	same(t, "other Station", must[leyden.Station](t)(r.Station(ctx, "T")), s2)
 	_, err := r.Station(ctx, "nobody")
