@@ -197,7 +197,7 @@ func busy(t *testing.T, l *leyden.Ledger, s leyden.StationID, id leyden.Transact
 	if _, err := l.Sweep(ctx); err != nil {
 		t.Errorf("sweep: %v", err)
 	}
-	if _, _, err := l.Stations(ctx, leyden.Slice{}); err != nil {
+	if _, _, err := l.Stations(ctx, leyden.StationQuery{}); err != nil {
 		t.Error(err)
 	}
 }

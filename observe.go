@@ -194,10 +194,10 @@ func (l *Ledger) Station(ctx context.Context, id StationID) (Station, error) {
 	return s, nil
 }
 
-// Stations returns a part of all stations, up to their last messages, and how
-// many there are.
-func (l *Ledger) Stations(ctx context.Context, part Slice) ([]Station, int, error) {
-	list, n, err := l.registry.Stations(ctx, part)
+// Stations returns a part of the stations that q selects, up to their last
+// messages, and how many there are.
+func (l *Ledger) Stations(ctx context.Context, q StationQuery) ([]Station, int, error) {
+	list, n, err := l.registry.Stations(ctx, q)
 	for i := range list {
 		l.overlay(&list[i])
 	}

@@ -61,10 +61,12 @@ type Settlement struct {
 type QuarantineQuery struct {
 	ID      int64
 	Station StationID
+	Within  []StationID // only of these stations; nil: of all
 	Key     string
 	Status  QuarantineStatus
-	Aside   bool // only those that tell of no transaction
-	Limit   int  // 0: MaxWorking
+	Aside   bool    // only those that tell of no transaction
+	After   *Cursor // ID is that of a message
+	Limit   int     // 0: MaxWorking
 	Offset  int
 }
 

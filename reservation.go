@@ -80,6 +80,7 @@ type ReservationQuery struct {
 	Connector *int
 	Statuses  []ReservationStatus // none: all
 	Due       time.Time           // only those whose ExpiresAt is not after it
+	After     *Cursor             // At is CreatedAt, ID the number, Name the station
 	Limit     int                 // 0: MaxWorking
 	Offset    int
 }

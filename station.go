@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Registration says whether a station may work here (OCPP 1.6 §7.35).
@@ -27,6 +29,16 @@ func (s StationID) Valid() bool {
 	return stationPattern.MatchString(string(s)) && !strings.HasPrefix(string(s), "chg_")
 }
 
+// MaxSite is how many characters the name of a site has at most.
+const MaxSite = 100
+
+// ValidSite reports whether a text can name a site: 1 to MaxSite readable
+// characters, without spaces around them.
+func ValidSite(name string) bool {
+	n := utf8.RuneCountInString(name)
+	return n >= 1 && n <= MaxSite && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
 // A Station is a charging station and what is known of it.
 type Station struct {
 	// What an operator says.
@@ -34,6 +46,7 @@ type Station struct {
 	PublicID     string // chg_ + 26 characters
 	Name         string
 	Location     string
+	Site         string // to which credentials may be limited; "" for none
 	Registration Registration
 	Listed       bool // registered by an operator, not merely admitted as it came
 	RegisteredAt time.Time
@@ -96,16 +109,30 @@ type Vehicle struct {
 	CreatedAt time.Time
 }
 
-// A Slice is a part of a list. Limit 0 means MaxWorking.
-type Slice struct{ Limit, Offset int }
+// A Slice is a part of a list. Limit 0 means MaxWorking. After leaves out what is
+// not sorted behind it; see the list for which of its fields it uses.
+type Slice struct {
+	Limit, Offset int
+	After         *Cursor
+}
+
+// A StationQuery selects stations. Zero fields do not restrict.
+type StationQuery struct {
+	Site   string
+	Within []StationID // only these; nil: all. An empty list selects nothing
+	After  *Cursor     // Name is an ID
+	Limit  int         // 0: MaxWorking
+	Offset int
+}
 
 // A TokenQuery selects idTags. Zero fields do not restrict.
 type TokenQuery struct {
 	Listed *bool
-	Status string // TokenAccepted or TokenBlocked
-	Parent string // the group, whatever its case
-	Text   string // part of the value or the note, whatever its case; in notes only that of ASCII letters
-	Limit  int    // 0: MaxWorking
+	Status string  // TokenAccepted or TokenBlocked
+	Parent string  // the group, whatever its case
+	Text   string  // part of the value or the note, whatever its case; in notes only that of ASCII letters
+	After  *Cursor // Name is a folded value
+	Limit  int     // 0: MaxWorking
 	Offset int
 }
 
@@ -128,8 +155,9 @@ type Registry interface {
 	// LastRemoved returns when a station with that ID was last removed, also if
 	// another was added since; the zero time for never.
 	LastRemoved(ctx context.Context, id StationID) (time.Time, error)
-	// Stations returns those that are not removed, by ID, and how many there are.
-	Stations(ctx context.Context, part Slice) ([]Station, int, error)
+	// Stations returns those that q selects and are not removed, by ID, and how
+	// many there are.
+	Stations(ctx context.Context, q StationQuery) ([]Station, int, error)
 
 	// SaveMeterKey adds one, or replaces the one of its station with that ID.
 	// Without an ID, a station or the key itself it fails with ErrInvalid.
@@ -173,7 +201,7 @@ type Registry interface {
 	RemoveVehicle(ctx context.Context, id string) error
 	// Vehicle returns one, its tokens by folded value, or ErrNotFound.
 	Vehicle(ctx context.Context, id string) (Vehicle, error)
-	// Vehicles returns them by ID, and how many there are.
+	// Vehicles returns them by ID, which is the Name of a place, and how many there are.
 	Vehicles(ctx context.Context, part Slice) ([]Vehicle, int, error)
 }
 

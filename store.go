@@ -169,11 +169,12 @@ type Store interface {
 	// folded form) started, or one whose group it is.
 	OpenWith(ctx context.Context, folded string) (int, error)
 
-	// Transactions returns a page of those that q selects.
+	// Transactions returns a page of those that q selects. Its Total counts them
+	// all, also those before q.After.
 	Transactions(ctx context.Context, q Query) (Page, error)
 
-	// Scan yields all that q selects, ignoring its Limit and Offset, in
-	// constant memory. It need not be one snapshot.
+	// Scan yields all that q selects, behind q.After, ignoring its Limit and
+	// Offset, in constant memory. It need not be one snapshot.
 	Scan(ctx context.Context, q Query) iter.Seq2[Transaction, error]
 
 	// Events returns the events of a transaction in the order of their Seq;
@@ -203,6 +204,7 @@ const MaxWorking = 1000
 // whose InsertedAt could lie before its end (or before now) is visible.
 type Query struct {
 	Station   StationID
+	Within    []StationID // only of these stations; nil: of all. An empty list selects nothing
 	Connector int
 	Token     string // compared in folded form
 	Vehicle   string
@@ -217,7 +219,8 @@ type Query struct {
 
 	Order     Order
 	Ascending bool
-	Limit     int // 0: none
+	After     *Cursor // only what is sorted behind it: At is what Order sorts by, ID the number
+	Limit     int     // 0: none
 	Offset    int
 }
 

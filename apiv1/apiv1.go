@@ -131,8 +131,14 @@ type api struct {
 }
 
 // handle registers an operation whose path is given without the prefix.
+// What has a charger or a transaction in its path is refused to a credential that
+// is limited to others, as if that were not there.
 func handle[I, O any](a *api, op rest.Operation, f func(context.Context, *I) (*O, error)) {
 	op.Path = prefix + op.Path
+	if _, ok := any(new(I)).(placed); ok {
+		op.Limited = true
+		f = reachable(a, f)
+	}
 	rest.Handle(a.rest, a.facade, op, f)
 }
 
@@ -149,24 +155,6 @@ type created[T any] struct {
 type commanded[T any] struct {
 	CommandID string `header:"X-Command-ID" doc:"The id of the last command that was sent for it; absent when none was, or none is kept."`
 	Body      T
-}
-
-// A pagination tells which part of a list a page is.
-type pagination struct {
-	Total             int  `json:"total" doc:"How many the filters select." example:"1"`
-	Limit             int  `json:"limit" doc:"How many a page holds at most." example:"50"`
-	Offset            int  `json:"offset" doc:"How many come before this page." example:"0"`
-	TotalIsLowerBound bool `json:"totalIsLowerBound,omitempty" doc:"True when there may be more than total."`
-}
-
-func paginationOf(w rest.Window, total int) pagination {
-	return pagination{Total: total, Limit: w.Limit, Offset: w.Offset}
-}
-
-// pageOf returns the part of a whole list that w selects.
-func pageOf[T any](list []T, w rest.Window) []T {
-	list = list[min(w.Offset, len(list)):]
-	return list[:min(w.Limit, len(list))]
 }
 
 // orNull returns a pointer to v, or nil when it is zero: unknown is null.

@@ -249,7 +249,7 @@ func (a *api) listCertificates(ctx context.Context, in *listCertificatesInput) (
 	if err != nil {
 		return nil, err
 	}
-	return a.certificates(ctx, device.CertificateQuery{Station: station, Status: device.CertificateStatus(in.Status)}, in.Window)
+	return a.certificates(ctx, device.CertificateQuery{Station: station, Within: reached(ctx), Status: device.CertificateStatus(in.Status)}, in.Window)
 }
 
 func (a *api) listChargerCertificates(ctx context.Context, in *chargerCertificatesInput) (*bodied[certificateList], error) {
@@ -265,16 +265,17 @@ func (a *api) certificates(ctx context.Context, q device.CertificateQuery, w res
 	if err != nil {
 		return nil, err
 	}
-	q.Page = device.Page{Limit: w.Limit, Offset: w.Offset}
+	if q.Page, err = w.Part(ctx); err != nil {
+		return nil, err
+	}
 	found, total, err := store.Certificates(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := certificateList{Certificates: make([]stationCertificate, len(found)), Pagination: paginationOf(w, total)}
-	for i := range found {
-		out.Certificates[i] = presentCertificate(&found[i])
-	}
-	return &bodied[certificateList]{out}, nil
+	out := new(bodied[certificateList])
+	out.Body.Certificates, out.Body.Pagination = paged(ctx, w, found, total,
+		func(c *device.Certificate) leyden.Cursor { return leyden.Cursor{At: c.RequestedAt, Name: c.ID} }, presentCertificate)
+	return out, nil
 }
 
 func (a *api) getCertificate(ctx context.Context, in *certificatePath) (*bodied[stationCertificate], error) {

@@ -24,6 +24,7 @@ type Charger struct {
 	ID            string           `json:"id" doc:"Opaque and globally unique." example:"chg_01jm2v8xkq4w7c5n3t6y9b2d4f"`
 	ChargeBoxID   leyden.StationID `json:"chargeBoxId" doc:"Its OCPP identity." example:"CHARGER-001"`
 	Name          *string          `json:"name" example:"North gate"`
+	Site          *string          `json:"site" doc:"To which credentials may be limited; null for none." example:"Depot 2"`
 	Status        string           `json:"status" enum:"online,offline" doc:"Whether it is connected." example:"online"`
 	IsOnline      bool             `json:"isOnline" doc:"Whether it is connected." example:"true"`
 	Vendor        *string          `json:"vendor" doc:"As it said when it booted."`
@@ -71,6 +72,7 @@ func (a *api) presentCharger(s *leyden.Station) Charger {
 		ID:            s.PublicID,
 		ChargeBoxID:   s.ID,
 		Name:          orNull(s.Name),
+		Site:          orNull(s.Site),
 		Status:        offline,
 		IsOnline:      a.Stations.Online(s.ID),
 		Vendor:        orNull(s.Vendor),
@@ -161,6 +163,9 @@ func (a *api) charger(ctx context.Context, ref string) (leyden.Station, error) {
 	if err != nil {
 		return leyden.Station{}, err
 	}
+	if !rest.PrincipalOf(ctx).Reach.Covers(id) {
+		return leyden.Station{}, noCharger(ref)
+	}
 	s, err := a.Ledger.Station(ctx, id)
 	if err != nil {
 		return s, fmt.Errorf("charger %s: %w", ref, err)
@@ -191,6 +196,7 @@ func (a *api) stationFilter(ctx context.Context, ref string) (leyden.StationID, 
 
 type listChargersInput struct {
 	Status string `query:"status" enum:"online,offline" doc:"Only those that are connected, or only the others."`
+	Site   string `query:"site" maxLength:"100" doc:"Only those of this site."`
 	rest.Window
 }
 
@@ -204,7 +210,7 @@ func (a *api) serveChargers() {
 		Method: http.MethodGet, Path: "/chargers", ID: "v1ListChargers", Tag: tagChargers,
 		Summary:     "List chargers",
 		Description: "All chargers, by their identity.",
-		Scope:       auth.ChargersRead,
+		Scope:       auth.ChargersRead, Limited: true,
 	}, inParts("chargers", partRows, a.listChargers, func(l *chargerList) []Charger { return l.Chargers }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}", ID: "v1GetCharger", Tag: tagChargers,
@@ -218,13 +224,14 @@ func (a *api) serveChargers() {
 		Description: "Makes a charger known and gives it a password, which only this reply shows. " +
 			"The charger connects to `connectionUrl` with HTTP Basic: its identity and the password; " +
 			"under security profile 3 with a client certificate. " +
-			"A charger that was merely admitted as it came can be registered too.",
-		Scope: auth.ChargersControl, Status: http.StatusCreated, Errors: conflict(),
+			"A charger that was merely admitted as it came can be registered too. " +
+			"A credential that is limited to sites registers chargers there, and none whose identity was another's (409).",
+		Scope: auth.ChargersControl, Limited: true, Status: http.StatusCreated, Errors: conflict(),
 	}, a.registerCharger)
 	handle(a, rest.Operation{
 		Method: http.MethodPatch, Path: "/chargers/{chargeBoxId}", ID: "v1ChangeCharger", Tag: tagChargers,
 		Summary: "Change a charger",
-		Description: "Changes what is given; null takes a name or a location away. " +
+		Description: "Changes what is given; null takes a name, a location or a site away. " +
 			"A new `registration` closes the connection, so that the charger comes back and learns of it. " +
 			"A new security profile keeps the password; one is made, and shown, where the profile needs one and there is none. " +
 			"A connection that is there goes on.",
@@ -241,42 +248,53 @@ func (a *api) serveChargers() {
 }
 
 func (a *api) listChargers(ctx context.Context, in *listChargersInput) (*bodied[chargerList], error) {
-	if in.Status != "" {
-		return a.listChargersBy(ctx, in)
-	}
-	stations, total, err := a.Ledger.Stations(ctx, leyden.Slice{Limit: in.Limit, Offset: in.Offset})
+	part, err := in.Part(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[chargerList]{chargerList{make([]Charger, len(stations)), paginationOf(in.Window, total)}}
-	for i := range stations {
-		out.Body.Chargers[i] = a.presentCharger(&stations[i])
+	q := leyden.StationQuery{Site: in.Site, Within: reached(ctx), After: part.After, Limit: part.Limit, Offset: part.Offset}
+	list := a.Ledger.Stations
+	if in.Status != "" {
+		list = func(ctx context.Context, q leyden.StationQuery) ([]leyden.Station, int, error) {
+			return a.stationsBy(ctx, in.Status == online, q)
+		}
 	}
+	found, total, err := list(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := new(bodied[chargerList])
+	out.Body.Chargers, out.Body.Pagination = paged(ctx, in.Window, found, total,
+		func(s *leyden.Station) leyden.Cursor { return leyden.Cursor{Name: string(s.ID)} }, a.presentCharger)
 	return out, nil
 }
 
-// listChargersBy looks at all chargers: only their sessions know who is
-// connected.
-func (a *api) listChargersBy(ctx context.Context, in *listChargersInput) (*bodied[chargerList], error) {
-	found, matches := []Charger{}, 0
-	for offset := 0; ; offset += leyden.MaxWorking {
-		stations, total, err := a.Ledger.Stations(ctx, leyden.Slice{Limit: leyden.MaxWorking, Offset: offset})
+// stationsBy looks at all chargers: only their sessions know who is connected.
+func (a *api) stationsBy(ctx context.Context, online bool, q leyden.StationQuery) (found []leyden.Station, matches int, err error) {
+	all := leyden.StationQuery{Site: q.Site, Within: q.Within, Limit: leyden.MaxWorking}
+	behind := 0 // how many come after q's place
+	for {
+		stations, _, err := a.Ledger.Stations(ctx, all)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for i := range stations {
-			c := a.presentCharger(&stations[i])
-			if c.Status != in.Status {
+			s := &stations[i]
+			if a.Stations.Online(s.ID) != online {
 				continue
 			}
-			if matches >= in.Offset && len(found) < in.Limit {
-				found = append(found, c)
-			}
 			matches++
+			if q.After != nil && string(s.ID) <= q.After.Name {
+				continue
+			}
+			if behind++; behind > q.Offset && len(found) < q.Limit {
+				found = append(found, *s)
+			}
 		}
-		if offset+leyden.MaxWorking >= total {
-			return &bodied[chargerList]{chargerList{found, paginationOf(in.Window, matches)}}, nil
+		if len(stations) < leyden.MaxWorking {
+			return found, matches, nil
 		}
+		all.After = &leyden.Cursor{Name: string(stations[len(stations)-1].ID)}
 	}
 }
 

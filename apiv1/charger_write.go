@@ -18,6 +18,7 @@ type registration struct {
 	ChargeBoxID     string `json:"chargeBoxId" pattern:"^[A-Za-z0-9._:@|=*+-]{1,48}$" patternDescription:"1 to 48 of A-Z a-z 0-9 . _ : @ | = * + -" doc:"Its OCPP identity, as it stands at the end of the URL it connects to. It must not begin with chg_." example:"CHARGER-001"`
 	Name            string `json:"name,omitempty" maxLength:"100" example:"North gate"`
 	Location        string `json:"location,omitempty" maxLength:"200" example:"Car park 2"`
+	Site            string `json:"site,omitempty" maxLength:"100" doc:"Where it belongs, for credentials that are limited to sites." example:"Depot 2"`
 	Password        string `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"Made, with 40 hex digits, unless it is given; under security profile 3 none is made."`
 	SecurityProfile *int   `json:"securityProfile,omitempty" minimum:"0" maximum:"3" default:"1" doc:"The least that lets it in. 0: no password, for a network that is trusted. 1: password. 2: password over TLS. 3: client certificate." example:"1"`
 }
@@ -28,6 +29,7 @@ type registered struct {
 	ChargeBoxID     leyden.StationID `json:"chargeBoxId" example:"CHARGER-001"`
 	Name            *string          `json:"name" example:"North gate"`
 	Location        *string          `json:"location" example:"Car park 2"`
+	Site            *string          `json:"site" example:"Depot 2"`
 	Status          string           `json:"status" enum:"online,offline" example:"offline"`
 	IsOnline        bool             `json:"isOnline" example:"false"`
 	RegisteredAt    rest.Time        `json:"registeredAt" nullable:"false" example:"2026-02-06T12:00:00.000Z"`
@@ -39,6 +41,9 @@ type registered struct {
 
 func (a *api) registerCharger(ctx context.Context, in *registerChargerInput) (*created[registered], error) {
 	spec, err := in.Body.spec()
+	if err == nil {
+		err = a.mayRegister(ctx, spec.Station, in.Body.Site)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +51,7 @@ func (a *api) registerCharger(ctx context.Context, in *registerChargerInput) (*c
 		ID:           spec.Station,
 		Name:         in.Body.Name,
 		Location:     in.Body.Location,
+		Site:         in.Body.Site,
 		Registration: leyden.RegistrationAccepted,
 	})
 	if err != nil {
@@ -65,6 +71,7 @@ func (a *api) registerCharger(ctx context.Context, in *registerChargerInput) (*c
 			ChargeBoxID:     s.ID,
 			Name:            orNull(s.Name),
 			Location:        orNull(s.Location),
+			Site:            orNull(s.Site),
 			Status:          c.Status,
 			IsOnline:        c.IsOnline,
 			RegisteredAt:    rest.Time{Time: s.RegisteredAt},
@@ -83,6 +90,9 @@ func (r *registration) spec() (auth.StationSpec, error) {
 	if !spec.Station.Valid() {
 		return spec, rest.Invalid("chargeBoxId", "must not begin with "+publicPrefix)
 	}
+	if r.Site != "" && !leyden.ValidSite(r.Site) {
+		return spec, notASite()
+	}
 	profile, err := auth.ProfileOf(valueOr(r.SecurityProfile, 1))
 	if err != nil {
 		return spec, err
@@ -92,6 +102,10 @@ func (r *registration) spec() (auth.StationSpec, error) {
 	}
 	spec.Profile, spec.KeepPassword = profile, profile == auth.ProfileMutualTLS
 	return spec, nil
+}
+
+func notASite() error {
+	return rest.Invalid("site", "must be readable text without spaces around it")
 }
 
 // enter adds a station, or registers one that was admitted as it came.
@@ -171,6 +185,7 @@ type changeChargerInput struct {
 type chargerPatch struct {
 	Name            *string      `json:"name,omitempty" nullable:"true" maxLength:"100" example:"North gate"`
 	Location        *string      `json:"location,omitempty" nullable:"true" maxLength:"200" example:"Car park 2"`
+	Site            *string      `json:"site,omitempty" nullable:"true" maxLength:"100" doc:"Where it belongs, for credentials that are limited to sites." example:"Depot 2"`
 	Registration    *string      `json:"registration,omitempty" enum:"Accepted,Pending,Rejected" doc:"The answer to its BootNotification." example:"Accepted"`
 	SecurityProfile *int         `json:"securityProfile,omitempty" minimum:"0" maximum:"3" doc:"The least that lets it in; what it proved before is forgotten. 0: no password. 1: password. 2: password over TLS. 3: client certificate." example:"1"`
 	Password        *string      `json:"password,omitempty" minLength:"16" maxLength:"40" pattern:"^[ -~]*$" patternDescription:"printable ASCII" doc:"The new password."`
@@ -200,6 +215,9 @@ func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodie
 		}
 	}
 	spec, err := a.newCredential(ctx, s.ID, &in.Body)
+	if err == nil {
+		err = in.Body.move(ctx, &s)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +244,20 @@ func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodie
 	d, err := a.presentDetails(ctx, &s)
 	d.Password = string(password)
 	return &bodied[chargerDetails]{d}, err
+}
+
+// move takes a station to the site that is given.
+func (p *chargerPatch) move(ctx context.Context, s *leyden.Station) error {
+	if !p.given.has("site") {
+		return nil
+	}
+	to := valueOr(p.Site, "")
+	if to != "" && !leyden.ValidSite(to) {
+		return notASite()
+	}
+	err := mayMove(ctx, s, to)
+	s.Site = to
+	return err
 }
 
 // newCredential returns how the station shall prove who it is from now on, or

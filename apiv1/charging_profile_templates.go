@@ -131,15 +131,18 @@ func (a *api) listTemplates(ctx context.Context, in *rest.Window) (*bodied[profi
 	if err != nil {
 		return nil, err
 	}
-	found, total, err := store.Templates(ctx, device.Page{Limit: in.Limit, Offset: in.Offset})
+	part, err := in.Part(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := profileTemplateList{make([]profileTemplate, len(found)), paginationOf(*in, total)}
-	for i := range found {
-		out.ChargingProfiles[i] = presentTemplate(&found[i])
+	found, total, err := store.Templates(ctx, part)
+	if err != nil {
+		return nil, err
 	}
-	return &bodied[profileTemplateList]{out}, nil
+	out := new(bodied[profileTemplateList])
+	out.Body.ChargingProfiles, out.Body.Pagination = paged(ctx, *in, found, total,
+		func(t *device.ProfileTemplate) leyden.Cursor { return leyden.Cursor{At: t.CreatedAt, Name: t.ID} }, presentTemplate)
+	return out, nil
 }
 
 func (a *api) getTemplate(ctx context.Context, in *TemplatePath) (*bodied[profileTemplate], error) {

@@ -202,8 +202,14 @@ func (a *api) listInstalled(ctx context.Context, in *listInstalledInput) (*bodie
 	if err != nil {
 		return nil, err
 	}
-	out := installedProfileList{ChargingProfiles: []installedProfile{}, Pagination: paginationOf(in.Window, len(all))}
-	for _, p := range pageOf(all, in.Window) {
+	page, pages, err := pageOf(ctx, in.Window, all, func(p *device.InstalledProfile) leyden.Cursor {
+		return leyden.Cursor{ID: int64(p.Connector), Name: fmt.Sprintf("%s %10d", p.Profile.Purpose, p.Profile.StackLevel)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := installedProfileList{ChargingProfiles: []installedProfile{}, Pagination: pages}
+	for _, p := range page {
 		out.ChargingProfiles = append(out.ChargingProfiles, installedProfile{
 			p.Connector, presentProfile(&p.Profile), orNull(p.By), rest.Time{Time: p.InstalledAt},
 		})

@@ -3,52 +3,76 @@ package apiv1
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"leyden"
 	"leyden/auth"
 	"leyden/rest"
 )
 
 // client is how v1 shows an [auth.ClientRecord]: never a secret.
 type client struct {
-	ClientID  string         `json:"clientId" example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
-	Name      string         `json:"name" example:"Billing"`
-	Scopes    []string       `json:"scopes" example:"transactions:read"`
-	Secrets   []clientSecret `json:"secrets" doc:"One, or two while they are rotated."`
-	CreatedAt rest.Time      `json:"createdAt" nullable:"false"`
-	LastUsed  rest.Time      `json:"lastUsed" doc:"To the minute."`
-	RevokedAt rest.Time      `json:"revokedAt" doc:"When it was revoked."`
+	ClientID   string         `json:"clientId" example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name       string         `json:"name" example:"Billing"`
+	Scopes     []string       `json:"scopes" example:"transactions:read"`
+	LimitedTo  *shownLimits   `json:"limitedTo" doc:"With which chargers it may do that; null for all."`
+	Status     string         `json:"status" enum:"active,disabled,expired,revoked" doc:"Only an active client lets anybody in." example:"active"`
+	Secrets    []clientSecret `json:"secrets" doc:"One, or two while they are rotated."`
+	CreatedAt  rest.Time      `json:"createdAt" nullable:"false"`
+	LastUsed   rest.Time      `json:"lastUsed" doc:"To the minute."`
+	ExpiresAt  rest.Time      `json:"expiresAt" doc:"When it ends by itself; null for never."`
+	DisabledAt rest.Time      `json:"disabledAt" doc:"Since when it is disabled."`
+	RevokedAt  rest.Time      `json:"revokedAt" doc:"When it was revoked."`
 }
 
 type clientSecret struct {
 	ID        string    `json:"id" example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Prefix    *string   `json:"prefix" doc:"Begin of the secret, to know it by; null for one of an older server." example:"ls_q7c3n5tk"`
 	CreatedAt rest.Time `json:"createdAt" nullable:"false"`
+	LastUsed  rest.Time `json:"lastUsed" doc:"To the minute."`
+	ExpiresAt rest.Time `json:"expiresAt" doc:"When it ends by itself; null for never."`
 }
 
-func presentClient(c *auth.ClientRecord) client {
-	out := client{
-		c.ID, c.Name, c.Scopes.Names(), make([]clientSecret, len(c.Secrets)),
-		rest.Time{Time: c.CreatedAt}, rest.Time{Time: c.LastUsedAt}, rest.Time{Time: c.RevokedAt},
+type secretList struct {
+	Secrets []clientSecret `json:"secrets" doc:"The older first."`
+}
+
+func (a *api) presentClient(c *auth.ClientRecord) client {
+	return client{
+		ClientID: c.ID, Name: c.Name, Scopes: c.Scopes.Names(), LimitedTo: presentLimits(c.LimitedTo),
+		Status: credentialStatus(c.RevokedAt, c.DisabledAt, c.ExpiresAt, a.Ledger.Now()), Secrets: presentSecrets(c.Secrets),
+		CreatedAt: rest.Time{Time: c.CreatedAt}, LastUsed: rest.Time{Time: c.LastUsedAt}, ExpiresAt: rest.Time{Time: c.ExpiresAt},
+		DisabledAt: rest.Time{Time: c.DisabledAt}, RevokedAt: rest.Time{Time: c.RevokedAt},
 	}
-	for i, s := range c.Secrets {
-		out.Secrets[i] = clientSecret{s.ID, rest.Time{Time: s.CreatedAt}}
+}
+
+func presentSecrets(list []auth.ClientSecret) []clientSecret {
+	out := make([]clientSecret, len(list))
+	for i, s := range list {
+		out[i] = clientSecret{
+			s.ID, orNull(s.Prefix), rest.Time{Time: s.CreatedAt}, rest.Time{Time: s.LastUsedAt}, rest.Time{Time: s.ExpiresAt},
+		}
 	}
 	return out
 }
 
 // newClient is a client that has just been made, or given another secret.
 type newClient struct {
-	ClientID     string    `json:"clientId" example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
-	ClientSecret string    `json:"clientSecret" doc:"Shown here and never again."`
-	SecretID     string    `json:"secretId" doc:"To remove the secret by." example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
-	Name         string    `json:"name" example:"Billing"`
-	Scopes       []string  `json:"scopes" example:"transactions:read"`
-	CreatedAt    rest.Time `json:"createdAt" nullable:"false" doc:"Of the client."`
+	ClientID     string       `json:"clientId" example:"cli_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	ClientSecret string       `json:"clientSecret" doc:"Shown here and never again."`
+	SecretID     string       `json:"secretId" doc:"To remove the secret by." example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name         string       `json:"name" example:"Billing"`
+	Scopes       []string     `json:"scopes" example:"transactions:read"`
+	LimitedTo    *shownLimits `json:"limitedTo" doc:"With which chargers it may do that; null for all."`
+	ExpiresAt    rest.Time    `json:"expiresAt" doc:"When the client ends by itself; null for never."`
+	CreatedAt    rest.Time    `json:"createdAt" nullable:"false" doc:"Of the client."`
 }
 
 // presentNew shows a client with the text of its youngest secret.
 func presentNew(c *auth.ClientRecord, text auth.Secret) newClient {
 	return newClient{
-		c.ID, string(text), c.Secrets[len(c.Secrets)-1].ID, c.Name, c.Scopes.Names(), rest.Time{Time: c.CreatedAt},
+		c.ID, string(text), c.Secrets[len(c.Secrets)-1].ID, c.Name, c.Scopes.Names(), presentLimits(c.LimitedTo),
+		rest.Time{Time: c.ExpiresAt}, rest.Time{Time: c.CreatedAt},
 	}
 }
 
@@ -69,6 +93,13 @@ type changeClientInput struct {
 	Body credentialPatch
 }
 
+type addSecretInput struct {
+	ClientPath
+	Body *struct {
+		ExpiresAt rest.Time `json:"expiresAt,omitzero" doc:"When the secret ends by itself; null for never."`
+	} `nameHint:"V1AddSecret"`
+}
+
 type removeSecretInput struct {
 	ClientPath
 	SecretID string `path:"secretId" maxLength:"100" doc:"Id of the secret." example:"sec_01jm2v8xkq4w7c5n3t6y9b2d4f"`
@@ -78,7 +109,8 @@ func (a *api) serveClients() {
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/auth/clients", ID: "v1AddClient", Tag: tagClients,
 		Summary:     "Make an OAuth2 client",
-		Description: "Makes a client for `POST /oauth2/token`. Its secret is shown in this reply only.",
+		Description: "Makes a client for `POST /oauth2/token`. Its secret is shown in this reply only. " +
+			"With `limitedTo` its access tokens are good for those chargers alone: others, and all that is about them, are not there for them.",
 		Scope:       auth.Admin, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addClient)
 	handleList(a, rest.Operation{
@@ -96,7 +128,7 @@ func (a *api) serveClients() {
 	handle(a, rest.Operation{
 		Method: http.MethodPatch, Path: "/auth/clients/{clientId}", ID: "v1ChangeClient", Tag: tagClients,
 		Summary:     "Change an OAuth2 client",
-		Description: "Changes name or scopes. A scope that it loses is lost to its access tokens too.",
+		Description: "Changes what is given; null takes a limit or an end away. What it loses is lost to its access tokens too, from the next request on.",
 		Scope:       auth.Admin, Errors: notFoundOrConflict(),
 	}, a.changeClient)
 	handle(a, rest.Operation{
@@ -105,6 +137,12 @@ func (a *api) serveClients() {
 		Description: "Ends a client and its access tokens for good. Revoking it again changes nothing.",
 		Scope:       auth.Admin, Errors: notFound(),
 	}, a.revokeClient)
+	handle(a, rest.Operation{
+		Method: http.MethodGet, Path: "/auth/clients/{clientId}/secrets", ID: "v1ListClientSecrets", Tag: tagClients,
+		Summary:     "List the secrets of a client",
+		Description: "One or two; not their texts.",
+		Scope:       auth.Admin, Errors: notFound(),
+	}, a.listSecrets)
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/auth/clients/{clientId}/secrets", ID: "v1AddClientSecret", Tag: tagClients,
 		Summary: "Add a second secret",
@@ -121,7 +159,11 @@ func (a *api) serveClients() {
 }
 
 func (a *api) addClient(ctx context.Context, in *addClientInput) (*created[newClient], error) {
-	c, text, err := a.Registrar.CreateClient(ctx, in.Body.spec())
+	spec, err := a.credentialSpec(ctx, &in.Body)
+	if err != nil {
+		return nil, err
+	}
+	c, text, err := a.Registrar.CreateClient(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -133,34 +175,49 @@ func (a *api) listClients(ctx context.Context, in *rest.Window) (*bodied[clientL
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[clientList]{clientList{[]client{}, paginationOf(*in, len(clients))}}
-	for _, c := range pageOf(clients, *in) {
-		out.Body.Clients = append(out.Body.Clients, presentClient(&c))
+	page, pages, err := pageOf(ctx, *in, clients, func(c *auth.ClientRecord) leyden.Cursor {
+		return leyden.Cursor{At: c.CreatedAt, Name: c.ID}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &bodied[clientList]{clientList{[]client{}, pages}}
+	for _, c := range page {
+		out.Body.Clients = append(out.Body.Clients, a.presentClient(&c))
 	}
 	return out, nil
 }
 
 func (a *api) getClient(ctx context.Context, in *ClientPath) (*bodied[client], error) {
 	c, err := a.Registrar.Client(ctx, in.ID)
-	return &bodied[client]{presentClient(&c)}, named("client", in.ID, err)
+	return &bodied[client]{a.presentClient(&c)}, named("client", in.ID, err)
 }
 
 func (a *api) changeClient(ctx context.Context, in *changeClientInput) (*bodied[client], error) {
-	edit, err := in.Body.edit()
+	edit, err := a.credentialEdit(ctx, &in.Body)
 	if err != nil {
 		return nil, err
 	}
 	c, err := a.Registrar.UpdateClient(ctx, in.ID, edit)
-	return &bodied[client]{presentClient(&c)}, err
+	return &bodied[client]{a.presentClient(&c)}, err
 }
 
 func (a *api) revokeClient(ctx context.Context, in *ClientPath) (*bodied[client], error) {
 	c, err := a.Registrar.RevokeClient(ctx, in.ID)
-	return &bodied[client]{presentClient(&c)}, err
+	return &bodied[client]{a.presentClient(&c)}, err
 }
 
-func (a *api) addSecret(ctx context.Context, in *ClientPath) (*created[newClient], error) {
-	c, text, err := a.Registrar.AddClientSecret(ctx, in.ID)
+func (a *api) listSecrets(ctx context.Context, in *ClientPath) (*bodied[secretList], error) {
+	c, err := a.Registrar.Client(ctx, in.ID)
+	return &bodied[secretList]{secretList{presentSecrets(c.Secrets)}}, named("client", in.ID, err)
+}
+
+func (a *api) addSecret(ctx context.Context, in *addSecretInput) (*created[newClient], error) {
+	var expires time.Time
+	if in.Body != nil {
+		expires = in.Body.ExpiresAt.Time
+	}
+	c, text, err := a.Registrar.AddClientSecret(ctx, in.ID, expires)
 	if err != nil {
 		return nil, err
 	}
@@ -169,5 +226,5 @@ func (a *api) addSecret(ctx context.Context, in *ClientPath) (*created[newClient
 
 func (a *api) removeSecret(ctx context.Context, in *removeSecretInput) (*bodied[client], error) {
 	c, err := a.Registrar.RemoveClientSecret(ctx, in.ID, in.SecretID)
-	return &bodied[client]{presentClient(&c)}, err
+	return &bodied[client]{a.presentClient(&c)}, err
 }

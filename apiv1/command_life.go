@@ -103,17 +103,18 @@ func (a *api) listCommands(ctx context.Context, in *listCommandsInput) (*bodied[
 	if err != nil {
 		return nil, err
 	}
-	found, total, err := store.Commands(ctx, device.CommandQuery{
-		Station: id, Action: in.Action, Page: device.Page{Limit: in.Limit, Offset: in.Offset},
-	})
+	part, err := in.Part(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := commandList{Commands: make([]sentCommand, len(found)), Pagination: paginationOf(in.Window, total)}
-	for i := range found {
-		out.Commands[i] = presentCommand(&found[i])
+	found, total, err := store.Commands(ctx, device.CommandQuery{Station: id, Action: in.Action, Page: part})
+	if err != nil {
+		return nil, err
 	}
-	return &bodied[commandList]{out}, nil
+	out := new(bodied[commandList])
+	out.Body.Commands, out.Body.Pagination = paged(ctx, in.Window, found, total,
+		func(c *device.Command) leyden.Cursor { return leyden.Cursor{At: c.AskedAt, Name: c.ID} }, presentCommand)
+	return out, nil
 }
 
 func (a *api) getCommand(ctx context.Context, in *commandPath) (*bodied[sentCommand], error) {

@@ -66,23 +66,34 @@ func (a *api) auditCharger(ctx context.Context, in *continuityInput) (*bodied[co
 		Station: s.ID, Connector: in.ConnectorID, Model: s.RegisterModel(),
 		Window: leyden.Window{From: in.From.Time, To: in.To.Time},
 	}
-	out := continuity{Items: []joint{}}
+	part, err := in.Part(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var joints []leyden.Joint
+	behind := 0 // the place that the page begins at
 	var sum leyden.AuditSummary
 	for j, err := range leyden.Audit(ctx, a.Ledger.Store(), q) {
 		if err != nil {
 			return nil, err
 		}
-		if sum.Joints >= in.Offset && len(out.Items) < in.Limit {
-			out.Items = append(out.Items, presentJoint(&j))
-		}
 		sum.Add(&j)
+		if part.After != nil && placeOfJoint(&j).Compare(*part.After) <= 0 {
+			continue
+		}
+		if behind++; behind > part.Offset && len(joints) < part.Limit {
+			joints = append(joints, j)
+		}
 	}
+	var out continuity
+	out.Items, out.Pagination = paged(ctx, in.Window, joints, sum.Joints, placeOfJoint, presentJoint)
 	out.Summary = jointSummary{
 		GapWh: sum.Gap, GapKWh: rest.KWhOf(&sum.Gap), Gaps: sum.Gaps, Resets: sum.Resets, Overlaps: sum.Overlaps, Unknown: sum.Unknown,
 	}
-	out.Pagination = paginationOf(in.Window, sum.Joints)
 	return &bodied[continuity]{out}, nil
 }
+
+func placeOfJoint(j *leyden.Joint) leyden.Cursor { return leyden.Cursor{At: j.At, ID: int64(j.After)} }
 
 func presentJoint(j *leyden.Joint) joint {
 	return joint{

@@ -103,8 +103,6 @@ func (a *api) listEvents(ctx context.Context, in *listEventsInput) (*bodied[step
 	if err != nil {
 		return nil, err
 	}
-	return &bodied[stepList]{stepList{
-		Events:     pageOf(timeline(events), in.Window),
-		Pagination: paginationOf(in.Window, len(events)),
-	}}, nil
+	page, pages, err := pageByNumber(ctx, in.Window, timeline(events))
+	return &bodied[stepList]{stepList{Events: page, Pagination: pages}}, err
 }

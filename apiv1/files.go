@@ -66,12 +66,12 @@ func inParts[I, L, R any, P interface {
 		format: func(in *I) string { return P(in).Asked().Format },
 		first: func(in *I) {
 			w := P(in).Asked()
-			w.Limit, w.Offset = step, 0
+			w.Limit, w.Offset, w.Cursor = step, 0, ""
 		},
 		next: func(in *I, l *L) bool {
 			w := P(in).Asked()
-			w.Offset += w.Limit
-			return len(rows(l)) == w.Limit
+			w.Cursor = paginationIn(*l).NextCursor
+			return w.Cursor != ""
 		},
 	}
 }

@@ -76,7 +76,7 @@ func (a *api) idTagListing() listing[listIDTagsInput, idTagList, idTag] {
 }
 
 func (in *listIDTagsInput) query() leyden.TokenQuery {
-	q := leyden.TokenQuery{Status: in.Status, Parent: in.ParentIDTag, Text: in.Text, Limit: in.Limit, Offset: in.Offset}
+	q := leyden.TokenQuery{Status: in.Status, Parent: in.ParentIDTag, Text: in.Text}
 	if in.Listed != "" {
 		q.Listed = new(in.Listed == "true")
 	}
@@ -85,14 +85,18 @@ func (in *listIDTagsInput) query() leyden.TokenQuery {
 
 func (a *api) listIDTags(ctx context.Context, in *listIDTagsInput) (*bodied[idTagList], error) {
 	q := in.query()
+	part, err := in.Part(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Limit, q.Offset, q.After = part.Limit, part.Offset, part.After
 	tags, total, err := a.Ledger.Registry().Tokens(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[idTagList]{idTagList{make([]idTag, len(tags)), paginationOf(in.Window, total)}}
-	for i := range tags {
-		out.Body.IDTags[i] = presentTag(&tags[i])
-	}
+	out := new(bodied[idTagList])
+	out.Body.IDTags, out.Body.Pagination = paged(ctx, in.Window, tags, total,
+		func(t *leyden.Token) leyden.Cursor { return leyden.Cursor{Name: leyden.IDToken{Value: t.Value}.Fold()} }, presentTag)
 	return out, nil
 }
 

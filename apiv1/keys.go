@@ -3,36 +3,66 @@ package apiv1
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"leyden"
 	"leyden/auth"
 	"leyden/rest"
 )
 
 // apiKey is how v1 shows an [auth.KeyRecord]: never its text.
 type apiKey struct {
-	ID        string    `json:"id" example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
-	Name      string    `json:"name" example:"Billing"`
-	Prefix    *string   `json:"prefix" doc:"Begin of the key, to know it by; null for one that was given and not made." example:"lk_q7c3n5tk"`
-	Scopes    []string  `json:"scopes" example:"transactions:read"`
-	CreatedAt rest.Time `json:"createdAt" nullable:"false"`
-	LastUsed  rest.Time `json:"lastUsed" doc:"To the minute."`
-	RevokedAt rest.Time `json:"revokedAt" doc:"When it was revoked."`
+	ID           string       `json:"id" example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name         string       `json:"name" example:"Billing"`
+	Prefix       *string      `json:"prefix" doc:"Begin of the key, to know it by; null for one that was given and not made." example:"lk_q7c3n5tk"`
+	Scopes       []string     `json:"scopes" example:"transactions:read"`
+	LimitedTo    *shownLimits `json:"limitedTo" doc:"With which chargers it may do that; null for all."`
+	Status       string       `json:"status" enum:"active,disabled,expired,revoked" doc:"Only an active key lets anybody in." example:"active"`
+	CreatedAt    rest.Time    `json:"createdAt" nullable:"false"`
+	LastUsed     rest.Time    `json:"lastUsed" doc:"To the minute."`
+	ExpiresAt    rest.Time    `json:"expiresAt" doc:"When it ends by itself; null for never."`
+	DisabledAt   rest.Time    `json:"disabledAt" doc:"Since when it is disabled."`
+	RevokedAt    rest.Time    `json:"revokedAt" doc:"When it was revoked."`
+	OldKeyEndsAt rest.Time    `json:"oldKeyEndsAt" doc:"Until when the text from before the last rotation is good too; null when it is not."`
 }
 
-func presentKey(k *auth.KeyRecord) apiKey {
-	return apiKey{
-		k.ID, k.Name, orNull(k.Prefix), k.Scopes.Names(),
-		rest.Time{Time: k.CreatedAt}, rest.Time{Time: k.LastUsedAt}, rest.Time{Time: k.RevokedAt},
+func (a *api) presentKey(k *auth.KeyRecord) apiKey {
+	now := a.Ledger.Now()
+	out := apiKey{
+		ID: k.ID, Name: k.Name, Prefix: orNull(k.Prefix), Scopes: k.Scopes.Names(), LimitedTo: presentLimits(k.LimitedTo),
+		Status:    credentialStatus(k.RevokedAt, k.DisabledAt, k.ExpiresAt, now),
+		CreatedAt: rest.Time{Time: k.CreatedAt}, LastUsed: rest.Time{Time: k.LastUsedAt}, ExpiresAt: rest.Time{Time: k.ExpiresAt},
+		DisabledAt: rest.Time{Time: k.DisabledAt}, RevokedAt: rest.Time{Time: k.RevokedAt},
 	}
+	if now.Before(k.OldUntil) {
+		out.OldKeyEndsAt = rest.Time{Time: k.OldUntil}
+	}
+	return out
 }
 
 // newKey is an API key that has just been made.
 type newKey struct {
-	ID        string    `json:"id" example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
-	Name      string    `json:"name" example:"Billing"`
-	Key       string    `json:"key" doc:"Shown here and never again."`
-	Scopes    []string  `json:"scopes" example:"transactions:read"`
-	CreatedAt rest.Time `json:"createdAt" nullable:"false" example:"2026-02-06T12:00:00.000Z"`
+	ID        string       `json:"id" example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name      string       `json:"name" example:"Billing"`
+	Key       string       `json:"key" doc:"Shown here and never again."`
+	Scopes    []string     `json:"scopes" example:"transactions:read"`
+	LimitedTo *shownLimits `json:"limitedTo" doc:"With which chargers it may do that; null for all."`
+	ExpiresAt rest.Time    `json:"expiresAt" doc:"When it ends by itself; null for never."`
+	CreatedAt rest.Time    `json:"createdAt" nullable:"false" example:"2026-02-06T12:00:00.000Z"`
+}
+
+func presentNewKey(k *auth.KeyRecord, text auth.Secret) newKey {
+	return newKey{
+		k.ID, k.Name, string(text), k.Scopes.Names(), presentLimits(k.LimitedTo), rest.Time{Time: k.ExpiresAt}, rest.Time{Time: k.CreatedAt},
+	}
+}
+
+// rotatedKey is an API key that has just got another text.
+type rotatedKey struct {
+	ID           string    `json:"id" example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Name         string    `json:"name" example:"Billing"`
+	Key          string    `json:"key" doc:"Shown here and never again."`
+	OldKeyEndsAt rest.Time `json:"oldKeyEndsAt" doc:"Until when the text before it is good too; null when it has ended." example:"2026-02-07T12:00:00.000Z"`
 }
 
 type keyList struct {
@@ -44,32 +74,6 @@ type keyPath struct {
 	ID string `path:"keyId" maxLength:"100" doc:"Id of the key." example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
 }
 
-// credentialSpec says what a new key or client shall be.
-type credentialSpec struct {
-	Name   string   `json:"name" minLength:"1" maxLength:"100" doc:"What it is for." example:"Billing"`
-	Scopes []string `json:"scopes" minItems:"1" maxItems:"20" enum:"transactions:read,transactions:control,chargers:read,chargers:control,tags:write,webhooks:write,admin" doc:"What it may do. admin implies all." example:"transactions:read"`
-}
-
-func (s *credentialSpec) spec() auth.Spec { return auth.Spec{Name: s.Name, Scopes: s.Scopes} }
-
-// credentialPatch changes what is given of a key or client.
-type credentialPatch struct {
-	Name   *string  `json:"name,omitempty" minLength:"1" maxLength:"100" doc:"What it is for." example:"Billing"`
-	Scopes []string `json:"scopes,omitempty" minItems:"1" maxItems:"20" enum:"transactions:read,transactions:control,chargers:read,chargers:control,tags:write,webhooks:write,admin" doc:"What it may do." example:"transactions:read"`
-
-	given given
-}
-
-// UnmarshalJSON tells null from absent.
-func (p *credentialPatch) UnmarshalJSON(data []byte) error {
-	type plain credentialPatch
-	return p.given.decode(data, (*plain)(p))
-}
-
-func (p *credentialPatch) edit() (auth.Edit, error) {
-	return auth.Edit{Name: p.Name, Scopes: p.Scopes}, p.given.keep("name", "scopes")
-}
-
 type addKeyInput struct{ Body credentialSpec }
 
 type changeKeyInput struct {
@@ -77,12 +81,23 @@ type changeKeyInput struct {
 	Body credentialPatch
 }
 
+// defaultGrace is how long a rotated key stays good, in seconds: a day.
+const defaultGrace = 24 * 60 * 60
+
+type rotateKeyInput struct {
+	ID   string `path:"keyId" maxLength:"100" doc:"Id of the key." example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	Body *struct {
+		GraceSeconds *int `json:"graceSeconds,omitempty" minimum:"0" maximum:"2592000" default:"86400" doc:"How long the old text stays good: a day when left out, at most 30." example:"86400"`
+	} `nameHint:"V1RotateKey"`
+}
+
 func (a *api) serveKeys() {
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/auth/api-keys", ID: "v1AddAPIKey", Tag: tagKeys,
-		Summary:     "Make an API key",
-		Description: "Makes a key with these scopes. Its text is shown in this reply only.",
-		Scope:       auth.Admin, Status: http.StatusCreated, Errors: conflict(),
+		Summary: "Make an API key",
+		Description: "Makes a key with these scopes. Its text is shown in this reply only. " +
+			"With `limitedTo` it may use its scopes with those chargers alone: others, and all that is about them, are not there for it.",
+		Scope: auth.Admin, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addKey)
 	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/auth/api-keys", ID: "v1ListAPIKeys", Tag: tagKeys,
@@ -99,7 +114,7 @@ func (a *api) serveKeys() {
 	handle(a, rest.Operation{
 		Method: http.MethodPatch, Path: "/auth/api-keys/{keyId}", ID: "v1ChangeAPIKey", Tag: tagKeys,
 		Summary:     "Change an API key",
-		Description: "Changes name or scopes, from the next request on.",
+		Description: "Changes what is given, from the next request on; null takes a limit or an end away. A key that is disabled can be enabled again.",
 		Scope:       auth.Admin, Errors: notFoundOrConflict(),
 	}, a.changeKey)
 	handle(a, rest.Operation{
@@ -108,17 +123,25 @@ func (a *api) serveKeys() {
 		Description: "Ends a key for good, from the next request on. Revoking it again changes nothing.",
 		Scope:       auth.Admin, Errors: notFound(),
 	}, a.revokeKey)
+	handle(a, rest.Operation{
+		Method: http.MethodPost, Path: "/auth/api-keys/{keyId}/rotate", ID: "v1RotateAPIKey", Tag: tagKeys,
+		Summary: "Give an API key a new text",
+		Description: "The key stays the same one, with its id and its scopes; its new text is shown in this reply only. " +
+			"The old text is good for `graceSeconds` more, so that nobody who uses it is interrupted. One from before that ends at once.",
+		Scope: auth.Admin, Errors: notFoundOrConflict(),
+	}, a.rotateKey)
 }
 
 func (a *api) addKey(ctx context.Context, in *addKeyInput) (*created[newKey], error) {
-	k, text, err := a.Registrar.CreateKey(ctx, in.Body.spec())
+	spec, err := a.credentialSpec(ctx, &in.Body)
 	if err != nil {
 		return nil, err
 	}
-	return &created[newKey]{
-		Location: prefix + "/auth/api-keys/" + k.ID,
-		Body:     newKey{k.ID, k.Name, string(text), k.Scopes.Names(), rest.Time{Time: k.CreatedAt}},
-	}, nil
+	k, text, err := a.Registrar.CreateKey(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return &created[newKey]{Location: prefix + "/auth/api-keys/" + k.ID, Body: presentNewKey(&k, text)}, nil
 }
 
 func (a *api) listKeys(ctx context.Context, in *rest.Window) (*bodied[keyList], error) {
@@ -126,28 +149,46 @@ func (a *api) listKeys(ctx context.Context, in *rest.Window) (*bodied[keyList], 
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[keyList]{keyList{[]apiKey{}, paginationOf(*in, len(keys))}}
-	for _, k := range pageOf(keys, *in) {
-		out.Body.APIKeys = append(out.Body.APIKeys, presentKey(&k))
+	page, pages, err := pageOf(ctx, *in, keys, func(k *auth.KeyRecord) leyden.Cursor {
+		return leyden.Cursor{At: k.CreatedAt, Name: k.ID}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &bodied[keyList]{keyList{[]apiKey{}, pages}}
+	for _, k := range page {
+		out.Body.APIKeys = append(out.Body.APIKeys, a.presentKey(&k))
 	}
 	return out, nil
 }
 
 func (a *api) getKey(ctx context.Context, in *keyPath) (*bodied[apiKey], error) {
 	k, err := a.Registrar.Key(ctx, in.ID)
-	return &bodied[apiKey]{presentKey(&k)}, named("API key", in.ID, err)
+	return &bodied[apiKey]{a.presentKey(&k)}, named("API key", in.ID, err)
 }
 
 func (a *api) changeKey(ctx context.Context, in *changeKeyInput) (*bodied[apiKey], error) {
-	edit, err := in.Body.edit()
+	edit, err := a.credentialEdit(ctx, &in.Body)
 	if err != nil {
 		return nil, err
 	}
 	k, err := a.Registrar.UpdateKey(ctx, in.ID, edit)
-	return &bodied[apiKey]{presentKey(&k)}, err
+	return &bodied[apiKey]{a.presentKey(&k)}, err
 }
 
 func (a *api) revokeKey(ctx context.Context, in *keyPath) (*bodied[apiKey], error) {
 	k, err := a.Registrar.RevokeKey(ctx, in.ID)
-	return &bodied[apiKey]{presentKey(&k)}, err
+	return &bodied[apiKey]{a.presentKey(&k)}, err
+}
+
+func (a *api) rotateKey(ctx context.Context, in *rotateKeyInput) (*bodied[rotatedKey], error) {
+	grace := defaultGrace
+	if in.Body != nil {
+		grace = valueOr(in.Body.GraceSeconds, grace)
+	}
+	k, text, err := a.Registrar.RotateKey(ctx, in.ID, time.Duration(grace)*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &bodied[rotatedKey]{rotatedKey{k.ID, k.Name, string(text), rest.Time{Time: k.OldUntil}}}, nil
 }

@@ -132,17 +132,22 @@ func (a *api) getLocalList(ctx context.Context, in *getLocalListInput) (*bodied[
 		return nil, err
 	}
 	kept, err := store.LocalList(ctx, id)
-	if err != nil && !errors.Is(err, leyden.ErrNotFound) {
+	there := err == nil
+	if !there && !errors.Is(err, leyden.ErrNotFound) {
+		return nil, err
+	}
+	page, pages, err := pageByNumber(ctx, in.Window, kept.Entries)
+	if err != nil {
 		return nil, err
 	}
 	out := localList{
 		Known: kept.Known, By: orNull(kept.By), UpdatedAt: rest.Time{Time: kept.UpdatedAt},
-		LocalAuthorizationList: []localListEntry{}, Pagination: paginationOf(in.Window, len(kept.Entries)),
+		LocalAuthorizationList: []localListEntry{}, Pagination: pages,
 	}
-	if err == nil {
+	if there {
 		out.ListVersion = &kept.Version
 	}
-	for _, e := range pageOf(kept.Entries, in.Window) {
+	for _, e := range page {
 		out.LocalAuthorizationList = append(out.LocalAuthorizationList, presentLocalEntry(e))
 	}
 	return &bodied[localList]{out}, nil

@@ -144,8 +144,13 @@ func (a *api) listMeterKeys(ctx context.Context, in *listMeterKeysInput) (*bodie
 	if err != nil {
 		return nil, err
 	}
-	out := meterKeyList{MeterKeys: []meterKey{}, Reported: []reportedKey{}, Pagination: paginationOf(in.Window, len(keys))}
-	page := pageOf(keys, in.Window)
+	page, pages, err := pageOf(ctx, in.Window, keys, func(k *leyden.MeterKey) leyden.Cursor {
+		return leyden.Cursor{ID: int64(k.Connector), Name: k.Serial + "\x00" + k.ID}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := meterKeyList{MeterKeys: []meterKey{}, Reported: []reportedKey{}, Pagination: pages}
 	for i := range page {
 		out.MeterKeys = append(out.MeterKeys, presentMeterKey(&page[i]))
 	}

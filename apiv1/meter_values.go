@@ -95,6 +95,22 @@ func (v *meterValue) moment() time.Time {
 	return v.Timestamp.Time
 }
 
+// pageOfValues returns the page that w asks for; one that was received late comes
+// between the others without moving their places.
+func pageOfValues(ctx context.Context, w rest.Window, values []meterValue) ([]meterValue, pagination, error) {
+	all := make([]numbered[meterValue], len(values))
+	for i, v := range values {
+		all[i].item = v
+		if i > 0 && v.moment().Equal(values[i-1].moment()) {
+			all[i].n = all[i-1].n + 1
+		}
+	}
+	some, pages, err := pageOf(ctx, w, all, func(n *numbered[meterValue]) leyden.Cursor {
+		return leyden.Cursor{At: n.item.moment(), ID: n.n}
+	})
+	return items(some), pages, err
+}
+
 type listMeterValuesInput struct {
 	TransactionPath
 	Measurand string    `query:"measurand" maxLength:"50" doc:"Only this one." example:"Energy.Active.Import.Register"`
@@ -131,7 +147,10 @@ func (a *api) listMeterValues(ctx context.Context, in *listMeterValuesInput) (*b
 			in.Phase != "" && valueOr(v.Phase, "") != in.Phase ||
 			!window.IsZero() && !window.Contains(v.Timestamp.Time)
 	})
-	page := pageOf(values, in.Window)
+	page, pages, err := pageOfValues(ctx, in.Window, values)
+	if err != nil {
+		return nil, err
+	}
 	check, err := a.verifier(ctx, &t)
 	if err == nil {
 		err = check.values(ctx, page)
@@ -139,5 +158,5 @@ func (a *api) listMeterValues(ctx context.Context, in *listMeterValuesInput) (*b
 	if err != nil {
 		return nil, err
 	}
-	return &bodied[meterValueList]{meterValueList{Items: page, Pagination: paginationOf(in.Window, len(values))}}, nil
+	return &bodied[meterValueList]{meterValueList{Items: page, Pagination: pages}}, nil
 }

@@ -88,11 +88,12 @@ type Notified struct {
 	rest.Window
 }
 
-func (n *Notified) query() device.NotificationQuery {
+func (n *Notified) query(ctx context.Context) (device.NotificationQuery, error) {
+	part, err := n.Part(ctx)
 	return device.NotificationQuery{
 		Type: n.Type, Received: leyden.Window{From: n.From.Time, To: n.To.Time},
-		Page: device.Page{Limit: n.Limit, Offset: n.Offset},
-	}
+		Page: part,
+	}, err
 }
 
 type listSecurityEventsInput struct {
@@ -113,7 +114,7 @@ func (a *api) serveNotifications() {
 		Summary: "List security events",
 		Description: "What chargers reported with SecurityEventNotification, and what the server noticed about them itself, the last first. " +
 			"The last 10,000 of each charger are kept.",
-		Scope: auth.ChargersRead,
+		Scope: auth.ChargersRead, Limited: true,
 	}, inParts("security-events", partRows, a.listSecurityEvents, func(l *securityEventList) []notification { return l.SecurityEvents }))
 	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/notifications", ID: "v1ListNotifications", Tag: tagChargers,
@@ -129,10 +130,13 @@ func (a *api) listSecurityEvents(ctx context.Context, in *listSecurityEventsInpu
 	if err != nil {
 		return nil, err
 	}
-	q := in.query()
-	q.Station, q.Kind = station, device.Security
-	found, total, err := a.notifications(ctx, q)
-	return &bodied[securityEventList]{securityEventList{found, paginationOf(in.Window, total)}}, err
+	q, err := in.query(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Station, q.Within, q.Kind = station, reached(ctx), device.Security
+	found, pages, err := a.notifications(ctx, q, in.Window)
+	return &bodied[securityEventList]{securityEventList{found, pages}}, err
 }
 
 func (a *api) listNotifications(ctx context.Context, in *listNotificationsInput) (*bodied[notificationList], error) {
@@ -140,20 +144,24 @@ func (a *api) listNotifications(ctx context.Context, in *listNotificationsInput)
 	if err != nil {
 		return nil, err
 	}
-	q := in.query()
+	q, err := in.query(ctx)
+	if err != nil {
+		return nil, err
+	}
 	q.Station, q.Kind, q.RequestID = s.ID, device.Kind(in.Kind), orNull(in.RequestID)
-	found, total, err := a.notifications(ctx, q)
-	return &bodied[notificationList]{notificationList{found, paginationOf(in.Window, total)}}, err
+	found, pages, err := a.notifications(ctx, q, in.Window)
+	return &bodied[notificationList]{notificationList{found, pages}}, err
 }
 
-func (a *api) notifications(ctx context.Context, q device.NotificationQuery) ([]notification, int, error) {
-	if a.Devices == nil {
-		return []notification{}, 0, nil
+func (a *api) notifications(ctx context.Context, q device.NotificationQuery, w rest.Window) ([]notification, pagination, error) {
+	var found []device.Notification
+	var total int
+	if a.Devices != nil {
+		var err error
+		if found, total, err = a.Devices.Notifications(ctx, q); err != nil {
+			return nil, pagination{}, err
+		}
 	}
-	found, total, err := a.Devices.Notifications(ctx, q)
-	shown := make([]notification, len(found))
-	for i := range found {
-		shown[i] = presentNotification(&found[i])
-	}
-	return shown, total, err
+	shown, pages := paged(ctx, w, found, total, func(n *device.Notification) leyden.Cursor { return leyden.Cursor{ID: n.Seq} }, presentNotification)
+	return shown, pages, nil
 }

@@ -94,13 +94,13 @@ func (a *api) serveQuarantine() {
 		Method: http.MethodGet, Path: "/quarantine", ID: "v1ListQuarantine", Tag: tagQuarantine,
 		Summary:     "List quarantined messages",
 		Description: "Messages that had to be refused or could not be attributed, as they were sent, the newest first.",
-		Scope:       auth.TransactionsRead,
+		Scope:       auth.TransactionsRead, Limited: true,
 	}, inParts("quarantine", partLarge, a.listQuarantine, func(l *quarantineList) []quarantined { return l.Quarantine }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/quarantine/{quarantineId}", ID: "v1GetQuarantined", Tag: tagQuarantine,
 		Summary:     "Get a quarantined message",
 		Description: "One message, as it was sent, why it is here, and what became of it.",
-		Scope:       auth.TransactionsRead, Errors: notFound(),
+		Scope:       auth.TransactionsRead, Limited: true, Errors: notFound(),
 	}, a.getQuarantined)
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/quarantine/{quarantineId}/replay", ID: "v1ReplayQuarantined", Tag: tagQuarantine,
@@ -123,8 +123,12 @@ func (a *api) listQuarantine(ctx context.Context, in *listQuarantineInput) (*bod
 	if err != nil {
 		return nil, err
 	}
+	part, err := in.Part(ctx)
+	if err != nil {
+		return nil, err
+	}
 	q := leyden.QuarantineQuery{
-		Station: station, Status: leyden.QuarantineStatus(in.Status), Limit: in.Limit, Offset: in.Offset,
+		Station: station, Within: reached(ctx), Status: leyden.QuarantineStatus(in.Status), After: part.After, Limit: part.Limit, Offset: part.Offset,
 	}
 	if in.Waiting {
 		if in.Status != "" && q.Status != leyden.QuarantineWaiting {
@@ -140,15 +144,14 @@ func (a *api) listQuarantine(ctx context.Context, in *listQuarantineInput) (*bod
 	if err != nil {
 		return nil, err
 	}
-	out := quarantineList{make([]quarantined, len(found)), paginationOf(in.Window, total)}
-	for i := range found {
-		out.Quarantine[i] = presentQuarantined(&found[i])
-	}
-	return &bodied[quarantineList]{out}, nil
+	out := new(bodied[quarantineList])
+	out.Body.Quarantine, out.Body.Pagination = paged(ctx, in.Window, found, total,
+		func(q *leyden.Quarantined) leyden.Cursor { return leyden.Cursor{ID: q.ID} }, presentQuarantined)
+	return out, nil
 }
 
 func (a *api) getQuarantined(ctx context.Context, in *QuarantinePath) (*bodied[quarantined], error) {
-	found, err := a.Ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{ID: in.ID, Limit: 1})
+	found, err := a.Ledger.Store().Quarantined(ctx, leyden.QuarantineQuery{ID: in.ID, Within: reached(ctx), Limit: 1})
 	if err == nil && len(found) == 0 {
 		err = leyden.ErrNotFound
 	}

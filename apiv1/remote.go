@@ -86,7 +86,7 @@ func (a *api) serveRemote() {
 		Summary: "Remote start transaction (second spelling)",
 		Description: "Does what `POST /chargers/{chargeBoxId}/remote-start` does, with the charger in the body. " +
 			"`idTag` may be left out when the server has a default one.",
-		Scope: auth.TransactionsControl, Status: http.StatusAccepted, Errors: ofStations(), Timeout: stationTimeout,
+		Scope: auth.TransactionsControl, Limited: true, Status: http.StatusAccepted, Errors: ofStations(), Timeout: stationTimeout,
 	}, a.startTransaction)
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/transactions/{transactionId}/stop", ID: "v1RemoteStop", Tag: tagTransactions,

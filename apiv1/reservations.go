@@ -68,7 +68,11 @@ func (a *api) listReservations(ctx context.Context, in *listReservationsInput) (
 	if err != nil {
 		return nil, err
 	}
-	q := leyden.ReservationQuery{Station: s.ID, Limit: in.Limit, Offset: in.Offset}
+	part, err := in.Part(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := leyden.ReservationQuery{Station: s.ID, Limit: part.Limit, Offset: part.Offset, After: part.After}
 	for _, word := range in.Status {
 		if word == "open" {
 			q.Statuses = append(q.Statuses, leyden.ReservationPending, leyden.ReservationActive)
@@ -80,9 +84,9 @@ func (a *api) listReservations(ctx context.Context, in *listReservationsInput) (
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[reservationList]{reservationList{make([]Reservation, len(list)), paginationOf(in.Window, total)}}
-	for i := range list {
-		out.Body.Reservations[i] = presentReservation(&list[i])
-	}
+	out := new(bodied[reservationList])
+	out.Body.Reservations, out.Body.Pagination = paged(ctx, in.Window, list, total, func(r *leyden.Reservation) leyden.Cursor {
+		return leyden.Cursor{At: r.CreatedAt, ID: int64(r.ID), Name: string(r.Station)}
+	}, presentReservation)
 	return out, nil
 }

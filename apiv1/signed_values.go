@@ -155,8 +155,11 @@ func (a *api) listSignedValues(ctx context.Context, in *listSignedValuesInput) (
 	if err := check.values(ctx, values); err != nil {
 		return nil, err
 	}
-	out := signedValueList{Signature: check.overall(values), Items: []signedValue{}, Pagination: paginationOf(in.Window, len(values))}
-	page := pageOf(values, in.Window)
+	page, pages, err := pageOfValues(ctx, in.Window, values)
+	if err != nil {
+		return nil, err
+	}
+	out := signedValueList{Signature: check.overall(values), Items: []signedValue{}, Pagination: pages}
 	for i := range page {
 		out.Items = append(out.Items, presentSigned(&page[i], check.signed(page[i].Value)))
 	}

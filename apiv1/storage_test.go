@@ -52,7 +52,7 @@ func (s brokenStore) Station(context.Context, leyden.StationID) (leyden.Station,
 	return leyden.Station{}, s.err
 }
 
-func (s brokenStore) Stations(context.Context, leyden.Slice) ([]leyden.Station, int, error) {
+func (s brokenStore) Stations(context.Context, leyden.StationQuery) ([]leyden.Station, int, error) {
 	return nil, 0, s.err
 }
 

@@ -160,7 +160,7 @@ func (a *api) serveTransactions() {
 		Description: "Transactions that all the given filters select, the newest first. Windows are half-open: `[from, to)`.\n\n" +
 			"`format` streams the whole result instead of a page; `limit` and `offset` do not apply then. " +
 			"In CSV a text that a spreadsheet could take for a formula begins with an apostrophe.",
-		Scope: auth.TransactionsRead,
+		Scope: auth.TransactionsRead, Limited: true,
 	}, a.transactionListing())
 }
 

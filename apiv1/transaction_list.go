@@ -71,20 +71,20 @@ func (a *api) listTransactions(ctx context.Context, in *listTransactionsInput) (
 	if err != nil {
 		return nil, err
 	}
-	q.Limit, q.Offset = in.Limit, in.Offset
+	part, err := in.Part(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Limit, q.Offset, q.After = part.Limit, part.Offset, part.After
 	page, err := a.Ledger.Store().Transactions(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[transactionList]{transactionList{
-		Transactions: make([]Transaction, len(page.Transactions)),
-		Pagination:   paginationOf(in.Window, page.Total),
-	}}
-	out.Body.Pagination.TotalIsLowerBound = page.LowerBound
 	now := a.Ledger.Now()
-	for i := range page.Transactions {
-		out.Body.Transactions[i] = Present(&page.Transactions[i], now)
-	}
+	out := new(bodied[transactionList])
+	out.Body.Transactions, out.Body.Pagination = paged(ctx, in.Window, page.Transactions, page.Total, q.Order.PlaceOf,
+		func(t *leyden.Transaction) Transaction { return Present(t, now) })
+	out.Body.Pagination.TotalIsLowerBound = page.LowerBound
 	return out, nil
 }
 
@@ -96,6 +96,7 @@ func (a *api) query(ctx context.Context, in *listTransactionsInput) (leyden.Quer
 	}
 	q := leyden.Query{
 		Station:   station,
+		Within:    reached(ctx),
 		Connector: in.ConnectorID,
 		Token:     in.IDTag,
 		Vehicle:   in.VehicleID,

@@ -145,14 +145,17 @@ func (a *api) vehicle(ctx context.Context, id string) (leyden.Vehicle, error) {
 }
 
 func (a *api) listVehicles(ctx context.Context, in *rest.Window) (*bodied[vehicleList], error) {
-	vehicles, total, err := a.Ledger.Registry().Vehicles(ctx, leyden.Slice{Limit: in.Limit, Offset: in.Offset})
+	part, err := in.Part(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &bodied[vehicleList]{vehicleList{make([]vehicle, len(vehicles)), paginationOf(*in, total)}}
-	for i := range vehicles {
-		out.Body.Vehicles[i] = presentVehicle(&vehicles[i])
+	found, total, err := a.Ledger.Registry().Vehicles(ctx, part)
+	if err != nil {
+		return nil, err
 	}
+	out := new(bodied[vehicleList])
+	out.Body.Vehicles, out.Body.Pagination = paged(ctx, *in, found, total,
+		func(v *leyden.Vehicle) leyden.Cursor { return leyden.Cursor{Name: v.ID} }, presentVehicle)
 	return out, nil
 }
 

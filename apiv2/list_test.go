@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -70,16 +71,17 @@ func TestList(t *testing.T) {
 		{"filterBy=Overlapping&" + window("10:31:00", "11:00:00"), "5 4", 2, ""},
 		{"filterBy=Overlapping&" + window("11:00:00", "12:00:00"), "5 4", 2, ""},
 
-		{"limit=2", "5 4", 5, `</v2/transactions?limit=2&page=2>; rel="next"`},
-		{"limit=2&page=2", "3 2", 5, `</v2/transactions?limit=2&page=3>; rel="next", </v2/transactions?limit=2&page=1>; rel="prev"`},
-		{"limit=2&page=3", "1", 5, `</v2/transactions?limit=2&page=2>; rel="prev"`},
+		{"limit=2", "5 4", 5, `</v2/transactions?cursor=C&limit=2>; rel="next"`},
+		{"limit=2&page=2", "3 2", 5, `</v2/transactions?cursor=C&limit=2>; rel="next", </v2/transactions?cursor=C&limit=2>; rel="prev"`},
+		{"limit=2&page=3", "1", 5, `</v2/transactions?cursor=C&limit=2>; rel="prev"`},
 		{"limit=2&page=4", "", 5, `</v2/transactions?limit=2&page=3>; rel="prev"`},
 		{"limit=2&page=9223372036854775807", "", 5, `</v2/transactions?limit=2&page=3>; rel="prev"`},
 		{"limit=5", "5 4 3 2 1", 5, ""},
 		{"limit=2000", "5 4 3 2 1", 5, ""},
 		{"chargerId=none&page=2", "", 0, `</v2/transactions?chargerId=none&page=1>; rel="prev"`},
-		{"vehicleId=van&limit=1&order=asc", "1", 3, `</v2/transactions?limit=1&order=asc&page=2&vehicleId=van>; rel="next"`},
+		{"vehicleId=van&limit=1&order=asc", "1", 3, `</v2/transactions?cursor=C&limit=1&order=asc&vehicleId=van>; rel="next"`},
 	}
+	aCursor := regexp.MustCompile(`cursor=[A-Za-z0-9_-]+`)
 	w := fleet(t)
 	for _, c := range cases {
 		r := w.get("GET /v2/transactions?" + c.query)
@@ -93,7 +95,7 @@ func TestList(t *testing.T) {
 		if got := r.Header().Get("X-Total-Count"); got != fmt.Sprint(c.total) {
 			t.Errorf("%s: total %s, want %d", c.query, got, c.total)
 		}
-		if got := r.Header().Get("Link"); got != c.link {
+		if got := aCursor.ReplaceAllString(r.Header().Get("Link"), "cursor=C"); got != c.link {
 			t.Errorf("%s: link %s, want %s", c.query, got, c.link)
 		}
 	}
@@ -146,6 +148,62 @@ func TestLinksLeadThroughAllPages(t *testing.T) {
 	}
 	if got := strings.Join(seen, "|"); got != "3 1|2 4|5" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Back from the last page the links lead through every page once, too.
+func TestLinksLeadBack(t *testing.T) {
+	w := fleet(t)
+	target, seen := "/v2/transactions?limit=2&orderBy=EndAt&order=asc&page=3", []string{}
+	for target != "" {
+		r := w.get("GET " + target)
+		seen = append(seen, ids(t, r.Body.Bytes()))
+		prev := linkTo(r.Header().Get("Link"), "prev")
+		if next := linkTo(r.Header().Get("Link"), "next"); len(seen) > 1 && next == "" {
+			t.Errorf("page %q has one after it, and no link to it", seen[len(seen)-1])
+		}
+		target = prev
+	}
+	if got := strings.Join(seen, "|"); got != "5|2 4|3 1" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// linkTo returns where a Link header leads.
+func linkTo(header, rel string) string {
+	for _, link := range strings.Split(header, ", ") {
+		if target, ok := strings.CutSuffix(link, `>; rel="`+rel+`"`); ok {
+			return strings.TrimPrefix(target, "<")
+		}
+	}
+	return ""
+}
+
+func TestRefusesCursors(t *testing.T) {
+	w := fleet(t)
+	next := linkTo(w.get("GET /v2/transactions?limit=2").Header().Get("Link"), "next")
+	_, cursor, _ := strings.Cut(next, "cursor=")
+	cursor, _, _ = strings.Cut(cursor, "&")
+	for query, want := range map[string]int{
+		"limit=2&cursor=" + cursor:             http.StatusOK,
+		"limit=3&cursor=" + cursor:             http.StatusOK,
+		"limit=2&page=2&cursor=" + cursor:      http.StatusBadRequest,
+		"order=asc&cursor=" + cursor:           http.StatusBadRequest,
+		"orderBy=StartAt&cursor=" + cursor:     http.StatusBadRequest,
+		"chargerId=A&cursor=" + cursor:         http.StatusBadRequest,
+		"cursor=B" + cursor[1:]:                http.StatusBadRequest,
+		"cursor=" + cursor[:len(cursor)-4]:     http.StatusBadRequest,
+		"cursor=x":                             http.StatusBadRequest,
+		"cursor=%00":                           http.StatusBadRequest,
+		"cursor=" + strings.Repeat("A", 1_001): http.StatusBadRequest,
+	} {
+		r := w.get("GET /v2/transactions?" + query)
+		if r.Code != want {
+			t.Errorf("%.80s: got %d %s, want %d", query, r.Code, r.Body, want)
+		}
+		if want == http.StatusBadRequest && !strings.Contains(r.Body.String(), `"message":"cursor: `) {
+			t.Errorf("%.80s: %s does not begin with cursor", query, r.Body)
+		}
 	}
 }
 

@@ -2,9 +2,7 @@ package apiv2
 
 import (
 	"context"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"leyden"
@@ -71,12 +69,13 @@ type listInput struct {
 	Order       string    `query:"order" enum:"desc,asc" default:"desc"`
 	Page        int       `query:"page" minimum:"1" default:"1" doc:"Beyond the last page the list is empty."`
 	Limit       int       `query:"limit" minimum:"1" maximum:"2000" default:"100" doc:"How many a page has."`
+	Cursor      string    `query:"cursor" maxLength:"1000" doc:"Goes on where the page before ended, or ends where the one after begins: from a Link. All other parameters but limit stay as they were; page does not go with it."`
 }
 
 type listOutput struct {
 	Total      int    `header:"X-Total-Count" doc:"How many there are on all pages."`
 	LowerBound string `header:"X-Total-Count-Is-Lower-Bound" doc:"true when there may be more than X-Total-Count."`
-	Link       string `header:"Link" doc:"The next and the previous page (RFC 8288)."`
+	Link       string `header:"Link" doc:"The next and the previous page (RFC 8288), by cursor: they show every charging event once, also while others are added."`
 	Body       []transaction
 }
 
@@ -96,8 +95,9 @@ func registerTransactions(api *rest.API, store leyden.Store) {
 		Summary: "List charging events",
 		Description: "Whoever fetches periodically filters by `InsertedAt`: half-open windows that follow each other then show every " +
 			"final record exactly once, also those that a charger reported late.",
-		Tag:   tagTransactions,
-		Scope: auth.TransactionsRead,
+		Tag:     tagTransactions,
+		Scope:   auth.TransactionsRead,
+		Limited: true,
 	}, func(ctx context.Context, in *listInput) (*listOutput, error) { return list(ctx, store, in) })
 	rest.Handle(api, v2, rest.Operation{
 		Method:  http.MethodGet,
@@ -105,6 +105,7 @@ func registerTransactions(api *rest.API, store leyden.Store) {
 		Summary: "One charging event",
 		Tag:     tagTransactions,
 		Scope:   auth.TransactionsRead,
+		Limited: true,
 		Errors:  []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *getInput) (*getOutput, error) { return get(ctx, store, in) })
 }
@@ -114,7 +115,7 @@ func get(ctx context.Context, store leyden.Store, in *getInput) (*getOutput, err
 	if err != nil {
 		return nil, err
 	}
-	if !t.Status.Charged() || !t.HasStart() {
+	if !t.Status.Charged() || !t.HasStart() || !rest.PrincipalOf(ctx).Reach.Covers(t.Station) {
 		return nil, leyden.ErrNotFound
 	}
 	return &getOutput{Body: present(&t)}, nil
@@ -125,16 +126,22 @@ func list(ctx context.Context, store leyden.Store, in *listInput) (*listOutput, 
 	if err != nil {
 		return nil, err
 	}
+	q.Within = rest.PrincipalOf(ctx).Reach.Within()
+	back, err := in.place(ctx, &q)
+	if err != nil {
+		return nil, err
+	}
 	page, err := store.Transactions(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &listOutput{Total: page.Total, Link: in.links(ctx, page), Body: make([]transaction, 0, len(page.Transactions))}
+	found, links := in.cut(ctx, &q, page, back)
+	out := &listOutput{Total: page.Total, Link: links, Body: make([]transaction, 0, len(found))}
 	if page.LowerBound {
 		out.LowerBound = "true"
 	}
-	for i := range page.Transactions {
-		out.Body = append(out.Body, present(&page.Transactions[i]))
+	for i := range found {
+		out.Body = append(out.Body, present(&found[i]))
 	}
 	return out, nil
 }
@@ -147,8 +154,6 @@ func (in *listInput) query() (leyden.Query, error) {
 		Vehicle:   in.VehicleID,
 		Charged:   true,
 		Ascending: in.Order == "asc",
-		Limit:     in.Limit,
-		Offset:    in.offset(),
 	}
 	window := leyden.Window{From: in.From.Time, To: in.To.Time}
 	if !window.To.IsZero() && window.To.Before(window.From) {
@@ -182,31 +187,4 @@ func known(w leyden.Window) leyden.Window {
 		w.From = time.Time{}.Add(time.Microsecond)
 	}
 	return w
-}
-
-// offset returns how many transactions lie on the pages before. A page beyond
-// all that can be counted is beyond the last one.
-func (in *listInput) offset() int {
-	if in.Page-1 > math.MaxInt32/in.Limit {
-		return math.MaxInt32
-	}
-	return (in.Page - 1) * in.Limit
-}
-
-// links names the pages beside this one.
-func (in *listInput) links(ctx context.Context, page leyden.Page) string {
-	last := (page.Total + in.Limit - 1) / in.Limit
-	more := page.LowerBound && len(page.Transactions) == in.Limit
-	var next, prev string
-	if in.Page < last || more {
-		next = in.link(ctx, "next", in.Page+1)
-	}
-	if before := min(in.Page-1, max(last, 1)); before >= 1 && in.Page > 1 {
-		prev = in.link(ctx, "prev", before)
-	}
-	return rest.JoinLinks(next, prev)
-}
-
-func (in *listInput) link(ctx context.Context, rel string, page int) string {
-	return rest.PageLink(ctx, rel, map[string]string{"page": strconv.Itoa(page)})
 }

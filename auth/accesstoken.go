@@ -5,9 +5,9 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +38,19 @@ var (
 // A signer makes and checks access tokens: JWTs signed with Ed25519 (RFC 7519,
 // RFC 8037).
 type signer struct {
-	issuer string
-	public jose.JSONWebKey
-	sign   jose.Signer
+	of        *material
+	issuer    string
+	sign      jose.Signer
+	verifiers []verifier
 }
+
+// A verifier is a key that verifies access tokens.
+type verifier struct {
+	public jose.JSONWebKey
+	until  time.Time // zero for the key that signs
+}
+
+func (v *verifier) counts(now time.Time) bool { return v.until.IsZero() || now.Before(v.until) }
 
 // claims are the claims of an access token.
 type claims struct {
@@ -49,19 +58,53 @@ type claims struct {
 	Scope string `json:"scope"`
 }
 
-func newSigner(issuer string, private ed25519.PrivateKey) (*signer, error) {
-	key := jose.JSONWebKey{Key: private, Algorithm: string(jose.EdDSA), Use: "sig"}
-	print, err := key.Thumbprint(crypto.SHA256)
+func newSigner(issuer string, m *material) (*signer, error) {
+	key, err := webKey(ed25519.NewKeyFromSeed(m.seed[:]))
 	if err != nil {
-		return nil, fmt.Errorf("key of access tokens: %w", err)
+		return nil, err
 	}
-	key.KeyID = base64.RawURLEncoding.EncodeToString(print)
 	options := new(jose.SignerOptions).WithType("JWT")
 	sign, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: key}, options)
 	if err != nil {
 		return nil, fmt.Errorf("signer of access tokens: %w", err)
 	}
-	return &signer{issuer, key.Public(), sign}, nil
+	s := &signer{m, issuer, sign, []verifier{{public: key.Public()}}}
+	for _, r := range m.retired {
+		key, err := webKey(r.public)
+		if err != nil {
+			return nil, err
+		}
+		s.verifiers = append(s.verifiers, verifier{key, r.until})
+	}
+	return s, nil
+}
+
+// webKey returns an Ed25519 key, private or public, under its thumbprint (RFC
+// 7638, RFC 8037 §2).
+func webKey(key any) (jose.JSONWebKey, error) {
+	web := jose.JSONWebKey{Key: key, Algorithm: string(jose.EdDSA), Use: "sig"}
+	print, err := web.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return web, fmt.Errorf("key of access tokens: %w", err)
+	}
+	web.KeyID = base64.RawURLEncoding.EncodeToString(print)
+	return web, nil
+}
+
+// signing returns the signer of the key material as it is now.
+func (a *Authenticator) signing() (*signer, error) {
+	m := a.secrets.fresh()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.signer != nil && a.signer.of == m {
+		return a.signer, nil
+	}
+	s, err := newSigner(a.issuer, m)
+	if err != nil {
+		return nil, err
+	}
+	a.signer = s
+	return s, nil
 }
 
 func (s *signer) issue(t AccessToken) (Secret, error) {
@@ -85,11 +128,15 @@ func (s *signer) verify(text Secret, now time.Time) (AccessToken, error) {
 		return AccessToken{}, errForged
 	}
 	parsed, err := jwt.ParseSigned(string(text), []jose.SignatureAlgorithm{jose.EdDSA})
-	if err != nil || parsed.Headers[0].KeyID != s.public.KeyID {
+	if err != nil {
+		return AccessToken{}, errForged
+	}
+	by := slices.IndexFunc(s.verifiers, func(v verifier) bool { return v.public.KeyID == parsed.Headers[0].KeyID })
+	if by < 0 || !s.verifiers[by].counts(now) {
 		return AccessToken{}, errForged
 	}
 	var c claims
-	if err := parsed.Claims(s.public, &c); err != nil {
+	if err := parsed.Claims(s.verifiers[by].public, &c); err != nil {
 		return AccessToken{}, errForged
 	}
 	scopes, err := ParseScopes(c.Scope)
@@ -103,9 +150,25 @@ func (s *signer) verify(text Secret, now time.Time) (AccessToken, error) {
 	return t, nil
 }
 
-// jwks returns the public key as a JSON Web Key Set (RFC 7517 §5).
-func (s *signer) jwks() ([]byte, error) {
-	return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{s.public}})
+// A PublicKey verifies access tokens: an Ed25519 key as RFC 8037 §2 writes it.
+type PublicKey struct {
+	ID string // kid
+	X  string // the key, in base64url
+}
+
+// publicKeys returns the keys that count, the one that signs first.
+func (s *signer) publicKeys(now time.Time) ([]PublicKey, error) {
+	var keys []PublicKey
+	for _, v := range s.verifiers {
+		public, ok := v.public.Key.(ed25519.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("key %s of access tokens is no Ed25519 key", v.public.KeyID)
+		}
+		if v.counts(now) {
+			keys = append(keys, PublicKey{v.public.KeyID, base64.RawURLEncoding.EncodeToString(public)})
+		}
+	}
+	return keys, nil
 }
 
 // canonicalJWT reports whether text is the one way to write some JWS: the
@@ -157,7 +220,11 @@ func (a *Authenticator) IssueToken(ctx context.Context, r TokenRequest) (Grant, 
 	}
 	now := a.now().UTC().Truncate(time.Second)
 	g := Grant{AccessToken: AccessToken{leyden.NewPublicID("", now), c.ID, scopes, now, now.Add(AccessTokenLife)}}
-	g.Text, err = a.signer.issue(g.AccessToken)
+	signer, err := a.signing()
+	if err != nil {
+		return Grant{}, err
+	}
+	g.Text, err = signer.issue(g.AccessToken)
 	return g, err
 }
 
@@ -196,7 +263,11 @@ func (a *Authenticator) RevokeToken(ctx context.Context, login ClientLogin, text
 	if err != nil {
 		return err
 	}
-	t, err := a.signer.verify(text, a.now())
+	signer, err := a.signing()
+	if err != nil {
+		return err
+	}
+	t, err := signer.verify(text, a.now())
 	if err != nil {
 		return nil // there is nothing left to revoke (RFC 7009 §2.2)
 	}
@@ -206,6 +277,34 @@ func (a *Authenticator) RevokeToken(ctx context.Context, login ClientLogin, text
 	return a.store.SaveRevocation(ctx, Revocation{t.ID, t.ExpiresAt, a.now().UTC().Truncate(time.Microsecond)})
 }
 
-// PublicKeys returns the key that verifies access tokens as a JSON Web Key Set
-// (RFC 7517 §5), for /.well-known/jwks.json.
-func (a *Authenticator) PublicKeys() ([]byte, error) { return a.signer.jwks() }
+// Introspect returns what an access token holds, for a client that logs in (RFC
+// 7662): with the scopes that its client has still. active is false for whatever
+// is no valid access token. It fails as [Authenticator.AuthenticateClient] does.
+func (a *Authenticator) Introspect(ctx context.Context, login ClientLogin, text Secret) (t AccessToken, active bool, err error) {
+	if _, err := a.AuthenticateClient(ctx, login); err != nil {
+		return AccessToken{}, false, err
+	}
+	t, client, err := a.verified(ctx, text)
+	if errors.Is(err, errForged) || errors.Is(err, ErrUnauthorized) {
+		return AccessToken{}, false, nil
+	}
+	if err != nil {
+		return AccessToken{}, false, err
+	}
+	t.Scopes = t.Scopes.and(client.Scopes)
+	return t, true, nil
+}
+
+// Issuer returns the iss of access tokens.
+func (a *Authenticator) Issuer() string { return a.issuer }
+
+// PublicKeys returns the keys that verify access tokens, for
+// /.well-known/jwks.json: the one that signs first, then those that were rotated
+// out and verify what they signed before.
+func (a *Authenticator) PublicKeys() ([]PublicKey, error) {
+	signer, err := a.signing()
+	if err != nil {
+		return nil, err
+	}
+	return signer.publicKeys(a.now())
+}

@@ -192,7 +192,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 		"EnsureAdmin":                func() error { _, _, err := w.EnsureAdmin(ctx, ""); return err },
 		"EnsureAdmin with a text":    func() error { _, _, err := w.EnsureAdmin(ctx, givenAdmin); return err },
 		"CreateClient":               func() error { _, _, err := w.CreateClient(ctx, adminSpec()); return err },
-		"AddClientSecret":            func() error { _, _, err := w.AddClientSecret(ctx, login.ID); return err },
+		"AddClientSecret":            func() error { _, _, err := w.AddClientSecret(ctx, login.ID, time.Time{}); return err },
 		"RevokeClient":               func() error { _, err := w.RevokeClient(ctx, login.ID); return err },
 		"SetStation":                 func() error { _, err := w.SetStation(ctx, auth.StationSpec{Station: "S"}); return err },
 		"DeleteStation":              func() error { return w.DeleteStation(ctx, "S") },

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -26,6 +27,7 @@ type Principal struct {
 	Name   string
 	Client bool   // an OAuth2 client, not an API key
 	Scopes Scopes // what it may do now
+	Reach  *Reach // with which chargers; nil for all
 }
 
 // Allow reports whether the principal may do what the scope names.
@@ -36,26 +38,25 @@ func (p Principal) Allow(s Scope) bool { return p.Scopes.Allow(s) }
 type Authenticator struct {
 	store     Store
 	secrets   Secrets
-	signer    *signer
+	issuer    string
 	now       func() time.Time
 	log       *slog.Logger
 	addresses *throttle[netip.Prefix]
 
 	mu      sync.Mutex
+	signer  *signer              // of the key material as it was last
 	touched map[string]time.Time // when a credential's use was last written
 }
 
 // NewAuthenticator returns an authenticator for the store of c.
 func NewAuthenticator(c Config) (*Authenticator, error) {
-	signer, err := newSigner(c.Issuer, c.Secrets.signingKey())
-	if err != nil {
-		return nil, err
-	}
-	return &Authenticator{
-		store: c.Store, secrets: c.Secrets, signer: signer, now: c.Now, log: c.Log,
+	a := &Authenticator{
+		store: c.Store, secrets: c.Secrets, issuer: c.Issuer, now: c.Now, log: c.Log,
 		addresses: newThrottle[netip.Prefix](),
 		touched:   make(map[string]time.Time),
-	}, nil
+	}
+	_, err := a.signing()
+	return a, err
 }
 
 // Authenticate returns who presents c: by its API key if it has one, else by
@@ -76,18 +77,23 @@ func (a *Authenticator) byKey(ctx context.Context, c Credentials) (Principal, er
 	if len(c.APIKey) > maxCredential {
 		return Principal{}, fmt.Errorf("%w: api key is too long", ErrUnauthorized)
 	}
-	k, err := a.store.KeyByHash(ctx, a.secrets.keyHash(string(c.APIKey)))
+	hash := a.secrets.keyHash(string(c.APIKey))
+	k, err := a.store.KeyByHash(ctx, hash)
 	if errors.Is(err, leyden.ErrNotFound) {
 		return Principal{}, a.wrong(c.Addr, "api key is not known")
 	}
 	if err != nil {
 		return Principal{}, fmt.Errorf("look up api key: %w", err)
 	}
-	if !k.RevokedAt.IsZero() {
-		return Principal{}, fmt.Errorf("%w: api key %s is revoked", ErrUnauthorized, k.ID)
+	if err := cmp.Or(k.lapsed(a.now()), k.replaced(hash, a.now())); err != nil {
+		return Principal{}, err
+	}
+	reach, err := reachOf(ctx, a.store, k.LimitedTo)
+	if err != nil {
+		return Principal{}, err
 	}
 	a.touch(ctx, use{k.ID, k.LastUsedAt, a.store.TouchKey})
-	return Principal{ID: k.ID, Name: k.Name, Scopes: k.Scopes}, nil
+	return Principal{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Reach: reach}, nil
 }
 
 func (a *Authenticator) byToken(ctx context.Context, c Credentials) (Principal, error) {
@@ -102,33 +108,38 @@ func (a *Authenticator) byToken(ctx context.Context, c Credentials) (Principal, 
 	if err != nil {
 		return Principal{}, err
 	}
+	reach, err := reachOf(ctx, a.store, client.LimitedTo)
+	if err != nil {
+		return Principal{}, err
+	}
 	a.touch(ctx, use{client.ID, client.LastUsedAt, a.store.TouchClient})
-	return Principal{ID: client.ID, Name: client.Name, Client: true, Scopes: t.Scopes.and(client.Scopes)}, nil
+	return Principal{ID: client.ID, Name: client.Name, Client: true, Scopes: t.Scopes.and(client.Scopes), Reach: reach}, nil
 }
 
 // verified returns a valid access token and its client. It fails with errForged
 // or [ErrUnauthorized].
 func (a *Authenticator) verified(ctx context.Context, text Secret) (AccessToken, ClientRecord, error) {
-	t, err := a.signer.verify(text, a.now())
+	signer, err := a.signing()
+	if err != nil {
+		return AccessToken{}, ClientRecord{}, err
+	}
+	t, err := signer.verify(text, a.now())
 	if errors.Is(err, errExpired) {
-		err = fmt.Errorf("%w: %w", ErrUnauthorized, err)
+		err = &LapsedError{"the access token has expired"}
 	}
 	if err != nil {
 		return AccessToken{}, ClientRecord{}, err
 	}
 	client, err := a.store.Client(ctx, t.ClientID)
-	if err != nil && !errors.Is(err, leyden.ErrNotFound) {
-		return AccessToken{}, ClientRecord{}, fmt.Errorf("look up client: %w", err)
-	}
-	if err != nil || !client.RevokedAt.IsZero() {
-		return AccessToken{}, ClientRecord{}, fmt.Errorf("%w: client %s is gone", ErrUnauthorized, t.ClientID)
+	if err := cmp.Or(unknown(err), client.lapsed(a.now())); err != nil {
+		return AccessToken{}, ClientRecord{}, err
 	}
 	revoked, err := a.store.Revoked(ctx, t.ID)
 	if err != nil {
 		return AccessToken{}, ClientRecord{}, fmt.Errorf("look up access token: %w", err)
 	}
 	if revoked {
-		return AccessToken{}, ClientRecord{}, fmt.Errorf("%w: access token %s is revoked", ErrUnauthorized, t.ID)
+		return AccessToken{}, ClientRecord{}, &LapsedError{"the access token is revoked"}
 	}
 	return t, client, nil
 }
@@ -141,17 +152,23 @@ func (a *Authenticator) AuthenticateClient(ctx context.Context, l ClientLogin) (
 	if err != nil && !errors.Is(err, leyden.ErrNotFound) {
 		return ClientRecord{}, fmt.Errorf("look up client: %w", err)
 	}
-	right := 0
-	for _, secret := range c.Secrets {
-		right |= subtle.ConstantTimeCompare(secret.Hash[:], presented[:])
+	var used *ClientSecret
+	for i := range c.Secrets {
+		if subtle.ConstantTimeCompare(c.Secrets[i].Hash[:], presented[:]) == 1 {
+			used = &c.Secrets[i]
+		}
 	}
-	if right == 0 {
+	if used == nil {
 		return ClientRecord{}, a.wrongClient(l.Addr)
 	}
-	if !c.RevokedAt.IsZero() {
-		return ClientRecord{}, fmt.Errorf("%w: the client is revoked", ErrInvalidClient)
+	now := a.now()
+	if lapsed, ok := errors.AsType[*LapsedError](cmp.Or(c.lapsed(now), used.lapsed(now))); ok {
+		return ClientRecord{}, fmt.Errorf("%w: %s", ErrInvalidClient, lapsed.Why)
 	}
 	a.touch(ctx, use{c.ID, c.LastUsedAt, a.store.TouchClient})
+	a.touch(ctx, use{used.ID, used.LastUsedAt, func(ctx context.Context, id string, at time.Time) error {
+		return a.store.TouchSecret(ctx, c.ID, id, at)
+	}})
 	return c, nil
 }
 
@@ -173,7 +190,7 @@ func (a *Authenticator) wrongClient(from netip.Addr) error {
 // Limits of writing down when credentials are used.
 const (
 	touchEvery = time.Minute
-	maxTouched = MaxKeys + MaxClients
+	maxTouched = MaxKeys + MaxClients*(1+MaxClientSecrets)
 )
 
 // A use is one use of a credential, to be written down with write unless that

@@ -4,15 +4,20 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"leyden"
 )
 
+// clientIDPrefix begins the ID of a client, and of no key.
+const clientIDPrefix = "cli_"
+
 // CreateClient makes an OAuth2 client with one secret. The secret is returned
 // here and never again.
 func (r *Registrar) CreateClient(ctx context.Context, spec Spec) (ClientRecord, Secret, error) {
-	name, scopes, err := spec.check()
-	if err != nil {
+	now := r.time()
+	c := ClientRecord{ID: leyden.NewPublicID(clientIDPrefix, now), CreatedAt: now, Version: 1}
+	if err := c.terms().begin(spec, now); err != nil {
 		return ClientRecord{}, "", err
 	}
 	clients, err := r.Store.Clients(ctx)
@@ -22,12 +27,10 @@ func (r *Registrar) CreateClient(ctx context.Context, spec Spec) (ClientRecord, 
 	if len(clients) >= MaxClients {
 		return ClientRecord{}, "", fmt.Errorf("%w: %d clients", ErrLimit, MaxClients)
 	}
-	now := r.time()
-	c := ClientRecord{ID: leyden.NewPublicID("cli_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1}
 	secret, text := r.mintClientSecret(c.ID)
 	c.Secrets = []ClientSecret{secret}
 	if err := r.Store.SaveClient(ctx, c); err != nil {
-		return ClientRecord{}, "", fmt.Errorf("save client %q: %w", name, err)
+		return ClientRecord{}, "", fmt.Errorf("save client %q: %w", c.Name, err)
 	}
 	return c, text, nil
 }
@@ -42,18 +45,23 @@ func (r *Registrar) Clients(ctx context.Context) ([]ClientRecord, error) {
 	return r.Store.Clients(ctx)
 }
 
-// UpdateClient changes the name or the scopes of a client. A scope that it
-// loses is lost to its access tokens too. It fails with [leyden.ErrNotFound],
+// UpdateClient changes a client. What it loses is lost to its access tokens too. It fails with [leyden.ErrNotFound],
 // [ErrRevoked] or an [InvalidError].
 func (r *Registrar) UpdateClient(ctx context.Context, id string, e Edit) (ClientRecord, error) {
-	return r.changeClient(ctx, id, unlessRevoked(func(c *ClientRecord) error { return e.apply(&c.Name, &c.Scopes) }))
+	return r.changeClient(ctx, id, unlessRevoked(func(c *ClientRecord) error { return c.terms().apply(e, r.time()) }))
 }
 
 // AddClientSecret gives a client a second secret, so that it can be rotated.
-// It fails with [leyden.ErrNotFound], [ErrRevoked], or [ErrLimit] if it has
-// two.
-func (r *Registrar) AddClientSecret(ctx context.Context, id string) (ClientRecord, Secret, error) {
+// It ends by itself at a time that is not zero. It fails with
+// [leyden.ErrNotFound], [ErrRevoked], an [InvalidError], or [ErrLimit] if the
+// client has two.
+func (r *Registrar) AddClientSecret(ctx context.Context, id string, expires time.Time) (ClientRecord, Secret, error) {
+	end, err := checkEnd(expires, r.time())
+	if err != nil {
+		return ClientRecord{}, "", err
+	}
 	secret, text := r.mintClientSecret(id)
+	secret.ExpiresAt = end
 	c, err := r.changeClient(ctx, id, unlessRevoked(func(c *ClientRecord) error {
 		if len(c.Secrets) >= MaxClientSecrets {
 			return fmt.Errorf("%w: %d secrets", ErrLimit, MaxClientSecrets)
@@ -96,9 +104,16 @@ func (r *Registrar) RevokeClient(ctx context.Context, id string) (ClientRecord, 
 }
 
 func (r *Registrar) mintClientSecret(clientID string) (ClientSecret, Secret) {
-	text := Secret(clientPrefix + randomText(secretLength))
+	text := mint(clientPrefix)
 	now := r.time()
-	return ClientSecret{ID: leyden.NewPublicID("sec_", now), Hash: r.Secrets.clientHash(clientID, string(text)), CreatedAt: now}, text
+	return ClientSecret{
+		ID: leyden.NewPublicID("sec_", now), Prefix: shownPrefix(clientPrefix, string(text)),
+		Hash: r.Secrets.clientHash(clientID, string(text)), CreatedAt: now,
+	}, text
+}
+
+func (c *ClientRecord) terms() terms {
+	return terms{&c.Name, &c.Scopes, &c.LimitedTo, &c.ExpiresAt, &c.DisabledAt}
 }
 
 func (r *Registrar) changeClient(ctx context.Context, id string, change func(*ClientRecord) error) (c ClientRecord, err error) {

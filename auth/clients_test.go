@@ -16,7 +16,7 @@ func TestCreateClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !regexp.MustCompile(`^cli_[a-z2-7]{26}$`).MatchString(c.ID) ||
-		!regexp.MustCompile(`^ls_[a-z2-7]{32}$`).MatchString(string(text)) {
+		!regexp.MustCompile(`^ls_[a-z2-7]{8}_[a-z2-7]{32}$`).MatchString(string(text)) {
 		t.Errorf("client %q, secret of %d characters", c.ID, len(text))
 	}
 	got, err := w.Client(t.Context(), c.ID)
@@ -39,14 +39,14 @@ func TestRotateClient(t *testing.T) {
 		_, err := w.AuthenticateClient(t.Context(), l)
 		wantError(t, what, err, want)
 	}
-	changed, text, err := w.AddClientSecret(t.Context(), c.ID)
+	changed, text, err := w.AddClientSecret(t.Context(), c.ID, time.Time{})
 	if err != nil || len(changed.Secrets) != 2 {
 		t.Fatalf("second secret: %+v, %v", changed, err)
 	}
 	fresh := auth.ClientLogin{ID: c.ID, Secret: text, Addr: address(1)}
 	login("old secret beside the new one", old, nil)
 	login("new secret beside the old one", fresh, nil)
-	_, _, err = w.AddClientSecret(t.Context(), c.ID)
+	_, _, err = w.AddClientSecret(t.Context(), c.ID, time.Time{})
 	wantError(t, "third secret", err, auth.ErrLimit)
 	g := w.token(t, old)
 	if _, err = w.RemoveClientSecret(t.Context(), c.ID, changed.Secrets[0].ID); err != nil {
@@ -61,7 +61,7 @@ func TestRotateClient(t *testing.T) {
 	wantError(t, "removal of the last secret", err, auth.ErrLastSecret)
 	_, err = w.RemoveClientSecret(t.Context(), c.ID, "sec_none")
 	wantError(t, "removal of an unknown secret", err, leyden.ErrNotFound)
-	_, _, err = w.AddClientSecret(t.Context(), "cli_none")
+	_, _, err = w.AddClientSecret(t.Context(), "cli_none", time.Time{})
 	wantError(t, "secret of an unknown client", err, leyden.ErrNotFound)
 }
 
@@ -97,7 +97,7 @@ func TestRevokeClient(t *testing.T) {
 	wantError(t, "login of a revoked client", err, auth.ErrInvalidClient)
 	_, err = w.UpdateClient(t.Context(), c.ID, auth.Edit{Scopes: []string{"admin"}})
 	wantError(t, "edit of a revoked client", err, auth.ErrRevoked)
-	_, _, err = w.AddClientSecret(t.Context(), c.ID)
+	_, _, err = w.AddClientSecret(t.Context(), c.ID, time.Time{})
 	wantError(t, "secret for a revoked client", err, auth.ErrRevoked)
 	_, err = w.RevokeClient(t.Context(), "cli_none")
 	wantError(t, "revocation of an unknown client", err, leyden.ErrNotFound)

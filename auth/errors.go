@@ -27,6 +27,17 @@ var (
 	ErrLastSecret = errors.New("a client keeps at least one secret")
 )
 
+// A LapsedError is an [ErrUnauthorized] about a credential that was right once:
+// who presents it may know why it is refused.
+type LapsedError struct {
+	Why string // a sentence without its end
+}
+
+func (e *LapsedError) Error() string { return fmt.Sprintf("%v: %s", ErrUnauthorized, e.Why) }
+
+// Is makes errors.Is(e, ErrUnauthorized) true.
+func (e *LapsedError) Is(target error) bool { return target == ErrUnauthorized }
+
 // An InvalidError says which field of a request is not as it must be. It is a
 // [leyden.ErrInvalid].
 type InvalidError struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"leyden"
 )
@@ -23,7 +24,7 @@ func (r *Registrar) CreateKey(ctx context.Context, spec Spec) (KeyRecord, Secret
 	if len(keys) >= MaxKeys {
 		return KeyRecord{}, "", fmt.Errorf("%w: %d keys", ErrLimit, MaxKeys)
 	}
-	text, _ := mintKey()
+	text := mintKey()
 	k, err := r.addKey(ctx, spec, text)
 	if err != nil {
 		return KeyRecord{}, "", err
@@ -39,15 +40,48 @@ func (r *Registrar) Key(ctx context.Context, id string) (KeyRecord, error) {
 // Keys returns all keys, revoked ones too, oldest first.
 func (r *Registrar) Keys(ctx context.Context) ([]KeyRecord, error) { return r.Store.Keys(ctx) }
 
-// UpdateKey changes the name or the scopes of a key. It fails with
+// UpdateKey changes a key, from the next request on. It fails with
 // [leyden.ErrNotFound], [ErrRevoked] or an [InvalidError].
 func (r *Registrar) UpdateKey(ctx context.Context, id string, e Edit) (KeyRecord, error) {
 	return r.changeKey(ctx, id, func(k *KeyRecord) error {
 		if !k.RevokedAt.IsZero() {
 			return ErrRevoked
 		}
-		return e.apply(&k.Name, &k.Scopes)
+		return k.terms().apply(e, r.time())
 	})
+}
+
+// MaxGrace is how long a key that was rotated is good at most beside the new one.
+const MaxGrace = 30 * 24 * time.Hour
+
+// RotateKey gives a key a new text, which is returned here and never again. The
+// one before is good until grace is over, and one before that ends at once. The
+// key stays the same one: its ID, and what it may do. It fails with
+// [leyden.ErrNotFound], [ErrRevoked] or an [InvalidError].
+func (r *Registrar) RotateKey(ctx context.Context, id string, grace time.Duration) (KeyRecord, Secret, error) {
+	if grace < 0 || grace > MaxGrace {
+		return KeyRecord{}, "", &InvalidError{"graceSeconds", "must be 0 to 2592000, which is 30 days"}
+	}
+	text := mintKey()
+	k, err := r.changeKey(ctx, id, func(k *KeyRecord) error {
+		if !k.RevokedAt.IsZero() {
+			return ErrRevoked
+		}
+		k.OldHash, k.OldUntil = k.Hash, r.time().Add(grace)
+		if grace == 0 {
+			k.OldHash, k.OldUntil = Hash{}, time.Time{}
+		}
+		k.Hash, k.Prefix = r.Secrets.keyHash(string(text)), shownPrefix(keyPrefix, string(text))
+		return nil
+	})
+	if err != nil {
+		return KeyRecord{}, "", err
+	}
+	return k, text, nil
+}
+
+func (k *KeyRecord) terms() terms {
+	return terms{&k.Name, &k.Scopes, &k.LimitedTo, &k.ExpiresAt, &k.DisabledAt}
 }
 
 // RevokeKey ends a key for good. Revoking it again changes nothing. It fails
@@ -87,7 +121,7 @@ func (r *Registrar) importAdmin(ctx context.Context, given Secret) (created bool
 	}
 	k, err := r.Store.KeyByHash(ctx, r.Secrets.keyHash(string(given)))
 	if err == nil {
-		return false, usableAdmin(k)
+		return false, usableAdmin(k, r.Now())
 	}
 	if !errors.Is(err, leyden.ErrNotFound) {
 		return false, fmt.Errorf("look up the admin key: %w", err)
@@ -99,9 +133,12 @@ func (r *Registrar) importAdmin(ctx context.Context, given Secret) (created bool
 	return err == nil, err
 }
 
-func usableAdmin(k KeyRecord) error {
+func usableAdmin(k KeyRecord, now time.Time) error {
 	if !k.RevokedAt.IsZero() {
 		return fmt.Errorf("admin key: %w: give another one, or none", ErrRevoked)
+	}
+	if err := k.lapsed(now); err != nil {
+		return fmt.Errorf("admin key: %w: %w: give another one, or none", leyden.ErrInvalid, err)
 	}
 	if !k.Scopes.Allow(Admin) {
 		return fmt.Errorf("admin key: %w: it exists without scope %s", leyden.ErrInvalid, Admin)
@@ -110,17 +147,16 @@ func usableAdmin(k KeyRecord) error {
 }
 
 func (r *Registrar) addKey(ctx context.Context, spec Spec, text Secret) (KeyRecord, error) {
-	name, scopes, err := spec.check()
-	if err != nil {
-		return KeyRecord{}, err
-	}
 	now := r.time()
 	k := KeyRecord{
-		ID: leyden.NewPublicID("key_", now), Name: name, Scopes: scopes, CreatedAt: now, Version: 1,
-		Prefix: shownPrefix(string(text)), Hash: r.Secrets.keyHash(string(text)),
+		ID: leyden.NewPublicID("key_", now), CreatedAt: now, Version: 1,
+		Prefix: shownPrefix(keyPrefix, string(text)), Hash: r.Secrets.keyHash(string(text)),
+	}
+	if err := k.terms().begin(spec, now); err != nil {
+		return KeyRecord{}, err
 	}
 	if err := r.Store.SaveKey(ctx, k); err != nil {
-		return KeyRecord{}, fmt.Errorf("save key %q: %w", name, err)
+		return KeyRecord{}, fmt.Errorf("save key %q: %w", k.Name, err)
 	}
 	return k, nil
 }

@@ -37,40 +37,106 @@ const (
 
 // A Spec says what a new key or client shall be.
 type Spec struct {
-	Name   string   // 1 to MaxName characters
-	Scopes []string // names of at least one scope
+	Name      string    // 1 to MaxName characters
+	Scopes    []string  // names of at least one scope
+	LimitedTo *Limit    // nil: it reaches all; never with the scope admin
+	ExpiresAt time.Time // zero: never
 }
 
 // An Edit says what changes of a key or client. Fields that are nil leave
 // things as they are.
 type Edit struct {
-	Name   *string
-	Scopes []string
+	Name      *string
+	Scopes    []string
+	LimitedTo *Limit     // one that names nothing takes the limit away
+	ExpiresAt *time.Time // the zero time takes the end away
+	Enabled   *bool      // what is disabled is refused until it is enabled again
 }
 
-func (s Spec) check() (name string, scopes Scopes, err error) {
-	if name, err = checkName(s.Name); err != nil {
-		return "", nil, err
+// terms are what keys and clients have in common.
+type terms struct {
+	name                  *string
+	scopes                *Scopes
+	limit                 **Limit
+	expiresAt, disabledAt *time.Time
+}
+
+// set gives a credential what s says, or nothing of it.
+func (t terms) set(s Spec) error {
+	name, err := checkName(s.Name)
+	if err != nil {
+		return err
 	}
-	scopes, err = checkScopes(s.Scopes)
-	return name, scopes, err
+	scopes, err := checkScopes(s.Scopes)
+	if err != nil {
+		return err
+	}
+	limit := s.LimitedTo
+	if limit != nil && scopes.Allow(Admin) {
+		return &InvalidError{"limitedTo", "cannot go with the scope admin, which is of all chargers"}
+	}
+	if limit != nil {
+		if limit, err = limit.check(); err != nil {
+			return err
+		}
+	}
+	*t.name, *t.scopes, *t.limit, *t.expiresAt = name, scopes, limit, s.ExpiresAt
+	return nil
 }
 
-// apply changes name and scopes, both or none.
-func (e Edit) apply(name *string, scopes *Scopes) error {
-	spec := Spec{*name, scopes.Names()}
+// begin is set for a new credential.
+func (t terms) begin(s Spec, now time.Time) (err error) {
+	if s.ExpiresAt, err = checkEnd(s.ExpiresAt, now); err != nil {
+		return err
+	}
+	return t.set(s)
+}
+
+// apply changes what e says, all or nothing.
+func (t terms) apply(e Edit, now time.Time) error {
+	spec := Spec{*t.name, t.scopes.Names(), *t.limit, *t.expiresAt}
 	if e.Name != nil {
 		spec.Name = *e.Name
 	}
 	if e.Scopes != nil {
 		spec.Scopes = e.Scopes
 	}
-	newName, newScopes, err := spec.check()
-	if err != nil {
+	if l := e.LimitedTo; l != nil {
+		spec.LimitedTo = l
+		if l.isEmpty() {
+			spec.LimitedTo = nil
+		}
+	}
+	if e.ExpiresAt != nil {
+		end, err := checkEnd(*e.ExpiresAt, now)
+		if err != nil {
+			return err
+		}
+		spec.ExpiresAt = end
+	}
+	if err := t.set(spec); err != nil {
 		return err
 	}
-	*name, *scopes = newName, newScopes
+	switch {
+	case e.Enabled == nil:
+	case *e.Enabled:
+		*t.disabledAt = time.Time{}
+	case t.disabledAt.IsZero():
+		*t.disabledAt = now
+	}
 	return nil
+}
+
+// checkEnd returns an end as it is kept. One that is over would end what is being
+// made before it began.
+func checkEnd(at, now time.Time) (time.Time, error) {
+	if at.IsZero() {
+		return time.Time{}, nil
+	}
+	if !at.After(now) {
+		return time.Time{}, &InvalidError{"expiresAt", "is over already"}
+	}
+	return at.UTC().Truncate(time.Microsecond), nil
 }
 
 func checkName(name string) (string, error) {

@@ -45,28 +45,29 @@ const (
 	base32Digits  = "abcdefghijklmnopqrstuvwxyz234567" // RFC 4648 §6, in lower case
 	keyPrefix     = "lk_"
 	clientPrefix  = "ls_" // of a client's secret
-	publicLength  = 8     // characters of a key that lists show, 40 bits
-	secretLength  = 32    // characters of a key that nobody sees, 160 bits
+	publicLength  = 8     // characters of a key or secret that lists show, 40 bits
+	secretLength  = 32    // characters of it that nobody sees, 160 bits
 	passwordBytes = 20    // of a station's password, 40 hex digits (OCPP 1.6 security white paper, AuthorizationKey)
 )
 
-// mintKey returns the text of a new API key and the part of it that lists show.
-func mintKey() (text Secret, prefix string) {
-	prefix = keyPrefix + randomText(publicLength)
-	return Secret(prefix + "_" + randomText(secretLength)), prefix
+// mintKey returns the text of a new API key.
+func mintKey() Secret { return mint(keyPrefix) }
+
+func mint(prefix string) Secret {
+	return Secret(prefix + randomText(publicLength) + "_" + randomText(secretLength))
 }
 
-// shownPrefix returns the part of a key that lists may show: nothing of a key
-// that was not minted here, which may be a phrase of few words.
-func shownPrefix(key string) string {
-	rest, ours := strings.CutPrefix(key, keyPrefix)
+// shownPrefix returns the part of a key or secret that lists may show: nothing of
+// one that was not minted here, which may be a phrase of few words.
+func shownPrefix(prefix, key string) string {
+	rest, ours := strings.CutPrefix(key, prefix)
 	if !ours || len(rest) != publicLength+1+secretLength || rest[publicLength] != '_' {
 		return ""
 	}
 	if strings.Trim(rest[:publicLength]+rest[publicLength+1:], base32Digits) != "" {
 		return ""
 	}
-	return key[:len(keyPrefix)+publicLength]
+	return key[:len(prefix)+publicLength]
 }
 
 // mintPassword returns a new password of a station, in hex.

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // SecretsFile is the name, inside the data folder, of the file that holds an
@@ -24,15 +25,25 @@ import (
 const SecretsFile = "secrets.json"
 
 // Secrets is the key material of an installation: the seed of the key that
-// signs access tokens and the pepper of all hashes. The zero value is not
-// usable.
+// signs access tokens, the public keys of those that signed before, and the
+// pepper of all hashes. The zero value is not usable.
 type Secrets struct {
-	material func() *material // a function: whatever prints a value by reflection ends there
+	// Functions: whatever prints a value by reflection ends there.
+	material func() *material
+	fresh    func() *material // looks whether the file has changed
 }
 
+// material is never changed, only replaced.
 type material struct {
-	seed   [ed25519.SeedSize]byte
-	pepper [32]byte
+	seed    [ed25519.SeedSize]byte
+	pepper  [32]byte
+	retired []retiredKey // the last first
+}
+
+// A retiredKey verifies access tokens that it signed before another key did.
+type retiredKey struct {
+	public ed25519.PublicKey
+	until  time.Time // when all of those have expired
 }
 
 func (m *material) get() *material { return m }
@@ -42,7 +53,7 @@ func NewSecrets() Secrets {
 	m := new(material)
 	rand.Read(m.seed[:])
 	rand.Read(m.pepper[:])
-	return Secrets{m.get}
+	return Secrets{m.get, m.get}
 }
 
 // LoadSecrets reads the key material from [SecretsFile] in dir. If there is no
@@ -51,14 +62,17 @@ func NewSecrets() Secrets {
 // alone: wider permissions are taken away.
 func LoadSecrets(dir string) (Secrets, error) {
 	path := filepath.Join(dir, SecretsFile)
-	s, err := readSecrets(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
+	k, err := openKeeper(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := writeSecrets(path, NewSecrets().material()); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Secrets{}, fmt.Errorf("make %s: %w", path, err)
+		}
+		k, err = openKeeper(path)
 	}
-	if err := writeSecrets(path, NewSecrets()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Secrets{}, fmt.Errorf("make %s: %w", path, err)
+	if err != nil {
+		return Secrets{}, err
 	}
-	return readSecrets(path)
+	return Secrets{k.get, k.fresh}, nil
 }
 
 // String returns a mask.
@@ -69,10 +83,6 @@ func (Secrets) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
 
 // LogValue returns a mask.
 func (Secrets) LogValue() slog.Value { return slog.StringValue(mask) }
-
-func (s Secrets) signingKey() ed25519.PrivateKey {
-	return ed25519.NewKeyFromSeed(s.material().seed[:])
-}
 
 // hash returns the keyed hash of parts. Each is preceded by its length, and
 // what says what they are, so that no two meanings share a hash.
@@ -97,9 +107,16 @@ func (s Secrets) clientHash(clientID, text string) Hash { return s.hash("client"
 
 // A secretsFile is the form of the key material on disk.
 type secretsFile struct {
-	Version int    `json:"version"`
-	Seed    string `json:"tokenSeed"` // hex
-	Pepper  string `json:"pepper"`    // hex
+	Version int           `json:"version"`
+	Seed    string        `json:"tokenSeed"` // hex
+	Pepper  string        `json:"pepper"`    // hex
+	Retired []retiredText `json:"retiredTokenKeys,omitempty"`
+}
+
+// A retiredText is the form of a [retiredKey] on disk.
+type retiredText struct {
+	Public string    `json:"public"` // hex
+	Until  time.Time `json:"until"`
 }
 
 const (
@@ -109,24 +126,28 @@ const (
 	onWindows = runtime.GOOS == "windows"
 )
 
-func readSecrets(path string) (Secrets, error) {
+func readSecrets(path string) (*material, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Secrets{}, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	if err := tighten(f); err != nil {
-		return Secrets{}, err
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSecretsBytes))
 	if err != nil {
-		return Secrets{}, err
+		return nil, nil, err
 	}
-	s, err := decodeSecrets(text)
+	m, err := decodeSecrets(text)
 	if err != nil {
-		return Secrets{}, fmt.Errorf("%s is damaged, restore it from a backup: %w", path, err)
+		return nil, nil, fmt.Errorf("%s is damaged, restore it from a backup: %w", path, err)
 	}
-	return s, nil
+	return m, info, nil
 }
 
 // tighten takes away what others may do with f.
@@ -148,19 +169,26 @@ func tighten(f *os.File) error {
 }
 
 // decodeSecrets never says what it read.
-func decodeSecrets(text []byte) (Secrets, error) {
+func decodeSecrets(text []byte) (*material, error) {
 	var file secretsFile
 	if json.Unmarshal(text, &file) != nil {
-		return Secrets{}, errors.New("not the JSON that it should be")
+		return nil, errors.New("not the JSON that it should be")
 	}
 	if file.Version != secretsVersion {
-		return Secrets{}, fmt.Errorf("version %d is not known", file.Version)
+		return nil, fmt.Errorf("version %d is not known", file.Version)
 	}
 	m := new(material)
 	if !decodeHex(m.seed[:], file.Seed) || !decodeHex(m.pepper[:], file.Pepper) {
-		return Secrets{}, errors.New("a key is not 64 hex digits")
+		return nil, errors.New("a key is not 64 hex digits")
 	}
-	return Secrets{m.get}, nil
+	for _, r := range file.Retired {
+		public := make(ed25519.PublicKey, ed25519.PublicKeySize)
+		if !decodeHex(public, r.Public) {
+			return nil, errors.New("a retired key is not 64 hex digits")
+		}
+		m.retired = append(m.retired, retiredKey{public, r.Until})
+	}
+	return m, nil
 }
 
 func decodeHex(dst []byte, text string) bool {
@@ -170,10 +198,15 @@ func decodeHex(dst []byte, text string) bool {
 
 // writeSecrets makes the file whole or not at all. It fails with
 // [fs.ErrExist] if there is one.
-func writeSecrets(path string, s Secrets) error {
-	text, err := json.Marshal(secretsFile{
-		secretsVersion, hex.EncodeToString(s.material().seed[:]), hex.EncodeToString(s.material().pepper[:]),
-	})
+func writeSecrets(path string, m *material) error { return putSecrets(path, m, place) }
+
+// putSecrets writes a temporary file and lets put give it its name.
+func putSecrets(path string, m *material, put func(tmp *os.File, path string) error) error {
+	file := secretsFile{Version: secretsVersion, Seed: hex.EncodeToString(m.seed[:]), Pepper: hex.EncodeToString(m.pepper[:])}
+	for _, r := range m.retired {
+		file.Retired = append(file.Retired, retiredText{hex.EncodeToString(r.public), r.until})
+	}
+	text, err := json.Marshal(file)
 	if err != nil {
 		return err
 	}
@@ -181,7 +214,11 @@ func writeSecrets(path string, s Secrets) error {
 	if err != nil {
 		return err
 	}
-	err = place(tmp, append(text, '\n'), path)
+	_, err = tmp.Write(append(text, '\n'))
+	err = cmp.Or(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = put(tmp, path)
+	}
 	left := os.Remove(tmp.Name())
 	if errors.Is(left, fs.ErrNotExist) {
 		left = nil
@@ -189,13 +226,9 @@ func writeSecrets(path string, s Secrets) error {
 	return cmp.Or(err, left)
 }
 
-// place fills tmp and gives it the name path, unless that is taken.
-func place(tmp *os.File, text []byte, path string) error {
-	_, err := tmp.Write(text)
-	if err := cmp.Or(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	err = os.Link(tmp.Name(), path) // unlike a rename it replaces nothing
+// place gives tmp the name path, unless that is taken.
+func place(tmp *os.File, path string) error {
+	err := os.Link(tmp.Name(), path) // unlike a rename it replaces nothing
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = os.Rename(tmp.Name(), path) // for file systems without links
 	}

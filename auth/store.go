@@ -25,12 +25,13 @@ type Store interface {
 // A KeyStore keeps API keys.
 type KeyStore interface {
 	// SaveKey adds or replaces k, all but its LastUsedAt: a new key was never
-	// used. It fails with [leyden.ErrExists] if another key has k's Hash.
+	// used. It fails with [leyden.ErrExists] if another key has k's Hash as
+	// its own or its former one.
 	SaveKey(ctx context.Context, k KeyRecord) error
 	// Key returns the key with that ID, revoked or not, or [leyden.ErrNotFound].
 	Key(ctx context.Context, id string) (KeyRecord, error)
-	// KeyByHash returns the key whose text hashes to h, revoked or not, or
-	// [leyden.ErrNotFound]. It is called for every request: an indexed lookup.
+	// KeyByHash returns the key whose text hashes to h, or whose former text
+	// does (OldHash), revoked or not, or [leyden.ErrNotFound]. It is called for every request: an indexed lookup.
 	KeyByHash(ctx context.Context, h Hash) (KeyRecord, error)
 	// Keys returns all keys, revoked ones too, by CreatedAt, then ID.
 	Keys(ctx context.Context) ([]KeyRecord, error)
@@ -42,7 +43,8 @@ type KeyStore interface {
 // A ClientStore keeps OAuth2 clients and the access tokens that were revoked
 // before their time.
 type ClientStore interface {
-	// SaveClient adds or replaces c with its secrets, all but LastUsedAt.
+	// SaveClient adds or replaces c with its secrets, all but LastUsedAt of
+	// both.
 	SaveClient(ctx context.Context, c ClientRecord) error
 	// Client returns the client with that ID, revoked or not, its secrets in
 	// the order in which they were saved, or [leyden.ErrNotFound].
@@ -51,6 +53,9 @@ type ClientStore interface {
 	Clients(ctx context.Context) ([]ClientRecord, error)
 	// TouchClient is TouchKey for clients.
 	TouchClient(ctx context.Context, id string, at time.Time) error
+	// TouchSecret is TouchClient for a secret of a client. A secret that the
+	// client has not is no error.
+	TouchSecret(ctx context.Context, client, secret string, at time.Time) error
 
 	// SaveRevocation remembers r; a second one of the same access token
 	// changes nothing. Revocations whose ExpiresAt lies before r.RevokedAt may
@@ -74,6 +79,10 @@ type StationStore interface {
 	// LastRemoved returns when a station of that identity was last removed, as
 	// [leyden.Registry] has it; the zero time for never.
 	LastRemoved(ctx context.Context, id leyden.StationID) (time.Time, error)
+	// StationsAt returns the identities of the stations of these sites, in
+	// order, of removed ones too: their facts stay. It is called for every
+	// request with a credential that is limited to sites: an indexed lookup.
+	StationsAt(ctx context.Context, sites []string) ([]leyden.StationID, error)
 }
 
 // A KeyRecord is an API key as it is kept.
@@ -81,8 +90,13 @@ type KeyRecord struct {
 	ID         string // key_ + 26 characters
 	Name       string
 	Scopes     Scopes
-	Prefix     string // begin of the text, for lists; "" when it was given to us
-	Hash       Hash   // of the text, unique
+	Prefix     string    // begin of the text, for lists; "" when it was given to us
+	Hash       Hash      // of the text, unique
+	OldHash    Hash      // of the text before it was rotated; zero for none
+	OldUntil   time.Time // until when that one is good too
+	LimitedTo  *Limit    // nil: it reaches all
+	ExpiresAt  time.Time // zero: never
+	DisabledAt time.Time // zero: it is enabled
 	CreatedAt  time.Time
 	LastUsedAt time.Time // to the minute; changed by TouchKey alone
 	RevokedAt  time.Time
@@ -95,6 +109,9 @@ type ClientRecord struct {
 	Name       string
 	Scopes     Scopes
 	Secrets    []ClientSecret // one or two, oldest first
+	LimitedTo  *Limit         // nil: it reaches all
+	ExpiresAt  time.Time      // zero: never
+	DisabledAt time.Time      // zero: it is enabled
 	CreatedAt  time.Time
 	LastUsedAt time.Time // to the minute; changed by TouchClient alone
 	RevokedAt  time.Time
@@ -104,9 +121,12 @@ type ClientRecord struct {
 // A ClientSecret is one secret of a client. Two may live at once, so that a
 // client is rotated without an interruption.
 type ClientSecret struct {
-	ID        string // sec_ + 26 characters
-	Hash      Hash   // of the text
-	CreatedAt time.Time
+	ID         string    // sec_ + 26 characters
+	Prefix     string    // begin of the text, for lists; "" for one from before there were any
+	Hash       Hash      // of the text
+	ExpiresAt  time.Time // zero: never
+	CreatedAt  time.Time
+	LastUsedAt time.Time // to the minute; changed by TouchSecret alone
 }
 
 // A Revocation ends an access token before it expires.

@@ -23,11 +23,12 @@ func TestStore(t *testing.T) {
 type testStore struct {
 	mu       sync.Mutex
 	keys     map[string]auth.KeyRecord
-	byHash   map[auth.Hash]string
 	clients  map[string]auth.ClientRecord
 	revoked  map[string]bool
 	stations map[leyden.StationID]auth.StationCredential
 	removed  map[leyden.StationID]time.Time
+	sites    map[leyden.StationID]string
+	used     map[string]time.Time // secrets
 
 	err      error
 	touchErr error
@@ -38,9 +39,10 @@ var _ auth.Store = (*testStore)(nil)
 
 func newStore() *testStore {
 	return &testStore{
-		keys: map[string]auth.KeyRecord{}, byHash: map[auth.Hash]string{},
+		keys:    map[string]auth.KeyRecord{},
 		clients: map[string]auth.ClientRecord{}, revoked: map[string]bool{},
 		stations: map[leyden.StationID]auth.StationCredential{}, removed: map[leyden.StationID]time.Time{},
+		sites: map[leyden.StationID]string{}, used: map[string]time.Time{},
 	}
 }
 
@@ -79,15 +81,20 @@ func (s *testStore) SaveKey(_ context.Context, k auth.KeyRecord) error {
 	if s.err != nil {
 		return s.err
 	}
-	if id, taken := s.byHash[k.Hash]; taken && id != k.ID {
+	if other, taken := s.byHash(k.Hash); taken && other.ID != k.ID {
 		return leyden.ErrExists
 	}
 	k.Scopes, k.LastUsedAt = slices.Clone(k.Scopes), s.keys[k.ID].LastUsedAt
-	if err := save(s.keys, k.ID, k, func(k auth.KeyRecord) int { return k.Version }); err != nil {
-		return err
+	return save(s.keys, k.ID, k, func(k auth.KeyRecord) int { return k.Version })
+}
+
+func (s *testStore) byHash(h auth.Hash) (auth.KeyRecord, bool) {
+	for _, k := range s.keys {
+		if h != (auth.Hash{}) && (k.Hash == h || k.OldHash == h) {
+			return k, true
+		}
 	}
-	s.byHash[k.Hash] = k.ID
-	return nil
+	return auth.KeyRecord{}, false
 }
 
 func copyKey(k auth.KeyRecord, err error) (auth.KeyRecord, error) {
@@ -100,11 +107,10 @@ func (s *testStore) Key(_ context.Context, id string) (auth.KeyRecord, error) {
 }
 
 func (s *testStore) KeyByHash(ctx context.Context, h auth.Hash) (auth.KeyRecord, error) {
-	id, err := read(s, s.byHash, h)
-	if err != nil {
-		return auth.KeyRecord{}, err
-	}
-	return s.Key(ctx, id)
+	s.mu.Lock()
+	k, _ := s.byHash(h)
+	s.mu.Unlock()
+	return s.Key(ctx, k.ID)
 }
 
 func (s *testStore) Keys(context.Context) ([]auth.KeyRecord, error) {
@@ -137,12 +143,18 @@ func (s *testStore) SaveClient(_ context.Context, c auth.ClientRecord) error {
 		return s.err
 	}
 	c.Scopes, c.Secrets, c.LastUsedAt = slices.Clone(c.Scopes), slices.Clone(c.Secrets), s.clients[c.ID].LastUsedAt
+	for i := range c.Secrets {
+		c.Secrets[i].LastUsedAt = s.used[c.Secrets[i].ID]
+	}
 	return save(s.clients, c.ID, c, func(c auth.ClientRecord) int { return c.Version })
 }
 
 func (s *testStore) Client(_ context.Context, id string) (auth.ClientRecord, error) {
 	c, err := read(s, s.clients, id)
 	c.Scopes, c.Secrets = slices.Clone(c.Scopes), slices.Clone(c.Secrets)
+	for i := range c.Secrets {
+		c.Secrets[i].LastUsedAt = s.used[c.Secrets[i].ID]
+	}
 	return c, err
 }
 
@@ -160,6 +172,16 @@ func (s *testStore) TouchClient(_ context.Context, id string, at time.Time) erro
 	if c, ok := s.clients[id]; ok && c.LastUsedAt.Before(at) {
 		c.LastUsedAt = at
 		s.clients[id] = c
+	}
+	return s.touch()
+}
+
+func (s *testStore) TouchSecret(_ context.Context, client, secret string, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	has := slices.ContainsFunc(s.clients[client].Secrets, func(c auth.ClientSecret) bool { return c.ID == secret })
+	if has && s.touchErr == nil && s.used[secret].Before(at) {
+		s.used[secret] = at
 	}
 	return s.touch()
 }
@@ -201,6 +223,17 @@ func (s *testStore) DeleteStationCredential(_ context.Context, id leyden.Station
 	defer s.mu.Unlock()
 	delete(s.stations, id)
 	return s.err
+}
+
+func (s *testStore) StationsAt(_ context.Context, sites []string) (found []leyden.StationID, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.sites)) {
+		if slices.Contains(sites, s.sites[id]) {
+			found = append(found, id)
+		}
+	}
+	return found, s.err
 }
 
 func (s *testStore) LastRemoved(_ context.Context, id leyden.StationID) (time.Time, error) {

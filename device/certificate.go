@@ -39,6 +39,7 @@ type Certificate struct {
 // A CertificateQuery selects certificates. Zero fields do not restrict.
 type CertificateQuery struct {
 	Station leyden.StationID
+	Within  []leyden.StationID // only of these stations; nil: of all
 	Status  CertificateStatus
 	Page
 }

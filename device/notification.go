@@ -34,6 +34,7 @@ type Notification struct {
 // A NotificationQuery selects notifications. Zero fields do not restrict.
 type NotificationQuery struct {
 	Station   leyden.StationID
+	Within    []leyden.StationID // only of these stations; nil: of all
 	Kind      Kind
 	Type      string
 	RequestID *int // only those that belong to this request

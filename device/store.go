@@ -32,5 +32,6 @@ const (
 )
 
 // A Page is the part of a list that a query asks for. Limit 0 means
-// [leyden.MaxWorking].
+// [leyden.MaxWorking]. Places are, of notifications, their Seq as ID; of all else the
+// time that the list is sorted by as At, and the ID as Name.
 type Page = leyden.Slice

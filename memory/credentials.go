@@ -35,7 +35,7 @@ func (s *Store) SaveKey(ctx context.Context, k auth.KeyRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, other := range s.cred.keys {
-		if other.Hash == k.Hash && other.ID != k.ID {
+		if (other.Hash == k.Hash || other.OldHash == k.Hash) && other.ID != k.ID {
 			return leyden.ErrExists
 		}
 	}
@@ -76,7 +76,7 @@ func (s *Store) Key(ctx context.Context, id string) (auth.KeyRecord, error) {
 func (s *Store) KeyByHash(ctx context.Context, h auth.Hash) (auth.KeyRecord, error) {
 	keys, err := s.Keys(ctx)
 	for _, k := range keys {
-		if k.Hash == h {
+		if k.Hash == h || k.OldHash == h && h != (auth.Hash{}) {
 			return k, err
 		}
 	}
@@ -108,7 +108,15 @@ func (s *Store) SaveClient(ctx context.Context, c auth.ClientRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.cred.clients[c.ID]
-	c.LastUsedAt = old.LastUsedAt
+	c.LastUsedAt, c.Secrets = old.LastUsedAt, slices.Clone(c.Secrets)
+	for i := range c.Secrets {
+		c.Secrets[i].LastUsedAt = time.Time{}
+		for _, before := range old.Secrets {
+			if before.ID == c.Secrets[i].ID {
+				c.Secrets[i].LastUsedAt = before.LastUsedAt
+			}
+		}
+	}
 	return put(ctx, s.cred.clients, c.ID, c, old.Version, c.Version)
 }
 
@@ -133,6 +141,19 @@ func (s *Store) TouchClient(ctx context.Context, id string, at time.Time) error 
 	if c, ok := s.cred.clients[id]; ok {
 		c.LastUsedAt = latest(c.LastUsedAt, at)
 		s.cred.clients[id] = c
+	}
+	return ctx.Err()
+}
+
+// TouchSecret implements [auth.Store].
+func (s *Store) TouchSecret(ctx context.Context, client, secret string, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	secrets := s.cred.clients[client].Secrets
+	for i := range secrets {
+		if secrets[i].ID == secret {
+			secrets[i].LastUsedAt = latest(secrets[i].LastUsedAt, at)
+		}
 	}
 	return ctx.Err()
 }

@@ -100,7 +100,7 @@ func (s *Store) Notifications(ctx context.Context, q device.NotificationQuery) (
 	defer s.mu.Unlock()
 	found, n := s.devices.notifications.list(
 		func(b box) bool {
-			return (q.Station == "" || q.Station == b.station) && (q.Kind == "" || string(q.Kind) == b.kind)
+			return within(q.Within, b.station) && (q.Station == "" || q.Station == b.station) && (q.Kind == "" || string(q.Kind) == b.kind)
 		},
 		func(n *device.Notification) bool {
 			return (q.Type == "" || q.Type == n.Type) && (q.Received.IsZero() || q.Received.Contains(n.ReceivedAt)) &&
@@ -128,7 +128,7 @@ func (s *Store) Certificates(ctx context.Context, q device.CertificateQuery) ([]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, n := s.devices.certificates.list(
-		func(b box) bool { return q.Station == "" || q.Station == b.station },
+		func(b box) bool { return within(q.Within, b.station) && (q.Station == "" || q.Station == b.station) },
 		func(c *device.Certificate) bool { return q.Status == "" || q.Status == c.Status },
 		q.Page)
 	return found, n, ctx.Err()
@@ -211,7 +211,8 @@ func (s *Store) Templates(ctx context.Context, p device.Page) ([]device.ProfileT
 	all := slices.SortedFunc(maps.Values(s.devices.templates), func(a, b device.ProfileTemplate) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	return part(all, p), len(all), ctx.Err()
+	rest := behind(all, p.After, true, func(t device.ProfileTemplate) leyden.Cursor { return leyden.Cursor{At: t.CreatedAt, Name: t.ID} })
+	return part(rest, p), len(all), ctx.Err()
 }
 
 // SaveLocalList implements [device.LocalListStore].

@@ -21,6 +21,7 @@ func (s *Store) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]le
 			found = append(found, m)
 		}
 	}
+	found = behind(found, q.After, false, func(m leyden.Quarantined) leyden.Cursor { return leyden.Cursor{ID: m.ID} })
 	return part(found, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), nil
 }
 
@@ -41,7 +42,7 @@ func (s *Store) CountQuarantined(ctx context.Context, q leyden.QuarantineQuery) 
 }
 
 func selectsMessage(q *leyden.QuarantineQuery, m *leyden.Quarantined) bool {
-	return (q.ID == 0 || m.ID == q.ID) && (q.Station == "" || m.Station == q.Station) && (q.Key == "" || m.Key == q.Key) &&
+	return (q.ID == 0 || m.ID == q.ID) && within(q.Within, m.Station) && (q.Station == "" || m.Station == q.Station) && (q.Key == "" || m.Key == q.Key) &&
 		(q.Status == "" || m.Status() == q.Status) && (!q.Aside || m.Aside)
 }
 

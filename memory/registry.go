@@ -114,12 +114,29 @@ func (s *Store) station(ctx context.Context, is func(leyden.Station) bool) (leyd
 }
 
 // Stations implements [leyden.Registry].
-func (s *Store) Stations(ctx context.Context, p leyden.Slice) ([]leyden.Station, int, error) {
+func (s *Store) Stations(ctx context.Context, q leyden.StationQuery) ([]leyden.Station, int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(s.stations), func(a, b leyden.Station) int { return cmp.Compare(a.ID, b.ID) })
-	all = slices.DeleteFunc(all, func(st leyden.Station) bool { return !st.RemovedAt.IsZero() })
-	return part(all, p), len(all), ctx.Err()
+	all = slices.DeleteFunc(all, func(st leyden.Station) bool {
+		return !st.RemovedAt.IsZero() || q.Site != "" && st.Site != q.Site || !within(q.Within, st.ID)
+	})
+	rest := behind(all, q.After, true, func(st leyden.Station) leyden.Cursor { return leyden.Cursor{Name: string(st.ID)} })
+	return part(rest, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(all), ctx.Err()
+}
+
+// StationsAt implements [auth.Store].
+func (s *Store) StationsAt(ctx context.Context, sites []string) ([]leyden.StationID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []leyden.StationID
+	for id, st := range s.stations {
+		if st.Site != "" && slices.Contains(sites, st.Site) {
+			found = append(found, id)
+		}
+	}
+	slices.Sort(found)
+	return found, ctx.Err()
 }
 
 // AddToken implements [leyden.Registry].
@@ -237,7 +254,8 @@ func (s *Store) Tokens(ctx context.Context, q leyden.TokenQuery) ([]leyden.Token
 	found := slices.Collect(maps.Values(s.tokens))
 	found = slices.DeleteFunc(found, func(t leyden.Token) bool { return !selectsToken(&q, &t) })
 	slices.SortFunc(found, compareTokens)
-	return part(found, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(found), ctx.Err()
+	rest := behind(found, q.After, true, func(t leyden.Token) leyden.Cursor { return leyden.Cursor{Name: fold(t.Value)} })
+	return part(rest, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(found), ctx.Err()
 }
 
 func selectsToken(q *leyden.TokenQuery, t *leyden.Token) bool {
@@ -360,7 +378,7 @@ func (s *Store) Vehicles(ctx context.Context, p leyden.Slice) ([]leyden.Vehicle,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(s.vehicles), func(a, b leyden.Vehicle) int { return cmp.Compare(a.ID, b.ID) })
-	vehicles := part(all, p)
+	vehicles := part(behind(all, p.After, true, func(v leyden.Vehicle) leyden.Cursor { return leyden.Cursor{Name: v.ID} }), p)
 	for i := range vehicles {
 		vehicles[i] = s.withTokens(vehicles[i])
 	}

@@ -57,7 +57,10 @@ func (s *Store) Reservations(ctx context.Context, q leyden.ReservationQuery) ([]
 	slices.SortFunc(found, func(a, b leyden.Reservation) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID), cmp.Compare(b.Station, a.Station))
 	})
-	return part(found, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(found), nil
+	rest := behind(found, q.After, false, func(r leyden.Reservation) leyden.Cursor {
+		return leyden.Cursor{At: r.CreatedAt, ID: int64(r.ID), Name: string(r.Station)}
+	})
+	return part(rest, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(found), nil
 }
 
 func selectsReservation(q *leyden.ReservationQuery, r *leyden.Reservation) bool {

@@ -111,9 +111,24 @@ func (s *shelf[R]) list(inBox func(box) bool, wanted func(*R) bool, p leyden.Sli
 		}
 	}
 	slices.SortFunc(found, func(a, b *place[R]) int { return b.compare(a) })
+	n := len(found)
+	found = s.behind(found, p.After)
 	records := make([]R, len(found))
 	for i, p := range found {
 		records[i] = p.record
 	}
-	return part(records, p), len(found)
+	return part(records, p), n
+}
+
+// behind returns what comes after a place: it is that of the record whose id is its
+// Name; of one that is gone only the time is known.
+func (s *shelf[R]) behind(found []*place[R], after *leyden.Cursor) []*place[R] {
+	if after == nil {
+		return found
+	}
+	at := &place[R]{at: after.At, seq: after.ID}
+	if known := s.places[after.Name]; known != nil {
+		at.seq = known.seq
+	}
+	return slices.DeleteFunc(found, func(p *place[R]) bool { return p.compare(at) >= 0 })
 }

@@ -75,7 +75,8 @@ func (s *Store) OpenWith(ctx context.Context, folded string) (int, error) {
 // Transactions implements [leyden.Store].
 func (s *Store) Transactions(ctx context.Context, q leyden.Query) (leyden.Page, error) {
 	found, err := s.query(ctx, q)
-	page := found[min(max(q.Offset, 0), len(found)):]
+	page := behind(found, q.After, q.Ascending, q.Order.PlaceOf)
+	page = page[min(max(q.Offset, 0), len(page)):]
 	if q.Limit > 0 {
 		page = page[:min(q.Limit, len(page))]
 	}
@@ -86,7 +87,7 @@ func (s *Store) Transactions(ctx context.Context, q leyden.Query) (leyden.Page, 
 func (s *Store) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transaction, error] {
 	return func(yield func(leyden.Transaction, error) bool) {
 		found, err := s.query(ctx, q)
-		for _, t := range found {
+		for _, t := range behind(found, q.After, q.Ascending, q.Order.PlaceOf) {
 			if err = ctx.Err(); err != nil || !yield(detach(*t), nil) {
 				break
 			}
@@ -103,7 +104,7 @@ func (s *Store) query(ctx context.Context, q leyden.Query) ([]*leyden.Transactio
 		if !q.Ascending {
 			a, b = b, a
 		}
-		return cmp.Or(compareTimes(orderTime(q.Order, a), orderTime(q.Order, b)), cmp.Compare(a.ID, b.ID))
+		return q.Order.PlaceOf(a).Compare(q.Order.PlaceOf(b))
 	})
 	return found, err
 }
@@ -148,7 +149,7 @@ func selects(q *leyden.Query, t *leyden.Transaction) bool {
 	if len(q.Statuses) > 0 {
 		listed = slices.Contains(q.Statuses, t.Status)
 	}
-	return listed &&
+	return listed && within(q.Within, t.Station) &&
 		(q.Connector == 0 || t.Connector == q.Connector) &&
 		(q.Token == "" || t.Token.Fold() == leyden.IDToken{Value: q.Token}.Fold()) &&
 		(q.Vehicle == "" || t.VehicleID == q.Vehicle) &&
@@ -160,31 +161,15 @@ func selects(q *leyden.Query, t *leyden.Transaction) bool {
 		overlaps(q.Overlaps, t)
 }
 
+// within reports whether a list that restricts, unless it is nil, has s.
+func within(list []leyden.StationID, s leyden.StationID) bool {
+	return list == nil || slices.Contains(list, s)
+}
+
 func inWindow(w leyden.Window, at time.Time) bool { return w.IsZero() || w.Contains(at) }
 
 func overlaps(w leyden.Window, t *leyden.Transaction) bool {
 	begun := w.To.IsZero() || !t.StartedAt.IsZero() && t.StartedAt.Before(w.To)
 	ended := !t.StoppedAt.IsZero() && !t.StoppedAt.After(w.From)
 	return begun && !ended
-}
-
-// orderTime returns what t is sorted by; zero for the number alone.
-func orderTime(o leyden.Order, t *leyden.Transaction) time.Time {
-	switch o {
-	case leyden.ByStart:
-		return t.StartedAt
-	case leyden.ByStop:
-		return t.StoppedAt
-	case leyden.ByInserted:
-		return t.InsertedAt
-	}
-	return time.Time{}
-}
-
-// compareTimes puts an unknown time last: it is the newest.
-func compareTimes(a, b time.Time) int {
-	if a.IsZero() || b.IsZero() {
-		return b.Compare(a)
-	}
-	return a.Compare(b)
 }

@@ -36,6 +36,9 @@ func (a *API) admit(w *reply, r *http.Request, op Operation) error {
 	if !principal.Allow(op.Scope) {
 		return forbidden(op.Scope)
 	}
+	if principal.Reach != nil && !op.Limited {
+		return Errorf(http.StatusForbidden, "the credential is limited to some chargers, and this is not theirs alone")
+	}
 	return nil
 }
 
@@ -65,7 +68,11 @@ func unauthenticated(c auth.Credentials, err error) error {
 		return Errorf(http.StatusUnauthorized, "a credential is missing: X-API-Key, or Authorization with a Bearer token").
 			with("WWW-Authenticate", `Bearer realm="leyden"`).Because(err)
 	}
-	return Errorf(http.StatusUnauthorized, "the credential is unknown, expired or revoked").
+	message := "the credential is unknown, expired or revoked"
+	if lapsed, ok := errors.AsType[*auth.LapsedError](err); ok {
+		message = lapsed.Why // only who presents what was right once comes here
+	}
+	return Errorf(http.StatusUnauthorized, "%s", message).
 		with("WWW-Authenticate", `Bearer realm="leyden", error="invalid_token"`).Because(err)
 }
 

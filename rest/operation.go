@@ -23,6 +23,9 @@ type Operation struct {
 
 	Scope  auth.Scope // what the caller must be allowed
 	Public bool       // needs no credential; exactly one of Scope and Public is set
+	// Limited lets credentials in that are limited to some chargers: the handler
+	// keeps to [auth.Principal.Reach]. Without it they are refused.
+	Limited bool
 
 	Status  int           // of success; 0 is 200
 	Errors  []int         // statuses of refusals beyond those that every operation has

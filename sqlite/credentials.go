@@ -33,6 +33,14 @@ func (r *row) hash() (h auth.Hash) {
 	return h
 }
 
+// hashOrNull binds a hash; that of no text is NULL.
+func (b *binder) hashOrNull(h auth.Hash) {
+	b.i++
+	if h != (auth.Hash{}) {
+		b.stmt.BindBytes(b.i, h[:])
+	}
+}
+
 // hashes binds a list of hashes as one text of bytes; an empty one is NULL.
 func (b *binder) hashes(list []auth.Hash) {
 	var text []byte
@@ -71,13 +79,18 @@ func refuseStale(c *sqlite.Conn, sql, id string, version int) error {
 // SaveKey implements [auth.Store].
 func (db *DB) SaveKey(ctx context.Context, k auth.KeyRecord) error {
 	const (
-		taken   = `SELECT 1 FROM api_keys WHERE hash = ?1 AND id <> ?2`
+		taken   = `SELECT 1 FROM api_keys WHERE (hash = ?1 OR old_hash = ?1) AND id <> ?2`
 		version = `SELECT version FROM api_keys WHERE id = ?1`
 		save    = `
-INSERT INTO api_keys (id, name, scopes, prefix, hash, created_at, revoked_at, version)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, prefix = ?4, hash = ?5, created_at = ?6, revoked_at = ?7, version = ?8`
+INSERT INTO api_keys (id, name, scopes, prefix, hash, created_at, revoked_at, version, old_hash, old_until, limited_to, expires_at, disabled_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, prefix = ?4, hash = ?5, created_at = ?6, revoked_at = ?7, version = ?8,
+  old_hash = ?9, old_until = ?10, limited_to = ?11, expires_at = ?12, disabled_at = ?13`
 	)
+	limit, err := jsonText(k.LimitedTo)
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, "save key", func(t *tx) error {
 		err := each(t.c, taken, func(b *binder) {
 			b.bytes(k.Hash[:])
@@ -98,21 +111,32 @@ ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, prefix = ?4, hash = ?5, c
 			b.time(k.CreatedAt)
 			b.time(k.RevokedAt)
 			b.int(int64(k.Version))
+			b.hashOrNull(k.OldHash)
+			b.time(k.OldUntil)
+			b.text(limit)
+			b.time(k.ExpiresAt)
+			b.time(k.DisabledAt)
 		})
 	})
 }
 
 const selectKey = `
-SELECT id, name, scopes, prefix, hash, created_at, last_used_at, revoked_at, version FROM api_keys `
+SELECT id, name, scopes, prefix, hash, created_at, last_used_at, revoked_at, version, old_hash, old_until, limited_to,
+  expires_at, disabled_at
+FROM api_keys `
 
 func (db *DB) keys(ctx context.Context, sql string, bind func(*binder)) (list []auth.KeyRecord, err error) {
 	err = db.read(ctx, "keys", func(c *sqlite.Conn) error {
 		return each(c, sql, bind, func(r *row) error {
-			list = append(list, auth.KeyRecord{
+			k := auth.KeyRecord{
 				ID: r.text(), Name: r.text(), Scopes: r.scopes(), Prefix: r.text(), Hash: r.hash(),
 				CreatedAt: r.time(), LastUsedAt: r.time(), RevokedAt: r.time(), Version: int(r.int()),
-			})
-			return nil
+				OldHash: r.hash(), OldUntil: r.time(),
+			}
+			err := fromJSON(r.text(), &k.LimitedTo)
+			k.ExpiresAt, k.DisabledAt = r.time(), r.time()
+			list = append(list, k)
+			return err
 		})
 	})
 	return list, err
@@ -123,9 +147,12 @@ func (db *DB) Key(ctx context.Context, id string) (auth.KeyRecord, error) {
 	return only(db.keys(ctx, selectKey+`WHERE id = ?1`, func(b *binder) { b.text(id) }))
 }
 
+// Each side of the OR has its index.
+const keyByHash = selectKey + `WHERE hash = ?1 OR old_hash = ?1`
+
 // KeyByHash implements [auth.Store].
 func (db *DB) KeyByHash(ctx context.Context, h auth.Hash) (auth.KeyRecord, error) {
-	return only(db.keys(ctx, selectKey+`WHERE hash = ?1`, func(b *binder) { b.bytes(h[:]) }))
+	return only(db.keys(ctx, keyByHash, func(b *binder) { b.bytes(h[:]) }))
 }
 
 // Keys implements [auth.Store].

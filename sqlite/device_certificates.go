@@ -81,14 +81,20 @@ func (db *DB) Certificates(ctx context.Context, q device.CertificateQuery) (list
 	return list, total, err
 }
 
+// behindCertificate goes by the time alone when the certificate of the place is
+// forgotten.
+func behindCertificate(s *selection, after leyden.Cursor) {
+	s.add(`(requested_at, seq) < (?, ifnull((SELECT seq FROM certificates WHERE id = ?), 0))`, at(after.At), text(after.Name))
+}
+
 // certificateList returns the question for what q selects.
 func certificateList(q *device.CertificateQuery) *deviceList {
 	l := &deviceList{columns: certificateColumns, order: `requested_at DESC, seq DESC`}
-	l.table = `certificates`
+	l.table, l.behind = `certificates`, behindCertificate
 	if q.Station != "" {
 		l.hint = `INDEXED BY certificates_by_station`
 	}
-	l.equal(`station`, string(q.Station))
+	l.ofStation(q.Station, q.Within)
 	l.equal(`status`, string(q.Status))
 	return l
 }

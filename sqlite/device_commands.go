@@ -90,11 +90,16 @@ func (db *DB) Commands(ctx context.Context, q device.CommandQuery) (list []devic
 	return list, total, err
 }
 
+// behindCommand goes by the time alone when the command of the place is forgotten.
+func behindCommand(s *selection, after leyden.Cursor) {
+	s.add(`(asked_at, seq) < (?, ifnull((SELECT seq FROM commands WHERE id = ?), 0))`, at(after.At), text(after.Name))
+}
+
 // commandList returns the question for what q selects. A station has few enough
 // to look at all of them.
 func commandList(q *device.CommandQuery) *deviceList {
 	l := &deviceList{columns: commandColumns, order: `asked_at DESC, seq DESC`}
-	l.table = `commands`
+	l.table, l.behind = `commands`, behindCommand
 	switch {
 	case q.Station != "":
 		l.hint = `INDEXED BY commands_by_station`

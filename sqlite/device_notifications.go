@@ -62,11 +62,13 @@ func (db *DB) Notifications(ctx context.Context, q device.NotificationQuery) (li
 	return list, total, err
 }
 
+func behindNumber(s *selection, after leyden.Cursor) { s.add(`seq < ?`, integer(after.ID)) }
+
 // notificationList returns the question for what q selects. A station has few
 // enough to look at all of them; numbers of requests are nearly unique.
 func notificationList(q *device.NotificationQuery) *deviceList {
 	l := &deviceList{columns: notificationColumns, order: `seq DESC`}
-	l.table = `notifications`
+	l.table, l.behind = `notifications`, behindNumber
 	switch {
 	case q.RequestID != nil:
 		l.hint = `INDEXED BY notifications_by_request`
@@ -75,7 +77,7 @@ func notificationList(q *device.NotificationQuery) *deviceList {
 	case q.Station != "":
 		l.hint = `INDEXED BY notifications_by_station`
 	}
-	l.equal(`station`, string(q.Station))
+	l.ofStation(q.Station, q.Within)
 	l.equal(`kind`, string(q.Kind))
 	l.equal(`type`, q.Type)
 	if q.RequestID != nil {

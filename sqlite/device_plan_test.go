@@ -43,7 +43,7 @@ func TestDevicePlans(t *testing.T) {
 		{certificates(device.CertificateQuery{Station: "S", Status: device.Requested}), "certificates_by_station (station=?)"},
 		{installedProfiles, "charging_profiles_2 (station=?)"},
 		{clearProfiles, "(station=?)"},
-		{templateList, "SCAN profile_templates USING INDEX profile_templates_by_time"},
+		{templateList, "SEARCH profile_templates USING INDEX profile_templates_by_time"},
 	} {
 		plan := explain(t, db, test.sql)
 		if !strings.Contains(plan, test.want) || strings.Contains(plan, "TEMP B-TREE") {

@@ -139,18 +139,23 @@ func (db *DB) Template(ctx context.Context, id string) (p device.ProfileTemplate
 	return p, err
 }
 
-const templateList = templateColumns + `ORDER BY created_at, id LIMIT ?1 OFFSET ?2`
+const templateList = templateColumns + `WHERE (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?1 OFFSET ?2`
 
 // Templates implements [device.ProfileStore].
 func (db *DB) Templates(ctx context.Context, part device.Page) (list []device.ProfileTemplate, total int, err error) {
 	const all = `SELECT count(*) FROM profile_templates`
+	after := valueOr(part.After)
 	err = db.readLong(ctx, "profile templates", func(c *sqlite.Conn) error {
 		n, err := number(c, all, nil)
 		if err != nil {
 			return err
 		}
 		total = int(n)
-		return each(c, templateList, func(b *binder) { b.part(part) }, func(r *row) error {
+		return each(c, templateList, func(b *binder) {
+			b.part(part)
+			b.int(after.At.UnixMicro())
+			b.whole(after.Name)
+		}, func(r *row) error {
 			list = append(list, device.ProfileTemplate{})
 			return r.template(&list[len(list)-1])
 		})

@@ -85,6 +85,7 @@ type deviceList struct {
 	selection
 	columns string // with SELECT
 	order   string
+	behind  func(*selection, leyden.Cursor) // leaves out what does not come after a place
 }
 
 func (l *deviceList) sql() string {
@@ -96,6 +97,9 @@ func (l *deviceList) read(c *sqlite.Conn, part leyden.Slice, f func(*row)) (tota
 	n, err := countFrom(c, &l.selection)
 	if err != nil || n == 0 {
 		return 0, err
+	}
+	if part.After != nil {
+		l.behind(&l.selection, *part.After)
 	}
 	return int(n), eachOnce(c, l.sql(), func(b *binder) {
 		l.bind(b)

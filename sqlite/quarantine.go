@@ -95,7 +95,7 @@ func quarantinedOf(q *leyden.QuarantineQuery) *selection {
 	if q.ID != 0 {
 		s.add(`id = ?`, integer(q.ID))
 	}
-	s.equal(`station`, string(q.Station))
+	s.ofStation(q.Station, q.Within)
 	s.equal(`key`, q.Key)
 	if q.Aside {
 		s.add(`aside = 1`)
@@ -145,6 +145,9 @@ SELECT id, station, key, action, frame, reason, aside, received_at, released_at,
 func (db *DB) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyden.Quarantined, error) {
 	var found []leyden.Quarantined
 	s := quarantinedOf(&q)
+	if q.After != nil {
+		s.add(`id < ?`, integer(q.After.ID))
+	}
 	err := db.readLong(ctx, "quarantined messages", func(c *sqlite.Conn) error {
 		return each(c, quarantineList(s), func(b *binder) {
 			s.bind(b)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ func (db *DB) Transactions(ctx context.Context, q leyden.Query) (leyden.Page, er
 	}
 	var page leyden.Page
 	err := db.readLong(ctx, "transactions", func(c *sqlite.Conn) (err error) {
-		page.Transactions, err = pick(c, &q, listOf(&q), fmt.Sprintf(`LIMIT %d OFFSET %d`, limit, max(q.Offset, 0)))
+		page.Transactions, err = pick(c, &q, partOf(&q), fmt.Sprintf(`LIMIT %d OFFSET %d`, limit, max(q.Offset, 0)))
 		if err == nil {
 			page.Total, err = count(c, &q)
 		}
@@ -109,10 +110,19 @@ func (s *selection) bind(b *binder) {
 	}
 }
 
-func text(v string) func(*binder)   { return func(b *binder) { b.text(v) } }
-func integer(v int64) func(*binder) { return func(b *binder) { b.int(v) } }
-func at(t time.Time) func(*binder)  { return integer(t.UnixMicro()) }
-func truth(v bool) func(*binder)    { return func(b *binder) { b.bool(v) } }
+// valueOr returns what p points to, or the zero value for nil.
+func valueOr[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func text(v string) func(*binder)      { return func(b *binder) { b.text(v) } }
+func wholeText(v string) func(*binder) { return func(b *binder) { b.whole(v) } }
+func integer(v int64) func(*binder)    { return func(b *binder) { b.int(v) } }
+func at(t time.Time) func(*binder)     { return integer(t.UnixMicro()) }
+func truth(v bool) func(*binder)       { return func(b *binder) { b.bool(v) } }
 
 // selectionOf returns all that q selects.
 func selectionOf(q *leyden.Query) *selection {
@@ -154,7 +164,7 @@ func countOf(q *leyden.Query) *selection {
 // filtersOf returns what q asks for but Statuses.
 func filtersOf(q *leyden.Query) *selection {
 	s := new(selection)
-	s.equal(`station`, string(q.Station))
+	s.ofStation(q.Station, q.Within)
 	s.equal(`token_fold`, leyden.IDToken{Value: q.Token}.Fold())
 	s.equal(`vehicle_id`, q.Vehicle)
 	if !q.Overlaps.From.IsZero() && len(s.terms) == 0 {
@@ -179,6 +189,28 @@ func filtersOf(q *leyden.Query) *selection {
 		s.add(`stopped_order > ?`, at(from))
 	}
 	return s
+}
+
+// ofStation restricts the column station to one, unless that is "", and to those
+// of a list, unless that is nil.
+func (s *selection) ofStation(one leyden.StationID, within []leyden.StationID) {
+	s.equal(`station`, string(one))
+	switch {
+	case within == nil || one != "" && slices.Contains(within, one):
+	case one != "" || len(within) == 0:
+		s.add(`0`)
+	default:
+		s.add(`station IN (SELECT value FROM json_each(?))`, idList(within))
+	}
+}
+
+// idList binds a list of identities as JSON.
+func idList[T ~string](list []T) func(*binder) {
+	var text string
+	if err := toJSON(&text, list); err != nil {
+		panic(err) // texts always encode
+	}
+	return func(b *binder) { b.text(text) }
 }
 
 // equal restricts a column, unless v is "".
@@ -244,9 +276,8 @@ const scanPart = 500
 func (db *DB) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transaction, error] {
 	return func(yield func(leyden.Transaction, error) bool) {
 		db.await(q)
-		var last *leyden.Transaction
 		for {
-			part, err := db.scanAfter(ctx, &q, last)
+			part, err := db.scanNext(ctx, &q)
 			for i := range part {
 				if !yield(part[i], nil) {
 					return
@@ -259,41 +290,39 @@ func (db *DB) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transac
 			if len(part) < scanPart {
 				return
 			}
-			last = &part[len(part)-1]
+			q.After = new(q.Order.PlaceOf(&part[len(part)-1]))
 		}
 	}
 }
 
-// scanAfter returns the part of what q selects that follows last.
-func (db *DB) scanAfter(ctx context.Context, q *leyden.Query, last *leyden.Transaction) (part []leyden.Transaction, err error) {
-	s := listOf(q)
-	if last != nil {
-		s.after(q, last)
-	}
+// scanNext returns the next part of what q selects.
+func (db *DB) scanNext(ctx context.Context, q *leyden.Query) (part []leyden.Transaction, err error) {
 	err = db.readLong(ctx, "scan transactions", func(c *sqlite.Conn) (err error) {
-		part, err = pick(c, q, s, fmt.Sprintf(`LIMIT %d`, scanPart))
+		part, err = pick(c, q, partOf(q), fmt.Sprintf(`LIMIT %d`, scanPart))
 		return err
 	})
 	return part, err
 }
 
-// after restricts s to what q sorts behind t.
-func (s *selection) after(q *leyden.Query, t *leyden.Transaction) {
+// partOf returns what q selects and sorts behind its place.
+func partOf(q *leyden.Query) *selection {
+	s := listOf(q)
+	if q.After == nil {
+		return s
+	}
 	than := ` < `
 	if q.Ascending {
 		than = ` > `
 	}
-	times := map[leyden.Order]time.Time{
-		leyden.ByStart: t.StartedAt, leyden.ByStop: t.StoppedAt, leyden.ByInserted: t.InsertedAt,
-	}
 	column := orderColumn(q.Order)
 	if column == `` {
-		s.add(`id`+than+`?`, integer(int64(t.ID)))
-		return
+		s.add(`id`+than+`?`, integer(q.After.ID))
+		return s
 	}
-	place := int64(math.MaxInt64)
-	if known := times[q.Order]; !known.IsZero() {
-		place = known.UnixMicro()
+	at := int64(math.MaxInt64)
+	if !q.After.At.IsZero() {
+		at = q.After.At.UnixMicro()
 	}
-	s.add(`(`+column+`, id)`+than+`(?, ?)`, integer(place), integer(int64(t.ID)))
+	s.add(`(`+column+`, id)`+than+`(?, ?)`, integer(at), integer(q.After.ID))
+	return s
 }

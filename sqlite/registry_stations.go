@@ -19,8 +19,8 @@ UNION ALL SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		insert = `
 INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at, quirks,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, habits, reported_keys, last_removed_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+  clock_at, habits, reported_keys, site, last_removed_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
   (SELECT max(removed_at, ifnull(last_removed_at, removed_at)) FROM stations WHERE id = ?1))`
 	)
 	quirks, err := jsonText(s.Quirks)
@@ -42,6 +42,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 		err = exec(t.c, insert, func(b *binder) {
 			b.operator(&s, quirks)
 			b.sighting(&heard)
+			b.text(s.Site)
 		})
 		if err != nil {
 			return err
@@ -136,7 +137,7 @@ func (db *DB) SaveStation(ctx context.Context, s leyden.Station) error {
 		taken  = `SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		update = `
 UPDATE stations SET public_id = ?2, name = ?3, location = ?4, registration = ?5, listed = ?6,
-  registered_at = ?7, removed_at = ?8, quirks = ?9
+  registered_at = ?7, removed_at = ?8, quirks = ?9, site = ?10
 WHERE id = ?1`
 	)
 	quirks, err := jsonText(s.Quirks)
@@ -154,7 +155,10 @@ WHERE id = ?1`
 		if err := each(t.c, taken, names, func(*row) error { return leyden.ErrExists }); err != nil {
 			return err
 		}
-		return exec(t.c, update, func(b *binder) { b.operator(&s, quirks) })
+		return exec(t.c, update, func(b *binder) {
+			b.operator(&s, quirks)
+			b.text(s.Site)
+		})
 	})
 }
 
@@ -208,11 +212,12 @@ SELECT max(ifnull(removed_at, last_removed_at), ifnull(last_removed_at, removed_
 	return at, err
 }
 
-const selectStation = `
+const selectStations = `
 SELECT id, public_id, name, location, registration, listed, registered_at, removed_at,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, quirks, habits, reported_keys
-FROM stations `
+  clock_at, quirks, habits, reported_keys, site `
+
+const selectStation = selectStations + `FROM stations `
 
 func (r *row) station() (leyden.Station, error) {
 	s := leyden.Station{
@@ -229,6 +234,7 @@ func (r *row) station() (leyden.Station, error) {
 			return s, fmt.Errorf("station %s: %w", s.ID, err)
 		}
 	}
+	s.Site = r.text()
 	return s, nil
 }
 
@@ -274,18 +280,21 @@ WHERE station = ?1 ORDER BY number`
 }
 
 // Stations implements [leyden.Registry].
-func (db *DB) Stations(ctx context.Context, part leyden.Slice) (list []leyden.Station, total int, err error) {
-	const (
-		query = selectStation + `WHERE removed_at IS NULL ORDER BY id LIMIT ?1 OFFSET ?2`
-		all   = `SELECT count(*) FROM stations WHERE removed_at IS NULL`
-	)
+func (db *DB) Stations(ctx context.Context, q leyden.StationQuery) (list []leyden.Station, total int, err error) {
+	s := stationsOf(&q)
 	err = db.readLong(ctx, "stations", func(c *sqlite.Conn) error {
-		n, err := number(c, all, nil)
+		n, err := countFrom(c, s)
 		if err != nil {
 			return err
 		}
 		total = int(n)
-		err = each(c, query, func(b *binder) { b.part(part) }, func(r *row) error {
+		if q.After != nil {
+			s.add(`id > ?`, wholeText(q.After.Name))
+		}
+		err = eachOnce(c, stationList(s), func(b *binder) {
+			s.bind(b)
+			b.part(leyden.Slice{Limit: q.Limit, Offset: q.Offset})
+		}, func(r *row) error {
 			s, err := r.station()
 			list = append(list, s)
 			return err
@@ -296,4 +305,34 @@ func (db *DB) Stations(ctx context.Context, part leyden.Slice) (list []leyden.St
 		return err
 	})
 	return list, total, err
+}
+
+// stationsOf returns all that q selects.
+func stationsOf(q *leyden.StationQuery) *selection {
+	s := &selection{table: `stations`, terms: []string{`removed_at IS NULL`}}
+	if q.Site != "" {
+		s.hint = `INDEXED BY stations_by_site`
+		s.equal(`site`, q.Site)
+	}
+	if q.Within != nil {
+		s.add(`id IN (SELECT value FROM json_each(?))`, idList(q.Within))
+	}
+	return s
+}
+
+func stationList(s *selection) string {
+	return selectStations + s.from() + ` ORDER BY id LIMIT ? OFFSET ?`
+}
+
+const stationsAt = `SELECT id FROM stations WHERE site IN (SELECT value FROM json_each(?1)) ORDER BY id`
+
+// StationsAt implements [auth.Store].
+func (db *DB) StationsAt(ctx context.Context, sites []string) (list []leyden.StationID, err error) {
+	err = db.read(ctx, "stations of sites", func(c *sqlite.Conn) error {
+		return each(c, stationsAt, idList(sites), func(r *row) error {
+			list = append(list, leyden.StationID(r.text()))
+			return nil
+		})
+	})
+	return list, err
 }

@@ -178,6 +178,9 @@ func (db *DB) Tokens(ctx context.Context, q leyden.TokenQuery) (list []leyden.To
 		if err != nil {
 			return err
 		}
+		if q.After != nil {
+			s.add(`fold > ?`, wholeText(q.After.Name))
+		}
 		return eachOnce(c, tokenList(s), func(b *binder) {
 			s.bind(b)
 			b.part(leyden.Slice{Limit: q.Limit, Offset: q.Offset})
@@ -239,7 +242,7 @@ func (db *DB) ScanTokens(ctx context.Context, q leyden.TokenQuery) iter.Seq2[ley
 // tokensAfter returns the part of what q selects that follows last.
 func (db *DB) tokensAfter(ctx context.Context, q *leyden.TokenQuery, last string) (part []leyden.Token, err error) {
 	s := tokensWhere(q)
-	s.add(`fold > ?`, func(b *binder) { b.whole(last) })
+	s.add(`fold > ?`, wholeText(last))
 	err = db.readLong(ctx, "scan idTags", func(c *sqlite.Conn) error {
 		return eachOnce(c, tokenList(s), func(b *binder) {
 			s.bind(b)

@@ -98,6 +98,9 @@ func (db *DB) Reservations(ctx context.Context, q leyden.ReservationQuery) (list
 		if err != nil || n == 0 {
 			return err
 		}
+		if after := q.After; after != nil {
+			s.add(`(created_at, id, station) < (?, ?, ?)`, at(after.At), integer(after.ID), text(after.Name))
+		}
 		return eachOnce(c, reservationList(s), func(b *binder) {
 			s.bind(b)
 			b.part(leyden.Slice{Limit: q.Limit, Offset: q.Offset})

@@ -141,16 +141,20 @@ func tokensOf(c *sqlite.Conn, id string) (values []string, err error) {
 // Vehicles implements [leyden.Registry].
 func (db *DB) Vehicles(ctx context.Context, part leyden.Slice) (list []leyden.Vehicle, total int, err error) {
 	const (
-		query = selectVehicle + `ORDER BY id LIMIT ?1 OFFSET ?2`
+		query = selectVehicle + `WHERE id > ?3 ORDER BY id LIMIT ?1 OFFSET ?2`
 		all   = `SELECT count(*) FROM vehicles`
 	)
+	after := valueOr(part.After)
 	err = db.readLong(ctx, "vehicles", func(c *sqlite.Conn) error {
 		n, err := number(c, all, nil)
 		if err != nil {
 			return err
 		}
 		total = int(n)
-		err = each(c, query, func(b *binder) { b.part(part) }, func(r *row) error {
+		err = each(c, query, func(b *binder) {
+			b.part(part)
+			b.whole(after.Name)
+		}, func(r *row) error {
 			list = append(list, r.vehicle())
 			return nil
 		})

@@ -27,11 +27,13 @@ func RunAuth(t *testing.T, open func(*testing.T) auth.Store) {
 		{"KeyHashTaken", keyHashTaken},
 		{"KeysInOrder", keysInOrder},
 		{"KeyTouched", keyTouched},
+		{"KeyRotated", keyRotated},
 		{"ClientReadBack", clientReadBack},
 		{"ClientReplaced", clientReplaced},
 		{"ClientNotFound", clientNotFound},
 		{"ClientsInOrder", clientsInOrder},
 		{"ClientTouched", clientTouched},
+		{"SecretTouched", secretTouched},
 		{"Revocations", revocations},
 		{"StationReadBack", stationReadBack},
 		{"StationDeleted", stationDeleted},
@@ -54,7 +56,10 @@ func authHash(n byte) auth.Hash { return auth.Hash{0: n, 15: 0, 31: n ^ 0xff} }
 func keyRecord(n byte) auth.KeyRecord {
 	return auth.KeyRecord{
 		ID: "key_" + string('a'+rune(n)), Name: "Zähler \"1\"; -- ", Scopes: auth.Scopes{auth.TransactionsRead, auth.Admin},
-		Prefix: "lk_abcdefgh", Hash: authHash(n), CreatedAt: authTime.Add(time.Duration(n) * time.Microsecond), Version: 1,
+		Prefix: "lk_abcdefgh", Hash: authHash(n), OldHash: authHash(n + 100), OldUntil: authTime.Add(time.Minute),
+		LimitedTo: &auth.Limit{Chargers: []leyden.StationID{"S", "T|1"}, Sites: []string{"Höfe \"3\""}},
+		ExpiresAt: authTime.Add(time.Hour), DisabledAt: authTime.Add(time.Second),
+		CreatedAt: authTime.Add(time.Duration(n) * time.Microsecond), Version: 1,
 	}
 }
 
@@ -62,7 +67,10 @@ func clientRecord(n byte) auth.ClientRecord {
 	id := "cli_" + string('a'+rune(n))
 	return auth.ClientRecord{
 		ID: id, Name: "back office", Scopes: auth.Scopes{auth.ChargersRead},
-		Secrets:   []auth.ClientSecret{{ID: "sec_z" + id, Hash: authHash(n), CreatedAt: authTime}},
+		Secrets: []auth.ClientSecret{{
+			ID: "sec_z" + id, Prefix: "ls_abcdefgh", Hash: authHash(n), ExpiresAt: authTime.Add(time.Minute), CreatedAt: authTime,
+		}},
+		LimitedTo: &auth.Limit{Sites: []string{"Depot"}}, ExpiresAt: authTime.Add(time.Hour), DisabledAt: authTime.Add(time.Second),
 		CreatedAt: authTime.Add(time.Duration(n) * time.Microsecond), Version: 1,
 	}
 }
@@ -147,6 +155,24 @@ func keyHashTaken(t *testing.T, s auth.Store) {
 	authSame(t, "key that had the hash", keyRecord(1), got, err)
 }
 
+func keyRotated(t *testing.T, s auth.Store) {
+	k := keyRecord(1)
+	authOK(t, s.SaveKey(t.Context(), k))
+	got, err := s.KeyByHash(t.Context(), k.OldHash)
+	authSame(t, "KeyByHash of the former text", k, got, err)
+	other := keyRecord(2)
+	other.Hash = k.OldHash
+	authRefused(t, "SaveKey with another key's former hash", s.SaveKey(t.Context(), other), leyden.ErrExists)
+	k.OldHash, k.OldUntil, k.LimitedTo, k.ExpiresAt, k.DisabledAt, k.Version = auth.Hash{}, time.Time{}, nil, time.Time{}, time.Time{}, 2
+	authOK(t, s.SaveKey(t.Context(), k))
+	got, err = s.Key(t.Context(), k.ID)
+	authSame(t, "key without a former text", k, got, err)
+	_, err = s.KeyByHash(t.Context(), authHash(101))
+	authRefused(t, "KeyByHash of a text that has ended", err, leyden.ErrNotFound)
+	_, err = s.KeyByHash(t.Context(), auth.Hash{})
+	authRefused(t, "KeyByHash of no hash", err, leyden.ErrNotFound)
+}
+
 func keysInOrder(t *testing.T, s auth.Store) {
 	all, err := s.Keys(t.Context())
 	if err != nil || len(all) != 0 {
@@ -195,6 +221,29 @@ func clientTouched(t *testing.T, s auth.Store) {
 			return s.SaveClient(t.Context(), c)
 		},
 	}, c.ID)
+}
+
+func secretTouched(t *testing.T, s auth.Store) {
+	c := clientRecord(1)
+	first, second := c.Secrets[0], auth.ClientSecret{ID: "sec_second", Hash: authHash(9), CreatedAt: authTime}
+	c.Secrets = append(c.Secrets, second)
+	c.Secrets[1].LastUsedAt = authTime // not for SaveClient to say
+	authOK(t, s.SaveClient(t.Context(), c))
+	noon := authTime.Add(time.Hour)
+	authOK(t, s.TouchSecret(t.Context(), c.ID, first.ID, noon))
+	authOK(t, s.TouchSecret(t.Context(), c.ID, first.ID, authTime))
+	authOK(t, s.TouchSecret(t.Context(), c.ID, "nobody", noon))
+	authOK(t, s.TouchSecret(t.Context(), "nobody", second.ID, noon))
+	first.LastUsedAt = noon
+	expect := func(what string, want ...auth.ClientSecret) {
+		t.Helper()
+		got, err := s.Client(t.Context(), c.ID)
+		authSame(t, what, want, got.Secrets, err)
+	}
+	expect("used", first, second)
+	c.Secrets, c.Version = []auth.ClientSecret{second, clientRecord(1).Secrets[0]}, 2
+	authOK(t, s.SaveClient(t.Context(), c))
+	expect("saved by one who read it before it was used", second, first)
 }
 
 // A touchableRecord is a stored record of which the use is written down.

@@ -184,6 +184,9 @@ func notificationList(t *testing.T, s device.Store) {
 	}{
 		{"all", device.NotificationQuery{}, 8, []string{"T3", "S3", "T2", "S2", "T1", "S1", "T0", "S0"}},
 		{"of a station", device.NotificationQuery{Station: "S"}, 4, []string{"S3", "S2", "S1", "S0"}},
+		{"within", device.NotificationQuery{Within: []leyden.StationID{"U", "S"}}, 4, []string{"S3", "S2", "S1", "S0"}},
+		{"within none", device.NotificationQuery{Within: []leyden.StationID{}}, 0, nil},
+		{"of a station outside", device.NotificationQuery{Station: "S", Within: []leyden.StationID{"T"}}, 0, nil},
 		{"of a kind", device.NotificationQuery{Kind: device.Log}, 4, []string{"T3", "S3", "T1", "S1"}},
 		{"of a station and kind", device.NotificationQuery{Station: "S", Kind: device.Log}, 2, []string{"S3", "S1"}},
 		{"of a type", device.NotificationQuery{Type: "T0"}, 4, []string{"T2", "S2", "T0", "S0"}},
@@ -263,6 +266,8 @@ func certificateList(t *testing.T, s device.Store) {
 	}{
 		{"all", device.CertificateQuery{}, 4, []string{"crt_S3", "crt_T2", "crt_S2", "crt_S1"}},
 		{"of a station", device.CertificateQuery{Station: "S"}, 3, []string{"crt_S3", "crt_S2", "crt_S1"}},
+		{"within", device.CertificateQuery{Within: []leyden.StationID{"T"}}, 1, []string{"crt_T2"}},
+		{"within none", device.CertificateQuery{Within: []leyden.StationID{}}, 0, nil},
 		{"of a status", device.CertificateQuery{Status: device.Signed}, 1, []string{"crt_T2"}},
 		{"of both", device.CertificateQuery{Station: "S", Status: device.Signed}, 0, nil},
 		{"a part", device.CertificateQuery{Page: device.Page{Limit: 2, Offset: 1}}, 4, []string{"crt_T2", "crt_S2"}},

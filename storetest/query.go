@@ -75,6 +75,10 @@ func testFields(t *testing.T, s leyden.Store) {
 		"nothing, newest first": {leyden.Query{}, []leyden.TransactionID{5, 4, 3, 2, 1}},
 		"ascending":             {leyden.Query{Ascending: true}, []leyden.TransactionID{1, 2, 3, 4, 5}},
 		"station":               {leyden.Query{Station: "T"}, []leyden.TransactionID{4, 3}},
+		"within":                {leyden.Query{Within: []leyden.StationID{"T", "nobody", "T"}}, []leyden.TransactionID{4, 3}},
+		"within none":           {leyden.Query{Within: []leyden.StationID{}}, nil},
+		"within another":        {leyden.Query{Station: "T", Within: []leyden.StationID{"S"}}, nil},
+		"within itself":         {leyden.Query{Station: "T", Within: []leyden.StationID{"S", "T"}}, []leyden.TransactionID{4, 3}},
 		"station, other case":   {leyden.Query{Station: "t"}, nil},
 		"connector":             {leyden.Query{Connector: 1}, []leyden.TransactionID{5, 3, 1}},
 		"token, any case":       {leyden.Query{Token: "A"}, []leyden.TransactionID{2, 1}},
@@ -134,6 +138,7 @@ func queryModel(t *testing.T, s leyden.Store) {
 		if page.Total != len(want) && !(page.LowerBound && page.Total < len(want)) {
 			rt.Fatalf("%+v: total %d; want %d", q, page.Total, len(want))
 		}
+		want = behind(want, q)
 		part := want[min(q.Offset, len(want)):]
 		if q.Limit > 0 {
 			part = part[:min(q.Limit, len(part))]
@@ -215,6 +220,16 @@ func drawQuery(t *rapid.T) leyden.Query {
 		Limit:     rapid.IntRange(0, 50).Draw(t, "limit"),
 		Offset:    rapid.IntRange(0, 10).Draw(t, "offset"),
 	}
+	if rapid.Bool().Draw(t, "after a place") {
+		q.After = &leyden.Cursor{At: drawTime(t), ID: int64(rapid.IntRange(0, 1200).Draw(t, "id"))}
+		if q.Order == leyden.ByID {
+			q.After.At = time.Time{}
+		}
+	}
+	if rapid.Bool().Draw(t, "within") {
+		q.Within = rapid.SliceOfN(rapid.SampledFrom(append(someStations, "nobody")), 0, 3).Draw(t, "stations")
+		q.Within = append([]leyden.StationID{}, q.Within...) // none is not all
+	}
 	if rapid.Bool().Draw(t, "by status") {
 		q.Statuses = rapid.SliceOfN(rapid.SampledFrom(allStatuses()), 1, 4).Draw(t, "statuses")
 	}
@@ -252,6 +267,19 @@ func model(all []leyden.Transaction, q leyden.Query) []leyden.Transaction {
 	return found
 }
 
+// behind returns the part of what q selects that comes after its place.
+func behind(found []leyden.Transaction, q leyden.Query) []leyden.Transaction {
+	if q.After == nil {
+		return found
+	}
+	at := q.After.At
+	place := leyden.Transaction{ID: leyden.TransactionID(q.After.ID), StartedAt: at, StoppedAt: at, InsertedAt: at}
+	return slices.DeleteFunc(slices.Clone(found), func(tx leyden.Transaction) bool {
+		c := cmp.Or(cmp.Compare(rank(q.Order, tx), rank(q.Order, place)), cmp.Compare(tx.ID, place.ID))
+		return c == 0 || (c > 0) != q.Ascending
+	})
+}
+
 func accepts(q leyden.Query, tx leyden.Transaction) bool {
 	statuses := q.Statuses
 	if len(statuses) == 0 {
@@ -260,6 +288,7 @@ func accepts(q leyden.Query, tx leyden.Transaction) bool {
 	for _, refused := range []bool{
 		!slices.Contains(statuses, tx.Status),
 		q.Station != "" && tx.Station != q.Station,
+		q.Within != nil && !slices.Contains(q.Within, tx.Station),
 		q.Connector != 0 && tx.Connector != q.Connector,
 		q.Token != "" && !strings.EqualFold(tx.Token.Value, q.Token),
 		q.Vehicle != "" && tx.VehicleID != q.Vehicle,

@@ -193,6 +193,10 @@ func quarantine(t *testing.T, s leyden.Store) {
 	same(t, "by ID", list(leyden.QuarantineQuery{ID: q2.ID}), []leyden.Quarantined{q2})
 	same(t, "by station", list(leyden.QuarantineQuery{Station: "S"}), []leyden.Quarantined{q4, q2, q1})
 	same(t, "by key", list(leyden.QuarantineQuery{Station: "S", Key: "a"}), []leyden.Quarantined{q1})
+	same(t, "within", list(leyden.QuarantineQuery{Within: []leyden.StationID{"T", "U"}}), []leyden.Quarantined{q3})
+	same(t, "within, by ID", list(leyden.QuarantineQuery{ID: q2.ID, Within: []leyden.StationID{"T"}}), nil)
+	same(t, "within none", list(leyden.QuarantineQuery{Within: []leyden.StationID{}}), nil)
+	same(t, "count within", must[int](t)(s.CountQuarantined(t.Context(), leyden.QuarantineQuery{Within: []leyden.StationID{"T"}})), 1)
 	same(t, "a part", list(leyden.QuarantineQuery{Limit: 2, Offset: 1}), []leyden.Quarantined{q3, q2})
 	same(t, "past the end", list(leyden.QuarantineQuery{Limit: 2, Offset: 9}), nil)
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/auth"
 )
 
 // RunRegistry tests the registries that open returns. Each call must return an
@@ -19,6 +20,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"StationRemoved", stationRemoved},
 		{"Sightings", sightings},
 		{"StationList", stationList},
+		{"StationsAt", stationsAt},
 		{"MeterKeys", meterKeys},
 		{"Tokens", tokens},
 		{"SeenTokens", seenTokens},
@@ -39,7 +41,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 // station returns one with every field filled.
 func station(id leyden.StationID) leyden.Station {
 	return leyden.Station{
-		ID: id, PublicID: "chg_" + string(id), Name: "Näme", Location: "Somewhere", Registration: leyden.RegistrationPending,
+		ID: id, PublicID: "chg_" + string(id), Name: "Näme", Location: "Somewhere", Site: "Hof " + string(id[:1]), Registration: leyden.RegistrationPending,
 		Listed: true, RegisteredAt: minute(1), Sighting: sighting(2),
 		Quirks: leyden.Quirks{Register: leyden.RegisterSession, OfflineIDs: new(false), TimeZone: "Europe/Berlin"},
 	}
@@ -77,7 +79,7 @@ func stations(t *testing.T, r leyden.Registry) {
 	double.PublicID = want.PublicID
 	wantErr(t, "AddStation with another's public id", r.AddStation(ctx, double), leyden.ErrExists)
 
-	want.Name, want.Location, want.Listed, want.Registration = "New", "", false, leyden.RegistrationAccepted
+	want.Name, want.Location, want.Site, want.Listed, want.Registration = "New", "", "", false, leyden.RegistrationAccepted
 	want.Quirks = leyden.Quirks{FractionalMeters: new(true)}
 	changed := want
 	changed.Sighting = leyden.Sighting{Vendor: "what an operator cannot say"}
@@ -103,7 +105,7 @@ func stationRemoved(t *testing.T, r leyden.Registry) {
 	wantErr(t, "Station, removed", err, leyden.ErrNotFound)
 	_, err = r.StationByPublicID(ctx, "chg_S")
 	wantErr(t, "StationByPublicID, removed", err, leyden.ErrNotFound)
-	if list, n, err := r.Stations(ctx, leyden.Slice{}); len(list) != 0 || n != 0 || err != nil {
+	if list, n, err := r.Stations(ctx, leyden.StationQuery{}); len(list) != 0 || n != 0 || err != nil {
 		t.Errorf("Stations = %d of %d, %v; want none", len(list), n, err)
 	}
 	wantErr(t, "SaveStation of a removed one", r.SaveStation(ctx, gone), leyden.ErrNotFound)
@@ -156,23 +158,57 @@ func stationList(t *testing.T, r leyden.Registry) {
 		wantErr(t, "AddStation", r.AddStation(t.Context(), station(id)), nil)
 	}
 	for _, test := range []struct {
-		part leyden.Slice
-		want []leyden.StationID
+		q     leyden.StationQuery
+		total int
+		want  []leyden.StationID
 	}{
-		{leyden.Slice{}, []leyden.StationID{"B", "a", "b", "b2"}},
-		{leyden.Slice{Limit: 2}, []leyden.StationID{"B", "a"}},
-		{leyden.Slice{Limit: 2, Offset: 3}, []leyden.StationID{"b2"}},
-		{leyden.Slice{Limit: 2, Offset: 9}, nil},
+		{leyden.StationQuery{}, 4, []leyden.StationID{"B", "a", "b", "b2"}},
+		{leyden.StationQuery{Limit: 2}, 4, []leyden.StationID{"B", "a"}},
+		{leyden.StationQuery{Limit: 2, Offset: 3}, 4, []leyden.StationID{"b2"}},
+		{leyden.StationQuery{Limit: 2, Offset: 9}, 4, nil},
+		{leyden.StationQuery{Site: "Hof b"}, 2, []leyden.StationID{"b", "b2"}},
+		{leyden.StationQuery{Site: "hof b"}, 0, nil},
+		{leyden.StationQuery{Within: []leyden.StationID{"b2", "a", "nobody"}}, 2, []leyden.StationID{"a", "b2"}},
+		{leyden.StationQuery{Within: []leyden.StationID{}}, 0, nil},
+		{leyden.StationQuery{Site: "Hof b", Within: []leyden.StationID{"b2", "a"}, Limit: 1}, 1, []leyden.StationID{"b2"}},
 	} {
-		list, n, err := r.Stations(t.Context(), test.part)
-		if err != nil || n != 4 {
-			t.Errorf("Stations(%+v): %d in all, %v; want 4", test.part, n, err)
+		list, n, err := r.Stations(t.Context(), test.q)
+		if err != nil || n != test.total {
+			t.Errorf("Stations(%+v): %d in all, %v; want %d", test.q, n, err, test.total)
 		}
 		var want []leyden.Station
 		for _, id := range test.want {
 			want = append(want, station(id))
 		}
-		same(t, fmt.Sprintf("Stations(%+v)", test.part), list, want)
+		same(t, fmt.Sprintf("Stations(%+v)", test.q), list, want)
+	}
+}
+
+func stationsAt(t *testing.T, r leyden.Registry) {
+	s, ok := r.(auth.StationStore)
+	if !ok {
+		t.Fatalf("%T does not say which stations are where", r)
+	}
+	for _, id := range []leyden.StationID{"b2", "a", "b", "c", "none"} {
+		st := station(id)
+		if id == "none" {
+			st.Site = ""
+		}
+		wantErr(t, "AddStation", r.AddStation(t.Context(), st), nil)
+	}
+	gone := station("b")
+	gone.RemovedAt = fine(9)
+	wantErr(t, "SaveStation, removed", r.SaveStation(t.Context(), gone), nil)
+	for _, test := range []struct {
+		sites []string
+		want  []leyden.StationID
+	}{
+		{[]string{"Hof b"}, []leyden.StationID{"b", "b2"}},
+		{[]string{"Hof c", "nowhere", "Hof a", "Hof c"}, []leyden.StationID{"a", "c"}},
+		{[]string{"HOF B", ""}, nil},
+		{nil, nil},
+	} {
+		same(t, fmt.Sprintf("StationsAt(%q)", test.sites), must[[]leyden.StationID](t)(s.StationsAt(t.Context(), test.sites)), test.want)
 	}
 }
 

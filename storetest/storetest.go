@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(*testing.T) leyden.Store) {
 		{"Events", events},
 		{"QueryFields", queryFields},
 		{"QueryModel", queryModel},
+		{"Walk", walk},
 		{"Quarantine", quarantine},
 		{"Settlement", settlement},
 		{"Reservations", reservations},

@@ -158,7 +158,7 @@ func closing(err error, c io.Closer) error {
 func allStations(ctx context.Context, r leyden.Registry) ([]leyden.Station, error) {
 	var all []leyden.Station
 	for {
-		page, total, err := r.Stations(ctx, leyden.Slice{Offset: len(all)})
+		page, total, err := r.Stations(ctx, leyden.StationQuery{Offset: len(all)})
 		all = append(all, page...)
 		if err != nil || len(page) == 0 || len(all) >= total {
 			return all, err
