@@ -38,7 +38,7 @@ func TestStorageFails(t *testing.T) {
 	}
 	for _, c := range cases {
 		w := newWorld(t)
-		w.api = newAPI(failing{w.store, c.err}, readers{}, w.ledger.Now)
+		w.api = newAPI(t, failing{w.store, c.err}, readers{}, w.ledger.Now)
 		for _, line := range []string{"GET /v2/transactions", "GET /v2/transactions/1"} {
 			r := w.get(line)
 			if r.Code != c.status || r.Header().Get("Retry-After") != c.retry || !strings.Contains(r.Body.String(), c.message) {

@@ -14,6 +14,7 @@ import (
 	"leyden/auth"
 	"leyden/memory"
 	"leyden/rest"
+	"leyden/rest/resttest"
 )
 
 // An issuer is the whole façade with real credentials: one client that may
@@ -37,9 +38,8 @@ func newIssuer(t *testing.T) *issuer {
 	spec := auth.Spec{Name: "reader", Scopes: []string{"transactions:read", "chargers:read"}}
 	client, secret, err := auth.NewRegistrar(config).CreateClient(t.Context(), spec)
 	w.must(err)
-	w.api = rest.New(rest.Config{Version: "test", Auth: tokens, Now: clock, Log: log})
-	apiv2.Register(w.api, w.store, tokens)
-	w.contract = contractOf(t, w.api)
+	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: tokens, Now: clock, Log: log})
+	apiv2.Register(w.api.API, w.store, tokens)
 	return &issuer{w, client.ID, string(secret)}
 }
 

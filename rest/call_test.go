@@ -79,6 +79,7 @@ func withCalls(t *testing.T, store calls.Store, c *counter, change ...func(*rest
 	facade := &rest.Facade{Prefix: "/c/", Body: func(e *rest.Error, id string) any { return errorBody{e.Code, e.Message, e.Details, id} }}
 	rest.Handle(f.API, facade, rest.Operation{
 		Method: http.MethodPost, Path: "/c/count", ID: "count", Scope: auth.TransactionsRead, Status: http.StatusCreated,
+		Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusBadGateway, http.StatusGatewayTimeout},
 	}, c.handle)
 	return f
 }

@@ -198,7 +198,9 @@ func replayedParam() *huma.Param {
 
 // describeStreams adds the content types that a stream may have.
 func describeStreams(described *huma.Operation, op Operation) {
-	response := &huma.Response{Content: map[string]*huma.MediaType{jsonType: {}}}
+	response := &huma.Response{Content: map[string]*huma.MediaType{jsonType: {}}, Headers: map[string]*huma.Param{
+		rowCount: {Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "A trailer, after the last row of an export: how many there are."},
+	}}
 	for _, contentType := range op.Streams {
 		response.Content[contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	}

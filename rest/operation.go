@@ -41,6 +41,8 @@ type Operation struct {
 	// FindOut is a sentence for a client whose request was interrupted: how to find
 	// out what came of it; "" is a general one.
 	FindOut string
+	// ErrorHeaders names headers of the output that refusals may have too.
+	ErrorHeaders []string
 }
 
 // Handle registers an operation of a façade. See the package comment for what

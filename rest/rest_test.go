@@ -17,12 +17,13 @@ import (
 
 	"leyden/auth"
 	"leyden/rest"
+	"leyden/rest/resttest"
 )
 
 // A fixture is an API with one façade of its own, "/t/", and what it logged.
 type fixture struct {
-	*rest.API
-	log *lockedBuffer
+	*resttest.Server // holds every reply against the document
+	log              *lockedBuffer
 }
 
 // lockedBuffer is a log that handlers of several goroutines write to.
@@ -125,8 +126,8 @@ func newFixture(t *testing.T, change ...func(*rest.Config)) fixture {
 	for _, f := range change {
 		f(&config)
 	}
-	api := rest.New(config)
-	registerOrders(api)
+	api := resttest.NewServer(t, config)
+	registerOrders(api.API)
 	return fixture{api, log}
 }
 
@@ -148,7 +149,7 @@ func registerOrders(api *rest.API) {
 	}, placeOrder)
 	rest.Handle(api, f, rest.Operation{
 		Method: http.MethodGet, Path: "/t/orders", Summary: "Orders", Tag: "Orders",
-		Scope: auth.TransactionsRead, Streams: []string{"text/csv"},
+		Scope: auth.TransactionsRead, Streams: []string{"text/csv"}, Errors: []int{http.StatusConflict},
 	}, listOrders)
 	rest.Handle(api, f, rest.Operation{
 		Method: http.MethodDelete, Path: "/t/orders", Summary: "Drop all", Tag: "Orders", Scope: auth.ChargersControl,

@@ -47,6 +47,9 @@ func (rt *route) settleHeaders(op *huma.Operation) {
 		if rt.operation.keyed() {
 			response.Headers[replayedHeader] = replayedParam()
 		}
+		for _, name := range rt.operation.ErrorHeaders {
+			response.Headers[name] = op.Responses[strconv.Itoa(op.DefaultStatus)].Headers[name]
+		}
 	}
 	if rt.operation.keyed() {
 		op.Parameters = append(op.Parameters, keyParam())

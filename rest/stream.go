@@ -98,9 +98,21 @@ func (rt *route) runStream(w *reply, r *http.Request, status int) error {
 		return nil
 	}
 	if w.status == 0 {
+		rt.takeBack(w.Header())
 		return err
 	}
 	rt.api.config.Log.LogAttrs(r.Context(), slog.LevelWarn, "stream broke off",
 		slog.String("requestId", w.requestID), slog.Any("error", err))
 	panic(http.ErrAbortHandler)
+}
+
+// takeBack removes the headers of a success that came to nothing, but for those
+// that its refusal has as well.
+func (rt *route) takeBack(h http.Header) {
+	responses := rt.described.Responses
+	for name := range responses[strconv.Itoa(rt.operation.Status)].Headers {
+		if responses["500"].Headers[name] == nil {
+			h.Del(name)
+		}
+	}
 }

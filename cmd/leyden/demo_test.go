@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 			p.url = p.await(p.stdout, `Leyden serves (https?://\S+)\n`)
 			folder := p.await(p.stdout, `  ledger     (\S+)   \(removed at the end\)`)
 			key := p.await(p.stdout, `  admin key  (\S+)   \(shown only now\)`)
-			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+			client := &http.Client{Transport: witnessed(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}})}
 			eventually(t, time.Minute, "a first transaction", func() bool {
 				r, err := ask(t.Context(), client, http.MethodGet, p.url+"/api/v1/transactions?status=active", key, "")
 				return err == nil && strings.Contains(r.body, `"chargeBoxId":"DEMO-00`)

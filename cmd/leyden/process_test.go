@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err) // the flag is there
 	}
-	testscript.Main(m, map[string]func(){"leyden": main})
+	testscript.Main(witnessedRun{m}, map[string]func(){"leyden": main})
 }
 
 // limit is how long a test waits for what takes a moment, on a machine that has

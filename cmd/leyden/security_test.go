@@ -195,7 +195,7 @@ func strangers(t *testing.T) *pki.Authority {
 // do asks over TLS with adminKey.
 func (w *tlsWorld) do(method, path, body string) reply {
 	w.t.Helper()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.pool}, DisableKeepAlives: true}}
+	client := &http.Client{Transport: witnessed(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.pool}, DisableKeepAlives: true})}
 	r, err := ask(w.t.Context(), client, method, w.p.url+path, adminKey, body)
 	if err != nil {
 		w.t.Fatalf("%s %s: %v; it said\n%s", method, path, err, w.p.stderr)

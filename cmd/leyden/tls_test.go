@@ -63,7 +63,7 @@ func TestServeTLS(t *testing.T) {
 		t.Fatalf("it serves %s", p.url)
 	}
 	p.await(p.stdout, `  stations   wss://127\.0\.0\.1:\d+/ocpp/`)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
+	client := &http.Client{Transport: witnessed(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true})}
 	r, err := ask(t.Context(), client, http.MethodGet, p.url+"/v2/transactions", adminKey, "")
 	if err != nil || r.StatusCode != http.StatusOK || r.Proto != "HTTP/1.1" {
 		t.Fatalf("got %+v, %v", r, err)
@@ -72,7 +72,7 @@ func TestServeTLS(t *testing.T) {
 	if _, err := ask(t.Context(), http.DefaultClient, http.MethodGet, p.url+"/healthz", "", ""); err == nil {
 		t.Error("a client that does not know the certificate trusts it")
 	}
-	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}}}
+	old := &http.Client{Transport: witnessed(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}})}
 	if _, err := ask(t.Context(), old, http.MethodGet, p.url+"/healthz", "", ""); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}

@@ -1,19 +1,26 @@
 // Package resttest holds what an API replies against the OpenAPI document that
-// it serves: a test that sends its requests through a [Contract] notices when
-// the two drift apart.
+// it serves, so that a test which talks HTTP notices when the two drift apart.
+//
+// A reply keeps the [Contract] if the document tells of its status, of each of
+// its headers and of its content type, and if its body is what the schema says.
+// A path that the document does not have is 404, a method that it does not have
+// is 405 with Allow; both have the body of the façade's errors.
+//
+// Nobody has to think of it: tests within a process get their API from
+// [NewServer], those that talk to another process have a client whose transport
+// is [Contract.Transport], and a test of the module's root refuses others.
 package resttest
 
 import (
 	"bytes"
 	"errors"
-	"mime"
+	"fmt"
+	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -38,7 +45,12 @@ func NewContract(api *rest.API) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	return ParseContract(data)
+}
+
+// ParseContract returns the contract that a document makes.
+func ParseContract(document []byte) (*Contract, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +60,11 @@ func NewContract(api *rest.API) (*Contract, error) {
 	}
 	c := &Contract{Document: doc, paths: paths, compiler: jsonschema.NewCompiler()}
 	c.compiler.AssertFormat()
-	return c, c.compiler.AddResource("openapi.json", doc)
+	return c, c.compiler.AddResource(documentURL, doc)
 }
+
+// documentURL is what the compiler calls the document.
+const documentURL = "openapi.json"
 
 // At returns what lies at a path of object keys, or nil.
 func At(v any, keys ...string) any {
@@ -63,52 +78,49 @@ func At(v any, keys ...string) any {
 	return v
 }
 
-// Check fails the test if the document does not tell of the reply w to r, or
-// tells of another one. Paths and methods that the document does not have are
-// not looked at.
-func (c *Contract) Check(t testing.TB, r *http.Request, w *httptest.ResponseRecorder) {
-	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	path, ok := c.pathOf(r.URL.EscapedPath())
-	if !ok || w.Code == http.StatusMethodNotAllowed {
-		return
+// Operation returns what the document says about a request, and the path that
+// it has in the document; nil when there is no such operation. HEAD is GET
+// without a body.
+func (c *Contract) Operation(method, path string) (operation any, template string) {
+	template, ok := c.pathOf(path)
+	if !ok {
+		return nil, ""
 	}
-	if w.Code == http.StatusNotModified {
-		if At(c.paths[path], strings.ToLower(r.Method), "responses", "304") == nil || w.Body.Len() > 0 {
-			t.Errorf("%s %s: the document does not tell of 304, or it has a body: %q", r.Method, r.URL, w.Body)
-		}
-		return
-	}
-	contentType, _, err := mime.ParseMediaType(w.Header().Get("Content-Type"))
-	if err != nil {
-		t.Errorf("%s %s: Content-Type: %v", r.Method, r.URL, err)
-		return
-	}
-	schema, err := c.compiler.Compile(schemaURL(path, r.Method, w.Code, contentType))
-	if err != nil {
-		t.Errorf("%s %s: the document does not tell of %d %s: %v", r.Method, r.URL, w.Code, contentType, err)
-		return
-	}
-	if contentType != "application/json" && !strings.HasSuffix(contentType, "+json") {
-		return
-	}
-	body, err := jsonschema.UnmarshalJSON(bytes.NewReader(w.Body.Bytes()))
-	if err == nil {
-		err = schema.Validate(body)
-	}
-	if err != nil {
-		t.Errorf("%s %s: %d %s breaks the document: %v", r.Method, r.URL, w.Code, w.Body, err)
-	}
+	return At(c.paths[template], keyOf(method)), template
 }
 
-// schemaURL returns where the document describes a reply.
-func schemaURL(path, method string, status int, contentType string) string {
-	escape := strings.NewReplacer("~", "~0", "/", "~1").Replace
-	pointer := strings.Join([]string{
-		"", "paths", escape(path), strings.ToLower(method), "responses", strconv.Itoa(status), "content", escape(contentType), "schema",
-	}, "/")
-	return (&url.URL{Path: "openapi.json", Fragment: pointer}).String()
+func keyOf(method string) string {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return strings.ToLower(method)
+}
+
+// schema compiles the schema that lies at a path of keys.
+func (c *Contract) schema(keys ...string) (*jsonschema.Schema, error) {
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var pointer strings.Builder
+	for _, key := range keys {
+		pointer.WriteString("/" + escape.Replace(key))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.compiler.Compile((&url.URL{Path: documentURL, Fragment: pointer.String()}).String())
+}
+
+// validate holds JSON against the schema at a path of keys.
+func (c *Contract) validate(body []byte, keys ...string) error {
+	schema, err := c.schema(keys...)
+	if err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return schema.Validate(value)
 }
 
 // pathOf finds the templated path that a request is for: the one with the most
@@ -133,9 +145,39 @@ func matching(template, path []string) (literal int) {
 		switch {
 		case part == path[i]:
 			literal++
-		case !strings.HasPrefix(part, "{"):
+		case !strings.HasPrefix(part, "{"), path[i] == "":
 			return -1
 		}
 	}
 	return literal
+}
+
+// errorSchema returns where errors are described of the façade that a path
+// belongs to: that of the operations whose path begins most like it. Nil when
+// none does.
+func (c *Contract) errorSchema(path string) (keys []string) {
+	best := 0
+	for _, template := range slices.Sorted(maps.Keys(c.paths)) {
+		shared := sharedParts(template, path)
+		if shared <= best {
+			continue
+		}
+		for method := range c.paths[template].(map[string]any) {
+			best, keys = shared, []string{"paths", template, method, "responses", "500", "content", jsonType, "schema"}
+		}
+	}
+	if At(c.Document, keys...) == nil {
+		return nil
+	}
+	return keys
+}
+
+// sharedParts returns how many parts two paths have in common at their begin.
+func sharedParts(a, b string) int {
+	x, y := strings.Split(strings.TrimPrefix(a, "/"), "/"), strings.Split(strings.TrimPrefix(b, "/"), "/")
+	n := 0
+	for n < min(len(x), len(y)) && x[n] == y[n] {
+		n++
+	}
+	return n
 }

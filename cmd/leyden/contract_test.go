@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"reflect"
+	"sync"
+	"testing"
+
+	"leyden/apiv1"
+	"leyden/apiv2"
+	"leyden/rest"
+	"leyden/rest/resttest"
+)
+
+// theContract is what every server of these tests promises.
+var theContract = sync.OnceValues(func() (*resttest.Contract, error) {
+	api := rest.New(rest.Config{Version: version})
+	apiv1.Register(api, apiv1.Config{})
+	apiv2.Register(api, nil, nil)
+	return resttest.NewContract(api)
+})
+
+// breaches are the replies to any test that broke the contract.
+var breaches struct {
+	sync.Mutex
+	found []error
+}
+
+func noteBreach(err error) {
+	breaches.Lock()
+	defer breaches.Unlock()
+	breaches.found = append(breaches.found, err)
+}
+
+// witnessed returns a transport that holds what servers reply against their
+// OpenAPI document.
+func witnessed(next http.RoundTripper) http.RoundTripper {
+	c, err := theContract()
+	if err != nil {
+		panic(err) // it is code
+	}
+	return c.Transport(noteBreach, next)
+}
+
+// A witnessedRun runs the tests and fails when a reply to any of them broke the
+// contract, whether the test looked at it or not.
+type witnessedRun struct{ m *testing.M }
+
+// Run runs the tests.
+func (r witnessedRun) Run() int {
+	http.DefaultTransport = witnessed(http.DefaultTransport)
+	code := r.m.Run()
+	breaches.Lock()
+	defer breaches.Unlock()
+	for _, err := range breaches.found {
+		fmt.Fprintf(os.Stderr, "FAIL: a reply broke the contract: %v\n", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// TestDocumentIsTheContract: a whole server serves the document that tests hold
+// it to, whatever it is wired with.
+func TestDocumentIsTheContract(t *testing.T) {
+	t.Parallel()
+	p := startServer(t, "--data", t.TempDir())
+	r := p.call(http.MethodGet, "/openapi.json", adminKey, "")
+	served, err := resttest.ParseContract([]byte(r.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := theContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"paths", "components"} {
+		if !reflect.DeepEqual(resttest.At(served.Document, part), resttest.At(want.Document, part)) {
+			t.Errorf("its %s are not those of apiv1.Register and apiv2.Register", part)
+		}
+	}
+}
