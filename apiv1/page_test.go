@@ -94,14 +94,14 @@ func (w *world) fill() {
 		w.want(http.StatusCreated, "POST /vehicles", fmt.Sprintf(`{"vehicleId":"VAN%d"}`, i))
 		w.want(http.StatusCreated, "POST /auth/clients", fmt.Sprintf(`{"name":"client %d","scopes":["admin"]}`, i))
 		w.keyWith("admin")
-		w.want(http.StatusCreated, "POST /charging-profiles", fmt.Sprintf(`{"name":"P%d","chargingProfile":%s}`, i, aProfile))
+		w.want(http.StatusCreated, "POST /charging-profiles", fmt.Sprintf(`{"name":"P%d","profile":%s}`, i, aProfile))
 	}
 	e := &leyden.Entry{Station: "C1"}
 	for i := range 4 {
 		// Two of each share a time.
 		tx := leyden.Transaction{
 			ID: leyden.TransactionID(i + 1), PublicID: fmt.Sprint("txn_", i), Station: "C1", Connector: 1, Status: leyden.Completed, Version: 1,
-			StartedAt: at(i / 2), StoppedAt: at(10 + i/2), InsertedAt: at(20 + i/2),
+			UpdatedAt: at(30), StartedAt: at(i / 2), StoppedAt: at(10 + i/2), InsertedAt: at(20 + i/2),
 			MeterStart: new(leyden.WattHours(100 * i)), MeterStop: new(leyden.WattHours(100*i + 50)), Evidence: leyden.Evidence{StartKey: "start"},
 		}
 		e.Transactions = append(e.Transactions, leyden.Change{Transaction: tx})
@@ -131,7 +131,7 @@ func (w *world) fillDevices(s *memory.Store, at func(int) time.Time) {
 		w.must(s.SaveCommand(ctx, device.Command{ID: "cmd_" + id, Station: "C1", Action: "Reset", Outcome: device.Answered, AskedAt: at(i / 2)}))
 		w.must(s.AddNotification(ctx, &device.Notification{Station: "C1", Kind: device.Firmware, Type: id, ReceivedAt: at(1)}))
 		w.must(s.AddNotification(ctx, &device.Notification{Station: "C1", Kind: device.Security, Type: id, ReceivedAt: at(1)}))
-		w.must(s.SaveCertificate(ctx, device.Certificate{ID: "crt_" + id, Station: "C1", Status: device.Requested, RequestedAt: at(i / 2)}))
+		w.must(s.SaveCertificate(ctx, device.Certificate{ID: "crt_" + id, Station: "C1", Status: device.Requested, RequestedAt: at(i / 2), UpdatedAt: at(1)}))
 		w.must(s.SaveMeterKey(ctx, leyden.MeterKey{ID: id, Station: "C1", Connector: i / 2, Public: []byte{1}, AddedAt: at(1)}))
 		w.must(s.InstallProfile(ctx, device.InstalledProfile{
 			Station: "C1", Connector: 1, InstalledAt: at(1),
@@ -156,8 +156,8 @@ func TestRefusesCursors(t *testing.T) {
 			"/transactions?limit=2&chargeBoxId=C1&sort=startTime&cursor=" + cursor: "belongs to a list with other filters or in another order",
 			"/id-tags?cursor=" + cursor:                                            "belongs to a list with other filters or in another order",
 			"/id-tags?cursor=A":                                                    "is none that a list returned",
-			"/id-tags?cursor=" + strings.Repeat("A", 900):                          "belongs to a list with other filters or in another order",
-			"/auth/api-keys?cursor=" + cursor[:12]:                                 "is none that a list returned",
+			"/id-tags?cursor=" + strings.Repeat("A", 900):                          "is none that a list returned",
+			"/auth/api-keys?cursor=" + cursor[:8]:                                  "is none that a list returned",
 		} {
 			if reason == "" {
 				w.want(http.StatusOK, "GET "+target, "")

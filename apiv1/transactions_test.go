@@ -146,7 +146,7 @@ func TestListInput(t *testing.T) {
 		{"?limit=ten", "limit: invalid integer"},
 		{"?offset=-1", "offset: expected number >= 0"},
 		{"?page=2", "page: is no query parameter of this operation"},
-		{"?cursor=x", "cursor: is no query parameter of this operation"},
+		{"?cursor=x", "cursor: is none that a list returned"},
 		{"?status=running", "status[0]: expected value to be one of " + statuses},
 		{"?status=active,", "status[1]: expected value to be one of " + statuses},
 		{"?status=", "status: is empty"},
