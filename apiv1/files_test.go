@@ -160,7 +160,7 @@ func TestFilesByAccept(t *testing.T) {
 			"*/*":                                 "application/json",
 			"text/html,*/*;q=0.8":                 "application/json",
 			"text/csv":                            "text/csv; charset=utf-8; header=present",
-			"text/*":                              "text/csv; charset=utf-8; header=present",
+			"text/*":                              "application/json",
 			"text/csv, */*":                       "text/csv; charset=utf-8; header=present",
 			"application/json, text/csv":          "application/json",
 			"text/csv;q=0.5, application/json":    "application/json",

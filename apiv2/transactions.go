@@ -2,11 +2,13 @@ package apiv2
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
 	"leyden"
 	"leyden/auth"
+	"leyden/export"
 	"leyden/rest"
 )
 
@@ -73,6 +75,7 @@ type listInput struct {
 }
 
 type listOutput struct {
+	rest.File
 	Total      int    `header:"X-Total-Count" doc:"How many there are on all pages."`
 	LowerBound string `header:"X-Total-Count-Is-Lower-Bound" doc:"true when there may be more than X-Total-Count."`
 	Link       string `header:"Link" doc:"The next and the previous page (RFC 8288), by cursor: they show every charging event once, also while others are added."`
@@ -94,10 +97,14 @@ func registerTransactions(api *rest.API, store leyden.Store) {
 		Path:    "/v2/transactions",
 		Summary: "List charging events",
 		Description: "Whoever fetches periodically filters by `InsertedAt`: half-open windows that follow each other then show every " +
-			"final record exactly once, also those that a charger reported late.",
+			"final record exactly once, also those that a charger reported late.\n\n" +
+			"With `Accept: text/csv`, `application/x-ndjson` or `application/vnd.apache.parquet` the reply is a file of all that is " +
+			"selected, whatever page and limit are; the trailer `X-Row-Count` follows one that is whole.",
 		Tag:     tagTransactions,
 		Scope:   auth.TransactionsRead,
 		Limited: true,
+		Streams: rest.FileTypes(),
+		Timeout: -1, // a file takes its time
 	}, func(ctx context.Context, in *listInput) (*listOutput, error) { return list(ctx, store, in) })
 	rest.Handle(api, v2, rest.Operation{
 		Method:  http.MethodGet,
@@ -127,6 +134,11 @@ func list(ctx context.Context, store leyden.Store, in *listInput) (*listOutput, 
 		return nil, err
 	}
 	q.Within = rest.PrincipalOf(ctx).Reach.Within()
+	if f, ok := rest.FileAsked(ctx, ""); ok {
+		return file(ctx, store, q, f)
+	}
+	ctx, cancel := context.WithTimeout(ctx, rest.RequestTimeout)
+	defer cancel()
 	back, err := in.place(ctx, &q)
 	if err != nil {
 		return nil, err
@@ -143,6 +155,32 @@ func list(ctx context.Context, store leyden.Store, in *listInput) (*listOutput, 
 	for i := range found {
 		out.Body = append(out.Body, present(&found[i]))
 	}
+	return out, nil
+}
+
+// file answers with all that q selects.
+func file(ctx context.Context, store leyden.Store, q leyden.Query, f export.Format) (*listOutput, error) {
+	counting, cancel := context.WithTimeout(ctx, rest.RequestTimeout)
+	defer cancel()
+	one := q
+	one.Limit = 1
+	page, err := store.Transactions(counting, one)
+	if err != nil {
+		return nil, err
+	}
+	out := &listOutput{Total: page.Total}
+	if page.LowerBound {
+		out.LowerBound = "true"
+	}
+	out.SendFile("transactions", f, func(w io.Writer) (int64, error) {
+		return export.Copy(w, f, func(yield func(transaction, error) bool) {
+			for t, err := range store.Scan(ctx, q) {
+				if !yield(present(&t), err) {
+					return
+				}
+			}
+		}, nil)
+	})
 	return out, nil
 }
 

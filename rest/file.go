@@ -35,7 +35,7 @@ func FileTypes() []string {
 }
 
 // FileAsked returns the format in which a list is asked for as a file, by the
-// query's format or else by Accept; false for a page.
+// query's format or else by an Accept that names it; false for a page.
 func FileAsked(ctx context.Context, format string) (export.Format, bool) {
 	if format != "" {
 		return export.ParseFormat(format)
@@ -67,11 +67,12 @@ func (p preference) before(o preference) bool {
 }
 
 // accepted returns which of the offers a client prefers; the first when it does
-// not say, or wants none of them.
+// not say, or wants none of them. The others must be named: a range like text/*
+// is no wish for a file.
 func accepted(headers, offers []string) string {
-	best, found := offers[0], preference{}
-	for _, offer := range offers {
-		if p := preferenceOf(headers, offer); p.weight > 0 && (found.weight == 0 || p.before(found)) {
+	best, found := offers[0], preferenceOf(headers, offers[0])
+	for _, offer := range offers[1:] {
+		if p := preferenceOf(headers, offer); p.weight > 0 && p.specific == 2 && (found.weight == 0 || p.before(found)) {
 			best, found = offer, p
 		}
 	}
