@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"leyden"
@@ -46,13 +45,7 @@ type oauthError struct {
 }
 
 func registerToken(api *rest.API, tokens *auth.Authenticator) {
-	oauth := &rest.Facade{
-		Prefix:  "/oauth2/",
-		Explain: explainGrant,
-		Body: func(e *rest.Error, _ string) any {
-			return oauthError{Error: e.Code, Description: plainText(e.Message)}
-		},
-	}
+	oauth := oauthFacade("/oauth2/")
 	rest.Handle(api, oauth, rest.Operation{
 		Method:  http.MethodPost,
 		Path:    "/oauth2/token",
@@ -63,17 +56,25 @@ func registerToken(api *rest.API, tokens *auth.Authenticator) {
 		Public: true,
 		Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests},
 	}, func(ctx context.Context, in *tokenInput) (*tokenOutput, error) { return issue(ctx, tokens, in) })
+	registerTokenLife(api, oauth, tokens)
+	registerWellKnown(api, oauthFacade("/.well-known/"), tokens)
+}
+
+// oauthFacade says errors as OAuth2 does.
+func oauthFacade(prefix string) *rest.Facade {
+	return &rest.Facade{
+		Prefix:  prefix,
+		Explain: explainGrant,
+		Body: func(e *rest.Error, _ string) any {
+			return oauthError{Error: e.Code, Description: plainText(e.Message)}
+		},
+	}
 }
 
 func issue(ctx context.Context, tokens *auth.Authenticator, in *tokenInput) (*tokenOutput, error) {
-	form := url.Values{}
-	for name, value := range map[string]string{
+	form := formOf(map[string]string{
 		"grant_type": in.Body.GrantType, "scope": in.Body.Scope, "client_id": in.Body.ClientID, "client_secret": in.Body.ClientSecret,
-	} {
-		if value != "" {
-			form.Set(name, value)
-		}
-	}
+	})
 	request, err := auth.ParseTokenRequest(in.Authorization, form, rest.ClientAddr(ctx))
 	if err != nil {
 		return nil, err

@@ -21,8 +21,9 @@ import (
 // read transactions and chargers.
 type issuer struct {
 	*world
-	id     string
-	secret string
+	registrar *auth.Registrar
+	id        string
+	secret    string
 }
 
 func newIssuer(t *testing.T) *issuer {
@@ -36,11 +37,12 @@ func newIssuer(t *testing.T) *issuer {
 	tokens, err := auth.NewAuthenticator(config)
 	w.must(err)
 	spec := auth.Spec{Name: "reader", Scopes: []string{"transactions:read", "chargers:read"}}
-	client, secret, err := auth.NewRegistrar(config).CreateClient(t.Context(), spec)
+	registrar := auth.NewRegistrar(config)
+	client, secret, err := registrar.CreateClient(t.Context(), spec)
 	w.must(err)
 	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: tokens, Now: clock, Log: log})
 	apiv2.Register(w.api.API, w.store, tokens)
-	return &issuer{w, client.ID, string(secret)}
+	return &issuer{w, registrar, client.ID, string(secret)}
 }
 
 func (i *issuer) basic(id, secret string) string {
