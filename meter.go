@@ -84,8 +84,8 @@ type Evidence struct {
 	Rises      int       `json:"rises,omitempty"`      // how many there were, those of 0 Wh included
 	Disordered bool      `json:"disordered,omitempty"` // readings came out of order: only Fold knows Rising
 
-	SignedBegin *SignedReading `json:"signedBegin,omitempty"` // earliest in the charge
-	SignedEnd   *SignedReading `json:"signedEnd,omitempty"`   // latest in the charge
+	SignedBegin *signedReading `json:"signedBegin,omitempty"` // earliest in the charge
+	SignedEnd   *signedReading `json:"signedEnd,omitempty"`   // latest in the charge
 	SignedSpan  span           `json:"signedSpan,omitzero"`   // from the earliest to the latest of begins and ends, in the charge or not
 	SignedIn    span           `json:"signedIn,omitzero"`     // when the charge was taken to be as they were chosen
 	SignedOpen  bool           `json:"signedOpen,omitempty"`  // others may have to be chosen: only Fold knows

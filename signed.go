@@ -14,9 +14,9 @@ import (
 // meter's clock is another than the station's.
 const signedSlack = 5 * time.Minute
 
-// A SignedReading is a register reading that a meter signed for the begin or the
+// A signedReading is a register reading that a meter signed for the begin or the
 // end of a charge.
-type SignedReading struct {
+type signedReading struct {
 	Reading
 	Serial string `json:"serial,omitempty"` // of the meter; "" when it does not say
 	Page   string `json:"page,omitempty"`   // T or F, and the number of the reading; "" when it does not say
@@ -118,7 +118,7 @@ func (s *Sample) SignedRegisters() (begin, end *WattHours) {
 
 // A taken is a signed reading, and whether it was taken for the begin.
 type taken struct {
-	SignedReading
+	signedReading
 	begin bool
 }
 
@@ -141,7 +141,7 @@ func (s *Sample) signedReadings() []taken {
 		if !ok || !isImportOBIS(r.OBIS) {
 			continue
 		}
-		n := taken{SignedReading{Reading{meterTime(when, s.At), wh}, serial, page}, why == "B"}
+		n := taken{signedReading{Reading{meterTime(when, s.At), wh}, serial, page}, why == "B"}
 		switch why {
 		case "B", "E", "L", "R", "A", "P":
 			list = append(list, n)
@@ -192,7 +192,7 @@ func pageOf(text string) string {
 // follows reports whether a signed end may be that of a signed begin: of the same
 // meter, not before it, and not counted before it. What one does not say is no
 // contradiction.
-func (r *SignedReading) follows(begin *SignedReading) bool {
+func (r *signedReading) follows(begin *signedReading) bool {
 	if r.Serial != "" && begin.Serial != "" && r.Serial != begin.Serial || r.At.Before(begin.At) {
 		return false
 	}
@@ -205,7 +205,7 @@ func (r *SignedReading) follows(begin *SignedReading) bool {
 
 // compareSigned orders signed readings by time; of those of one instant the
 // higher comes first.
-func compareSigned(a, b *SignedReading) int {
+func compareSigned(a, b *signedReading) int {
 	return cmp.Or(a.At.Compare(b.At), -cmp.Compare(a.Wh, b.Wh), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Page, b.Page))
 }
 
@@ -251,10 +251,10 @@ func (v *Evidence) observeSigned(list []taken, in span) {
 		v.SignedSpan = span{earliest(v.SignedSpan.From, r.At), latest(v.SignedSpan.To, r.At)}
 		switch {
 		case !in.contains(r.At):
-		case r.begin && (v.SignedBegin == nil || compareSigned(&r.SignedReading, v.SignedBegin) < 0):
-			v.SignedBegin = new(r.SignedReading)
-		case !r.begin && (v.SignedEnd == nil || compareSigned(&r.SignedReading, v.SignedEnd) > 0):
-			v.SignedEnd = new(r.SignedReading)
+		case r.begin && (v.SignedBegin == nil || compareSigned(&r.signedReading, v.SignedBegin) < 0):
+			v.SignedBegin = new(r.signedReading)
+		case !r.begin && (v.SignedEnd == nil || compareSigned(&r.signedReading, v.SignedEnd) > 0):
+			v.SignedEnd = new(r.signedReading)
 		}
 	}
 }

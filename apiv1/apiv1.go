@@ -99,6 +99,7 @@ func Register(on *rest.API, c Config) {
 	a.serveMeterValues()
 	a.serveSignedValues()
 	a.serveEvents()
+	a.serveCorrections()
 	a.serveRemote()
 	a.serveChargers()
 	a.serveFrames()

@@ -118,8 +118,8 @@ func TestCredentialInput(t *testing.T) {
 func scopeOf() map[string]string {
 	scopes := map[string]string{}
 	for scope, operations := range map[string]string{
-		"transactions:read":    "v1ListTransactions v1GetTransaction v1ListMeterValues v1ListSignedValues v1AuditCharger v1ListTransactionEvents v1ListTransactionFrames v1ListQuarantine v1GetQuarantined",
-		"transactions:control": "v1RemoteStart v1StartTransaction v1RemoteStop",
+		"transactions:read":    "v1ListTransactions v1GetTransaction v1ListMeterValues v1ListSignedValues v1AuditCharger v1ListTransactionEvents v1ListRevisions v1ListTransactionFrames v1ListQuarantine v1GetQuarantined",
+		"transactions:control": "v1RemoteStart v1StartTransaction v1RemoteStop v1CorrectTransaction v1CloseTransaction v1JoinTransaction v1RevertRevision",
 		"chargers:read":        "v1GetCA v1ListCertificates v1ListChargerCertificates v1GetChargerCertificate v1GetLocalList v1ListInstalledProfiles v1ListProfileTemplates v1GetProfileTemplate v1ListCommands v1GetCommand v1ListChargers v1GetCharger v1ListFrames v1ListIDTags v1GetIDTag v1ListVehicles v1GetVehicle v1ListMeterKeys v1GetMeterKey v1ListReservations v1ListSecurityEvents v1ListNotifications",
 		"chargers:control": "v1RequestCertificate v1SendCertificateChain v1InstallCertificate v1ListInstalledCertificates v1DeleteCertificate v1RegisterCharger v1ChangeCharger v1RemoveCharger v1PutMeterKey v1RemoveMeterKey v1Reset v1Unlock v1ChangeAvailability v1ClearCache " +
 			"v1Reserve v1CancelReservation v1GetLocalListVersion v1SendLocalList v1SyncLocalList v1SetChargingProfile v1ClearChargingProfiles v1GetCompositeSchedule v1AddProfileTemplate v1ChangeProfileTemplate v1RemoveProfileTemplate " +

@@ -22,7 +22,8 @@ type transactionStep struct {
 	Reason               *string               `json:"reason" doc:"Why: OCPP's reason, or the ledger's own."`
 	ReasonText           *string               `json:"reasonText" doc:"The charger's reason as sent, when OCPP does not know it."`
 	Round                *int                  `json:"round" doc:"Which remote stop it is about."`
-	RelatedTransactionID *leyden.TransactionID `json:"relatedTransactionId" doc:"The transaction that replaced this one, or that it was joined into."`
+	Correction           *int                  `json:"correction" doc:"The number of the correction that it is."`
+	RelatedTransactionID *leyden.TransactionID `json:"relatedTransactionId" doc:"The transaction that replaced this one, or that it was joined with."`
 	ConnectorID          *int                  `json:"connectorId"`
 	IDTag                *string               `json:"idTag"`
 	IDTagStatus          *string               `json:"idTagStatus" doc:"What the charger was told of the idTag."`
@@ -49,7 +50,8 @@ func timeline(events []leyden.Event) []transactionStep {
 			By:                   orNull(e.By),
 			Reason:               orNull(e.Reason),
 			ReasonText:           orNull(e.ReasonText),
-			Round:                orNull(e.Round),
+			Round:                roundOf(e),
+			Correction:           correctionOf(e),
 			RelatedTransactionID: orNull(e.Other),
 			ConnectorID:          orNull(e.Connector),
 			IDTag:                orNull(e.Token.Value),
@@ -63,6 +65,20 @@ func timeline(events []leyden.Event) []transactionStep {
 	return steps
 }
 
+func roundOf(e *leyden.Event) *int {
+	if e.Kind.Corrects() {
+		return nil
+	}
+	return orNull(e.Round)
+}
+
+func correctionOf(e *leyden.Event) *int {
+	if !e.Kind.Corrects() {
+		return nil
+	}
+	return orNull(e.Round)
+}
+
 // causeOf says whose doing an event is.
 func causeOf(e *leyden.Event) string {
 	switch e.Kind {
@@ -70,7 +86,8 @@ func causeOf(e *leyden.Event) string {
 		leyden.StartAnswered, leyden.StartRefused, leyden.StartErrored, leyden.StopAnswered, leyden.StopDenied,
 		leyden.PluggedOut, leyden.Rebooted:
 		return "charger"
-	case leyden.Requested, leyden.StartCancelled, leyden.StopRequested:
+	case leyden.Requested, leyden.StartCancelled, leyden.StopRequested,
+		leyden.Corrected, leyden.Reverted, leyden.Closed, leyden.Joined, leyden.JoinedElsewhere:
 		if e.By != "" {
 			return "client"
 		}

@@ -138,6 +138,9 @@ func bodyOf(operation string) string {
 	return map[string]string{
 		"v1RemoteStart":               remoteStart,
 		"v1StartTransaction":          `{"chargeBoxId":"C1","connectorId":1,"idTag":"USER123"}`,
+		"v1CorrectTransaction":        `{"note":"x"}`,
+		"v1CloseTransaction":          `{"reason":"x"}`,
+		"v1JoinTransaction":           `{"orphan":1}`,
 		"v1RegisterCharger":           newCharger,
 		"v1ChangeCharger":             `{"name":"x"}`,
 		"v1Call":                      `{"action":"ClearCache"}`,
@@ -204,7 +207,7 @@ func TestBrokenStorage(t *testing.T) {
 func filled(line string) string {
 	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
 		"{keyId}", "key_x", "{meterKeyId}", strings.Repeat("0", 32), "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
-		"{commandId}", "cmd_x", "{templateId}", "prf_x", "{reservationId}", "17").Replace(line)
+		"{commandId}", "cmd_x", "{templateId}", "prf_x", "{reservationId}", "17", "{number}", "1").Replace(line)
 }
 
 // A vault keeps no password of a charger while it is full.

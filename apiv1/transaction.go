@@ -21,7 +21,7 @@ type Transaction struct {
 	IDTag           *string              `json:"idTag" doc:"Who started it, or shall start it." example:"USER123"`
 	Status          string               `json:"status" enum:"pending,active,stopping,completed,failed,expired,cancelled,void" doc:"pending: the remote start was sent, the charger has not begun. active: charging. stopping: the remote stop was sent, the charger has not ended. completed: ended. failed, expired, cancelled: a remote start that never became a charge. void: joined into another transaction." example:"completed"`
 	MeterStart      *leyden.WattHours    `json:"meterStart" doc:"The register at the start, in Wh, as the charger sent it." example:"1000"`
-	MeterStop       *leyden.WattHours    `json:"meterStop" doc:"The register at the stop, in Wh, as the charger sent it." example:"15000"`
+	MeterStop       *leyden.WattHours    `json:"meterStop" doc:"The register at the stop, in Wh, as the charger sent it; without a stop, as an operator read it who closed it." example:"15000"`
 	EnergyDelivered rest.KWh             `json:"energyDelivered" doc:"In kWh, by the best evidence there is; while it runs, up to the last reading." example:"14.0"`
 	DurationMinutes *int                 `json:"durationMinutes" doc:"Whole minutes from start to stop; while it runs, up to now." example:"45"`
 	StartTime       rest.Time            `json:"startTime" doc:"By the charger's clock." example:"2026-02-06T12:00:00.000Z"`
@@ -29,7 +29,7 @@ type Transaction struct {
 	StopReason      *string              `json:"stopReason" doc:"OCPP's reason; Local when the charger gave none, Incomplete when the ledger closed it." example:"Local"`
 	RemoteStarted   bool                 `json:"remoteStarted" doc:"Whether it began with a remote start." example:"true"`
 
-	VehicleID        *string           `json:"vehicleId" doc:"The vehicle that uses the idTag, else the idTag; fixed by the start."`
+	VehicleID        *string           `json:"vehicleId" doc:"The vehicle that uses the idTag, else the idTag; fixed by the start. An operator may assign another."`
 	RequestedAt      rest.Time         `json:"requestedAt" doc:"When the remote start was asked for, by the server's clock."`
 	ExpiresAt        rest.Time         `json:"expiresAt" doc:"When a pending remote start gives up, by the server's clock."`
 	StartReceivedAt  rest.Time         `json:"startReceivedAt" doc:"When the start was received, by the server's clock."`
@@ -41,14 +41,19 @@ type Transaction struct {
 	Flags            []string          `json:"flags" doc:"What a person should look at."`
 	StopIDTag        *string           `json:"stopIdTag" doc:"Who stopped it, when the charger said so."`
 	StopReasonText   *string           `json:"stopReasonText" doc:"The charger's reason as sent, when OCPP does not know it."`
-	CloseReason      *string           `json:"closeReason" doc:"Why the ledger closed it, when the ledger did."`
+	CloseReason      *string           `json:"closeReason" doc:"Why the ledger or an operator closed it, when they did."`
 	SessionStartTime rest.Time         `json:"sessionStartTime" doc:"Plugged in, by the charger's clock."`
 	SessionEndTime   rest.Time         `json:"sessionEndTime" doc:"Plugged out, by the charger's clock."`
 	ReservationID    *int              `json:"reservationId" doc:"As the charger sent it."`
-	Metadata         map[string]string `json:"metadata" doc:"What the client said at the remote start."`
+	Metadata         map[string]string `json:"metadata" doc:"What the client said at the remote start, as operators changed it."`
 	UpdatedAt        rest.Time         `json:"updatedAt" nullable:"false" doc:"When something last happened to it, by the server's clock."`
 	InsertedAt       rest.Time         `json:"insertedAt" doc:"When the final record, or its last revision, was committed."`
 	Revision         int               `json:"revision" doc:"How often the final record was written; 0 while there is none."`
+	Note             *string           `json:"note" doc:"An operator's."`
+	Billable         bool              `json:"billable" doc:"False if an operator said that it must not be billed." example:"true"`
+	NotBillable      *string           `json:"notBillableReason" doc:"Why it must not be billed."`
+	CorrectedAt      rest.Time         `json:"correctedAt" doc:"When an operator last corrected it, by the server's clock."`
+	Corrections      int               `json:"corrections" doc:"How often operators corrected it: the number of the last correction."`
 }
 
 // Present shows t as it is at now.
@@ -86,6 +91,11 @@ func Present(t *leyden.Transaction, now time.Time) Transaction {
 		SessionEndTime:   rest.Time{Time: t.SessionEnd},
 		ReservationID:    t.Reservation,
 		Metadata:         orEmpty(t.Metadata),
+		Note:             orNull(t.Note),
+		Billable:         t.NotBillable == "",
+		NotBillable:      orNull(t.NotBillable),
+		CorrectedAt:      rest.Time{Time: t.CorrectedAt},
+		Corrections:      t.Corrections(),
 		UpdatedAt:        rest.Time{Time: t.UpdatedAt},
 		InsertedAt:       rest.Time{Time: t.InsertedAt},
 		Revision:         t.Revision,
@@ -164,14 +174,14 @@ func (a *api) serveTransactions() {
 	}, a.transactionListing())
 }
 
-func (a *api) getTransaction(ctx context.Context, in *getTransactionInput) (*bodied[transactionDetails], error) {
+func (a *api) getTransaction(ctx context.Context, in *getTransactionInput) (*tagged[transactionDetails], error) {
 	t, err := a.transaction(ctx, in.TransactionPath)
 	if err != nil {
 		return nil, err
 	}
 	out := transactionDetails{Transaction: Present(&t, a.Ledger.Now())}
 	if len(in.Expand) == 0 && !t.HasSigned() {
-		return &bodied[transactionDetails]{out}, nil
+		return &tagged[transactionDetails]{rest.Versioned{Edition: t.Edition()}, out}, nil
 	}
 	events, err := a.Ledger.Store().Events(ctx, t.ID)
 	if err != nil {
@@ -194,5 +204,5 @@ func (a *api) getTransaction(ctx context.Context, in *getTransactionInput) (*bod
 			out.Events = timeline(events)
 		}
 	}
-	return &bodied[transactionDetails]{out}, nil
+	return &tagged[transactionDetails]{rest.Versioned{Edition: t.Edition()}, out}, nil
 }
