@@ -133,13 +133,12 @@ func OwedAfter(ctx context.Context, s WebhookStore) (int64, error) {
 }
 
 // Test sends a webhook a message right now that announces nothing, and returns
-// what came of it.
-func (d *Dispatcher) Test(ctx context.Context, w *Webhook, body []byte) (Answer, error) {
+// what came of it. If it arrived, what waits for another attempt is due.
+func (d *Dispatcher) Test(ctx context.Context, w *Webhook, id string, body []byte) (Answer, error) {
 	secrets, err := d.Vault.SecretsOf(w, d.Now())
 	if err != nil {
 		return Answer{}, err
 	}
-	id := leyden.NewPublicID("evt_", d.Now())
 	a := d.Sender.Send(ctx, Message{URL: w.URL, ID: id, Body: body, Secrets: secrets})
 	if a.Error != "" {
 		return a, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -52,13 +53,25 @@ func (s *Sender) Send(ctx context.Context, m Message) Answer {
 	defer cancel()
 	err := s.post(ctx, m, &a)
 	a.Duration = s.Now().Sub(begin)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %v", AttemptTimeout)
-	}
 	if err != nil {
-		a.Error = readable(err.Error())
+		a.Error = readable(explain(err).Error())
 	}
 	return a
+}
+
+// explain says why nothing was answered, and nothing of our network: neither which
+// address a name stands for where it is none to be reached, nor who said so.
+func explain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %v", AttemptTimeout)
+	}
+	if errors.Is(err, errAddress) {
+		return errAddress
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("look up %s: %s", e.Name, e.Err)
+	}
+	return err
 }
 
 func (s *Sender) post(ctx context.Context, m Message, a *Answer) error {

@@ -27,10 +27,10 @@ func NewGuard(allow []string) (*Guard, error) {
 	g := new(Guard)
 	for _, text := range allow {
 		prefix, err := netip.ParsePrefix(text)
-		if addr, aerr := netip.ParseAddr(text); aerr == nil {
+		if addr, aerr := netip.ParseAddr(text); aerr == nil && addr.Zone() == "" {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
-		if err != nil || prefix.Addr().Zone() != "" {
+		if err != nil {
 			return nil, &FieldError{"webhooks-allow", fmt.Sprintf("%.60q is neither an address nor a network, such as 10.1.0.0/16", text)}
 		}
 		if prefix.Addr().Is4In6() {

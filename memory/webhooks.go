@@ -18,18 +18,17 @@ var _ feed.WebhookStore = (*Store)(nil)
 type webhooks struct {
 	all        map[string]feed.Webhook
 	deliveries map[string]*feed.Delivery
-	bySeq      map[webhookSeq]string
+	of         map[string]*mailbag // by webhook
 }
 
-type webhookSeq struct {
-	webhook string
-	seq     int64
+// A mailbag holds the deliveries of one webhook.
+type mailbag struct {
+	bySeq []*feed.Delivery            // in that order
+	lines map[string][]*feed.Delivery // those that are pending, by Seq; none of them is empty
 }
 
 func newWebhooks() webhooks {
-	return webhooks{
-		all: make(map[string]feed.Webhook), deliveries: make(map[string]*feed.Delivery), bySeq: make(map[webhookSeq]string),
-	}
+	return webhooks{all: make(map[string]feed.Webhook), deliveries: make(map[string]*feed.Delivery), of: make(map[string]*mailbag)}
 }
 
 // hooked calls f with what is kept of webhooks.
@@ -40,6 +39,14 @@ func (s *Store) hooked(ctx context.Context, f func(*webhooks) error) error {
 		return err
 	}
 	return f(&s.webhooks)
+}
+
+// bag returns the deliveries of a webhook, which need not be there.
+func (h *webhooks) bag(webhook string) *mailbag {
+	if b := h.of[webhook]; b != nil {
+		return b
+	}
+	return &mailbag{lines: make(map[string][]*feed.Delivery)}
 }
 
 // SaveWebhook implements [feed.WebhookStore].
@@ -57,7 +64,7 @@ func (s *Store) SaveWebhook(ctx context.Context, w feed.Webhook) error {
 		if there {
 			kept.Cursor = old.Cursor
 		}
-		h.all[kept.ID] = kept
+		h.all[kept.ID], h.of[kept.ID] = kept, h.bag(kept.ID)
 		return nil
 	})
 }
@@ -84,10 +91,11 @@ func (s *Store) RemoveWebhook(ctx context.Context, id string) error {
 		if _, ok := h.all[id]; !ok {
 			return leyden.ErrNotFound
 		}
-		delete(h.all, id)
-		for _, d := range h.of(id) {
-			h.forget(d)
+		for _, d := range h.bag(id).bySeq {
+			delete(h.deliveries, d.ID)
 		}
+		delete(h.all, id)
+		delete(h.of, id)
 		return nil
 	})
 }
@@ -124,50 +132,70 @@ func (s *Store) EnqueueDeliveries(ctx context.Context, webhook string, from, to 
 		w.Cursor = to
 		h.all[w.ID] = w
 		for i := range list {
-			if key := (webhookSeq{w.ID, list[i].Seq}); h.bySeq[key] == "" {
-				kept := detach(list[i])
-				h.deliveries[kept.ID], h.bySeq[key] = &kept, kept.ID
-			}
+			h.add(detach(list[i]))
 		}
 		return nil
 	})
 }
 
-// of returns the deliveries of a webhook, by Seq.
-func (h *webhooks) of(webhook string) []*feed.Delivery {
-	var list []*feed.Delivery
-	for _, d := range h.deliveries {
-		if d.Webhook == webhook {
-			list = append(list, d)
-		}
+func bySeq(d *feed.Delivery, seq int64) int { return cmp.Compare(d.Seq, seq) }
+
+// add adds a delivery, unless there is one of its Seq.
+func (h *webhooks) add(d feed.Delivery) {
+	bag := h.bag(d.Webhook)
+	i, there := slices.BinarySearchFunc(bag.bySeq, d.Seq, bySeq)
+	if there {
+		return
 	}
-	slices.SortFunc(list, func(a, b *feed.Delivery) int { return cmp.Compare(a.Seq, b.Seq) })
-	return list
+	bag.bySeq = slices.Insert(bag.bySeq, i, &d)
+	h.deliveries[d.ID] = &d
+	if d.Status == feed.DeliveryPending {
+		bag.queue(&d)
+	}
 }
 
+// queue puts a pending delivery into its line.
+func (b *mailbag) queue(d *feed.Delivery) {
+	line := b.lines[d.Line]
+	i, _ := slices.BinarySearchFunc(line, d.Seq, bySeq)
+	b.lines[d.Line] = slices.Insert(line, i, d)
+}
+
+// moveUp takes a delivery that ended out of its line; the next may be sent from then
+// on.
+func (b *mailbag) moveUp(ended *feed.Delivery, at time.Time) {
+	line := slices.DeleteFunc(b.lines[ended.Line], func(d *feed.Delivery) bool { return d == ended })
+	if len(line) == 0 {
+		delete(b.lines, ended.Line)
+		return
+	}
+	b.lines[ended.Line], line[0].NextAt = line, detach(at)
+}
+
+// forget takes a delivery that ended away.
 func (h *webhooks) forget(d *feed.Delivery) {
+	bag := h.bag(d.Webhook)
+	i, _ := slices.BinarySearchFunc(bag.bySeq, d.Seq, bySeq)
+	bag.bySeq = slices.Delete(bag.bySeq, i, i+1)
 	delete(h.deliveries, d.ID)
-	delete(h.bySeq, webhookSeq{d.Webhook, d.Seq})
 }
 
-// heads returns the first pending delivery of every line, by Seq.
-func (h *webhooks) heads(webhook string) []*feed.Delivery {
-	var list []*feed.Delivery
-	lines := make(map[string]bool)
-	for _, d := range h.of(webhook) {
-		if d.Status == feed.DeliveryPending && !lines[d.Line] {
-			lines[d.Line] = true
-			list = append(list, d)
-		}
+// heads returns the first pending delivery of every line, by NextAt, then Seq.
+func (b *mailbag) heads() []*feed.Delivery {
+	list := make([]*feed.Delivery, 0, len(b.lines))
+	for _, line := range b.lines {
+		list = append(list, line[0])
 	}
+	slices.SortFunc(list, func(a, b *feed.Delivery) int {
+		return cmp.Or(a.NextAt.Compare(b.NextAt), cmp.Compare(a.Seq, b.Seq))
+	})
 	return list
 }
 
 // DeliveryHeads implements [feed.WebhookStore].
 func (s *Store) DeliveryHeads(ctx context.Context, webhook string, limit int) (list []feed.Delivery, err error) {
 	err = s.hooked(ctx, func(h *webhooks) error {
-		found := h.heads(webhook)
-		slices.SortStableFunc(found, func(a, b *feed.Delivery) int { return a.NextAt.Compare(b.NextAt) })
+		found := h.bag(webhook).heads()
 		for _, d := range found[:min(limit, len(found))] {
 			list = append(list, detach(*d))
 		}
@@ -185,26 +213,16 @@ func (s *Store) SettleDelivery(ctx context.Context, one feed.Settlement) error {
 		}
 		d.Settle(new(detach(one)))
 		if d.Status != feed.DeliveryPending {
-			h.moveUp(d, one.Attempt.At)
+			h.bag(d.Webhook).moveUp(d, one.Attempt.At)
 		}
 		return nil
 	})
 }
 
-// moveUp makes the next of a line its head, after one that ended.
-func (h *webhooks) moveUp(ended *feed.Delivery, at time.Time) {
-	for _, d := range h.of(ended.Webhook) {
-		if d.Line == ended.Line && d.Status == feed.DeliveryPending {
-			d.NextAt = detach(at)
-			return
-		}
-	}
-}
-
 // WakeDeliveries implements [feed.WebhookStore].
 func (s *Store) WakeDeliveries(ctx context.Context, webhook string, at time.Time, limit int) (n int, err error) {
 	err = s.hooked(ctx, func(h *webhooks) error {
-		for _, d := range h.heads(webhook) {
+		for _, d := range h.bag(webhook).heads() {
 			if d.NextAt.After(at) && n < limit {
 				d.NextAt = detach(at)
 				n++
@@ -218,14 +236,22 @@ func (s *Store) WakeDeliveries(ctx context.Context, webhook string, at time.Time
 // ExpireDeliveries implements [feed.WebhookStore].
 func (s *Store) ExpireDeliveries(ctx context.Context, webhook string, before, at time.Time, limit int) (n int, err error) {
 	err = s.hooked(ctx, func(h *webhooks) error {
-		due := slices.DeleteFunc(h.of(webhook), func(d *feed.Delivery) bool {
-			return d.Status != feed.DeliveryPending || !d.Since.Before(before)
+		bag := h.bag(webhook)
+		var due []*feed.Delivery
+		for _, line := range bag.lines {
+			for _, d := range line {
+				if d.Since.Before(before) {
+					due = append(due, d)
+				}
+			}
+		}
+		slices.SortFunc(due, func(a, b *feed.Delivery) int {
+			return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Seq, b.Seq))
 		})
-		slices.SortStableFunc(due, func(a, b *feed.Delivery) int { return a.Since.Compare(b.Since) })
 		n = min(limit, len(due))
 		for _, d := range due[:n] {
 			d.Expire(detach(at))
-			h.moveUp(d, at)
+			bag.moveUp(d, at)
 		}
 		return nil
 	})
@@ -243,6 +269,7 @@ func (s *Store) ReplayDelivery(ctx context.Context, id string, at time.Time) (re
 			return fmt.Errorf("delivery %s is pending: %w", id, leyden.ErrState)
 		}
 		d.Replay(detach(at))
+		h.bag(d.Webhook).queue(d)
 		replayed = detach(*d)
 		return nil
 	})
@@ -265,19 +292,19 @@ func (s *Store) Delivery(ctx context.Context, id string) (found feed.Delivery, e
 // Deliveries implements [feed.WebhookStore].
 func (s *Store) Deliveries(ctx context.Context, q feed.DeliveryQuery) (list []feed.Delivery, total int, err error) {
 	err = s.hooked(ctx, func(h *webhooks) error {
-		found := slices.DeleteFunc(h.of(q.Webhook), func(d *feed.Delivery) bool {
-			return q.Status != "" && d.Status != q.Status || q.Event != "" && d.Event != q.Event ||
-				q.Transaction != 0 && d.Transaction != q.Transaction
-		})
-		total = min(len(found), feed.MaxCounted+1)
-		slices.Reverse(found)
-		for _, d := range found {
+		for _, d := range slices.Backward(h.bag(q.Webhook).bySeq) {
+			if q.Status != "" && d.Status != q.Status || q.Event != "" && d.Event != q.Event ||
+				q.Transaction != 0 && d.Transaction != q.Transaction {
+				continue
+			}
+			total++
 			if q.Before == 0 || d.Seq < q.Before {
 				listed := *d
 				listed.Body = nil
 				list = append(list, listed)
 			}
 		}
+		total = min(total, feed.MaxCounted+1)
 		list = part(list, leyden.Slice{Limit: q.Limit, Offset: q.Offset})
 		return nil
 	})
