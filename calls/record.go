@@ -48,7 +48,7 @@ func (r *Record) Check() error {
 }
 
 // A RecordQuery selects records. Zero fields do not restrict. The newest comes
-// first: by At, then by Seq.
+// first: by At, then by Seq, which is the ID of a cursor.
 type RecordQuery struct {
 	By          string
 	Operation   string

@@ -91,7 +91,11 @@ func (s *Store) Records(ctx context.Context, q calls.RecordQuery) ([]calls.Recor
 		}
 	}
 	slices.SortFunc(found, func(a, b calls.Record) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Seq, a.Seq)) })
-	return part(found, q.Slice), len(found), ctx.Err()
+	total := len(found)
+	if after := q.After; after != nil {
+		found = slices.DeleteFunc(found, func(r calls.Record) bool { return cmp.Or(r.At.Compare(after.At), cmp.Compare(r.Seq, after.ID)) >= 0 })
+	}
+	return part(found, q.Slice), total, ctx.Err()
 }
 
 func fits(q *calls.RecordQuery, r *calls.Record) bool {

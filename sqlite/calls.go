@@ -162,11 +162,15 @@ func (db *DB) Records(ctx context.Context, q calls.RecordQuery) (list []calls.Re
 	return list, total, err
 }
 
+func behindCall(s *selection, after leyden.Cursor) {
+	s.add(`(at, seq) < (?, ?)`, at(after.At), integer(after.ID))
+}
+
 // callList returns the question for what q selects, by the index that leaves the
 // least to look at.
 func callList(q *calls.RecordQuery) *deviceList {
 	l := &deviceList{columns: callColumns, order: `at DESC, seq DESC`}
-	l.table = `calls`
+	l.table, l.behind = `calls`, behindCall
 	for _, index := range []struct {
 		chosen bool
 		name   string

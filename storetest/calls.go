@@ -135,6 +135,26 @@ func recordList(t *testing.T, s calls.Store) {
 	if total != 20 {
 		t.Errorf("total is %d; want 20", total)
 	}
+	recordsByCursor(t, s, all)
+}
+
+// recordsByCursor walks a list in small steps.
+func recordsByCursor(t *testing.T, s calls.Store, all []calls.Record) {
+	var walked []calls.Record
+	q := calls.RecordQuery{Slice: leyden.Slice{Limit: 7}}
+	for {
+		found, total, err := s.Records(t.Context(), q)
+		if err != nil || total != len(all) {
+			t.Fatalf("Records: %d, %v", total, err)
+		}
+		walked = append(walked, found...)
+		if len(found) < q.Limit {
+			break
+		}
+		last := found[len(found)-1]
+		q.After = &leyden.Cursor{At: last.At, ID: last.Seq}
+	}
+	same(t, "records by cursor", walked, all)
 }
 
 // recordsForgotten: the oldest go, a few at a time.
