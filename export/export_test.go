@@ -313,3 +313,31 @@ func TestParseFormat(t *testing.T) {
 		t.Errorf("got %s of xml", f)
 	}
 }
+
+// A file that cannot be written whole is not there, and the old one stays.
+func TestWriteFile(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "a.csv")
+	content := func(text string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, werr := io.WriteString(w, text)
+			return errors.Join(werr, err)
+		}
+	}
+	if err := export.WriteFile(path, content("one", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := export.WriteFile(path, content("two", errFull)); !errors.Is(err, errFull) {
+		t.Errorf("got %v", err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("got %v, %v: what could not be written is left", entries, err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "one" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	if err := export.WriteFile(filepath.Join(folder, "no", "a.csv"), content("", nil)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder that is not there: got %v", err)
+	}
+}

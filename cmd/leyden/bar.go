@@ -32,4 +32,15 @@ func (b *bar) set(n int, text string) {
 	_ = b.Set(n)
 }
 
-func (b *bar) finish() { _ = b.Finish() }
+// count shows that n are done; a bar that is not there shows nothing.
+func (b *bar) count(n int64) {
+	if b != nil {
+		_ = b.Set64(min(n, b.GetMax64()))
+	}
+}
+
+func (b *bar) finish() {
+	if b != nil {
+		_ = b.Finish()
+	}
+}

@@ -127,7 +127,7 @@ func TestSimulateRepeats(t *testing.T) {
 		column := func(name string) int { return slices.Index(rows[0], name) }
 		var charges []string
 		for _, r := range rows[1:] {
-			charges = append(charges, strings.Join([]string{r[column("station")], r[column("connector")], r[column("idTag")], r[column("energyWh")]}, " "))
+			charges = append(charges, strings.Join([]string{r[column("chargeBoxId")], r[column("connectorId")], r[column("idTag")], r[column("energyDelivered")]}, " "))
 		}
 		slices.Sort(charges)
 		return charges

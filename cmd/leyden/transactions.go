@@ -1,17 +1,15 @@
 package main
 
 import (
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"leyden"
+	"leyden/export"
 )
 
 func transactionsCommand() *cobra.Command {
@@ -21,7 +19,7 @@ func transactionsCommand() *cobra.Command {
 		Args:  cobra.ArbitraryArgs, RunE: needCommand,
 	}
 	data := dataFlag(cmd)
-	cmd.AddCommand(transactionsListCommand(data), transactionsShowCommand(data), transactionsExportCommand(data))
+	cmd.AddCommand(transactionsListCommand(data), transactionsShowCommand(data), exportTransactionsCommand(data, "export", "leyden transactions export"))
 	return cmd
 }
 
@@ -75,6 +73,7 @@ func parseMoment(flag, text string) (time.Time, error) {
 
 func transactionsListCommand(data *string) *cobra.Command {
 	var s selection
+	var format string
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the newest transactions",
@@ -92,6 +91,14 @@ func transactionsListCommand(data *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if format != "" {
+				f, err := parseFormat(format)
+				if err != nil {
+					return err
+				}
+				_, err = export.Copy(cmd.OutOrStdout(), f, presented(pageOf(page.Transactions), time.Now()), nil)
+				return err
+			}
 			err = table(cmd.OutOrStdout(), "ID\tSTATION\tCONN\tIDTAG\tSTATUS\tSTARTED\tSTOPPED\tKWH\tRESULT\tFLAGS", page.Transactions, func(t leyden.Transaction) string {
 				return join(strconv.Itoa(int(t.ID)), string(t.Station), strconv.Itoa(t.Connector), t.Token.Value, t.Status.String(),
 					moment(t.StartedAt), moment(t.StoppedAt), kWh(t.Energy), t.EndResult(), strings.Join(t.Flags.Names(), ","))
@@ -102,6 +109,7 @@ func transactionsListCommand(data *string) *cobra.Command {
 	}
 	s.flags(cmd)
 	cmd.Flags().IntVar(&s.limit, "limit", 50, "how many at most")
+	cmd.Flags().StringVar(&format, "format", "", "csv, ndjson, json or parquet instead of a table")
 	return cmd
 }
 
@@ -129,7 +137,11 @@ func transactionsShowCommand(data *string) *cobra.Command {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			for _, line := range newRecord(&t).lines() {
+			lines, err := transactionLines(&t, time.Now())
+			if err != nil {
+				return err
+			}
+			for _, line := range lines {
 				fmt.Fprintln(out, line)
 			}
 			fmt.Fprintln(out)
@@ -156,84 +168,4 @@ func find(cmd *cobra.Command, db *folder, id string) (leyden.Transaction, error)
 		return t, fmt.Errorf("there is no transaction %s; `leyden transactions list` shows those that there are", id)
 	}
 	return t, err
-}
-
-func transactionsExportCommand(data *string) *cobra.Command {
-	var s selection
-	var format string
-	cmd := &cobra.Command{
-		Use:     "export",
-		Short:   "Write transactions as CSV or NDJSON to standard output",
-		Example: "  leyden transactions export --format csv --from 2026-02-01 --to 2026-03-01 > february.csv",
-		Args:    noArgs,
-		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
-			q, err := s.query()
-			if err != nil {
-				return err
-			}
-			q.Ascending = true
-			var write func(io.Writer) (recordWriter, error)
-			switch format {
-			case "csv":
-				write = newCSV
-			case "ndjson":
-				write = newNDJSON
-			default:
-				return usagef("--format is csv or ndjson, not %q", format)
-			}
-			return export(cmd, db, q, write)
-		}),
-	}
-	s.flags(cmd)
-	cmd.Flags().StringVar(&format, "format", "csv", "csv or ndjson")
-	return cmd
-}
-
-// A recordWriter writes one record, or with nil what is left.
-type recordWriter func(*record) error
-
-func export(cmd *cobra.Command, db *folder, q leyden.Query, open func(io.Writer) (recordWriter, error)) error {
-	write, err := open(cmd.OutOrStdout())
-	if err != nil {
-		return err
-	}
-	n := 0
-	for t, err := range db.Scan(cmd.Context(), q) {
-		if err != nil {
-			return fmt.Errorf("after %d transactions: %w", n, err)
-		}
-		if err := write(newRecord(&t)); err != nil {
-			return fmt.Errorf("after %d transactions: %w", n, err)
-		}
-		n++
-	}
-	if err := write(nil); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d transactions\n", n)
-	return nil
-}
-
-func newNDJSON(w io.Writer) (recordWriter, error) {
-	enc := json.NewEncoder(w)
-	return func(r *record) error {
-		if r == nil {
-			return nil
-		}
-		return enc.Encode(r)
-	}, nil
-}
-
-func newCSV(w io.Writer) (recordWriter, error) {
-	c := csv.NewWriter(w)
-	if err := c.Write(recordNames()); err != nil {
-		return nil, err
-	}
-	return func(r *record) error {
-		if r == nil {
-			c.Flush()
-			return c.Error()
-		}
-		return c.Write(r.cells())
-	}, nil
 }
