@@ -7,8 +7,10 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/calls"
 	"leyden/csms"
 	"leyden/device"
+	"leyden/feed"
 	"leyden/rest"
 )
 
@@ -21,6 +23,12 @@ type Config struct {
 	Journal leyden.Journal
 	// Devices keeps what has nothing to do with charging; nil keeps nothing.
 	Devices device.Store
+	// Calls keeps what clients asked for; nil keeps nothing.
+	Calls calls.Store
+	// Webhooks makes and changes webhooks; nil: there are none. Dispatcher sends to
+	// them; nil: nobody does.
+	Webhooks   *feed.WebhookRegistrar
+	Dispatcher *feed.Dispatcher
 	// Authority knows our certificates; nil knows none.
 	Authority Authority
 	// PublicURL is where clients and stations reach the service, without a
@@ -89,7 +97,9 @@ const (
 	tagKeys         = "API keys"
 	tagClients      = "OAuth2 clients"
 	tagQuarantine   = "Quarantine"
+	tagAudit        = "Audit log"
 	tagCertificates = "Certificates"
+	tagWebhooks     = "Webhooks"
 )
 
 // Register puts the operations of the façade on an API, before it serves.
@@ -123,6 +133,8 @@ func Register(on *rest.API, c Config) {
 	a.serveKeys()
 	a.serveClients()
 	a.serveQuarantine()
+	a.serveWebhooks()
+	a.serveAudit()
 }
 
 type api struct {

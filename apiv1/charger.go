@@ -170,6 +170,7 @@ func (a *api) charger(ctx context.Context, ref string) (leyden.Station, error) {
 	if err != nil {
 		return s, fmt.Errorf("charger %s: %w", ref, err)
 	}
+	rest.Concerns(ctx, id, 0)
 	return s, nil
 }
 

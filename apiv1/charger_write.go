@@ -47,6 +47,7 @@ func (a *api) registerCharger(ctx context.Context, in *registerChargerInput) (*c
 	if err != nil {
 		return nil, err
 	}
+	rest.Concerns(ctx, spec.Station, 0)
 	s, err := a.enter(ctx, leyden.Station{
 		ID:           spec.Station,
 		Name:         in.Body.Name,

@@ -68,6 +68,7 @@ type dataTransferAnswer struct {
 func command[I, T any](a *api, op rest.Operation, f func(context.Context, *I) (*bodied[T], error)) {
 	op.Method, op.Path, op.Tag = http.MethodPost, "/chargers/{chargeBoxId}"+op.Path, cmp.Or(op.Tag, tagCommands)
 	op.Scope, op.Errors, op.Timeout = auth.ChargersControl, ofStations(), cmp.Or(op.Timeout, stationTimeout)
+	op.FindOut = findOutCommand
 	op.ErrorHeaders = []string{commandIDHeader}
 	handle(a, op, func(ctx context.Context, in *I) (*commanded[T], error) {
 		ctx = csms.As(ctx, rest.PrincipalOf(ctx).ID)

@@ -126,7 +126,7 @@ func scopeOf() map[string]string {
 			"v1Call v1TriggerMessage v1DataTransfer v1GetConfiguration v1ChangeConfiguration v1UpdateFirmware v1SignedUpdateFirmware v1GetDiagnostics v1GetLog",
 		"tags:write": "v1AddIDTag v1ChangeIDTag v1RemoveIDTag v1AdmitIDTag v1ImportIDTags v1AddVehicle v1ChangeVehicle v1RemoveVehicle",
 		"admin": "v1AddAPIKey v1ListAPIKeys v1GetAPIKey v1ChangeAPIKey v1RevokeAPIKey v1AddClient v1ListClients v1GetClient " +
-			"v1ChangeClient v1RevokeClient v1AddClientSecret v1RemoveClientSecret v1ReplayQuarantined v1DismissQuarantined",
+			"v1ChangeClient v1RevokeClient v1AddClientSecret v1RemoveClientSecret v1ReplayQuarantined v1DismissQuarantined v1ListAudit",
 	} {
 		for operation := range strings.FieldsSeq(operations) {
 			scopes[operation] = scope

@@ -11,6 +11,7 @@ import (
 	"leyden/auth"
 	"leyden/csms"
 	"leyden/device"
+	"leyden/feed"
 	"leyden/rest"
 )
 
@@ -66,6 +67,9 @@ func explain(err error) *rest.Error {
 	if e, ok := errors.AsType[*device.FieldError](err); ok {
 		return rest.Invalid(e.Field, e.Reason).Because(err)
 	}
+	if e, ok := errors.AsType[*feed.FieldError](err); ok {
+		return rest.Invalid(e.Field, e.Reason).Because(err)
+	}
 	if e, ok := errors.AsType[*leyden.PendingError](err); ok {
 		pending := refusal(codePending, err)
 		pending.Details = []rest.Detail{transactionDetail(e.ID)}
@@ -84,7 +88,9 @@ func explain(err error) *rest.Error {
 func unreachable(err error) *rest.Error {
 	switch {
 	case errors.Is(err, csms.ErrLeft):
-		return rest.Errorf(http.StatusServiceUnavailable, "the charger disconnected before it answered; it may have acted")
+		e := rest.Errorf(http.StatusServiceUnavailable, "the charger disconnected before it answered; it may have acted")
+		e.Unsure = true
+		return e
 	case errors.Is(err, leyden.ErrOffline):
 		return rest.Errorf(http.StatusServiceUnavailable, "the charger is not connected")
 	case errors.Is(err, leyden.ErrSilent):

@@ -18,6 +18,13 @@ const (
 	maxMetadataValue = 500 // characters
 )
 
+// How to find out what became of a request that was interrupted.
+const (
+	findOutStart = "If the charger was asked, GET /api/v1/transactions?remoteStarted=true&chargeBoxId=… has the transaction, " +
+		"which is pending before the charger is; else use another key"
+	findOutCommand = "If the charger was asked, GET /api/v1/chargers/{chargeBoxId}/commands tells what became of it; else use another key"
+)
+
 type remoteStartInput struct {
 	ChargerPath
 	Body remoteStart
@@ -79,14 +86,14 @@ func (a *api) serveRemote() {
 			"poll it at `Location`.\n\nNothing is sent and nothing recorded when the charger is not connected (503), or when the connector is known to be " +
 			"in no state to begin (409 `CONNECTOR_NOT_READY`), charges already (`TRANSACTION_ACTIVE`) or waits for another remote start " +
 			"(`TRANSACTION_PENDING`, with its number in the details). After a 504 the transaction stays pending until it expires: the charger may still begin.",
-		Scope: auth.TransactionsControl, Status: http.StatusAccepted, Errors: ofStations(), Timeout: stationTimeout,
+		Scope: auth.TransactionsControl, Status: http.StatusAccepted, Errors: ofStations(), Timeout: stationTimeout, FindOut: findOutStart,
 	}, a.remoteStart)
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/transactions/start", ID: "v1StartTransaction", Tag: tagTransactions,
 		Summary: "Remote start transaction (second spelling)",
 		Description: "Does what `POST /chargers/{chargeBoxId}/remote-start` does, with the charger in the body. " +
 			"`idTag` may be left out when the server has a default one.",
-		Scope: auth.TransactionsControl, Limited: true, Status: http.StatusAccepted, Errors: ofStations(), Timeout: stationTimeout,
+		Scope: auth.TransactionsControl, Limited: true, Status: http.StatusAccepted, Errors: ofStations(), Timeout: stationTimeout, FindOut: findOutStart,
 	}, a.startTransaction)
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/transactions/{transactionId}/stop", ID: "v1RemoteStop", Tag: tagTransactions,
@@ -136,6 +143,7 @@ func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest, 
 	}
 	r.Station, r.By = station.ID, rest.PrincipalOf(ctx).ID
 	t, err := a.Stations.RemoteStartWith(ctx, r, profile)
+	rest.Concerns(ctx, station.ID, t.ID)
 	err = within("chargingProfile", err)
 	if err != nil {
 		return nil, about(&t, err)

@@ -15,6 +15,7 @@ import (
 	"leyden"
 	"leyden/apiv1"
 	"leyden/auth"
+	"leyden/calls"
 	"leyden/csms"
 	"leyden/device"
 	"leyden/memory"
@@ -36,6 +37,10 @@ func (s brokenStore) Transactions(context.Context, leyden.Query) (leyden.Page, e
 
 func (s brokenStore) Scan(context.Context, leyden.Query) iter.Seq2[leyden.Transaction, error] {
 	return func(yield func(leyden.Transaction, error) bool) { yield(leyden.Transaction{}, s.err) }
+}
+
+func (s brokenStore) Records(context.Context, calls.RecordQuery) ([]calls.Record, int, error) {
+	return nil, 0, s.err
 }
 
 func (s brokenStore) CountQuarantined(context.Context, leyden.QuarantineQuery) (int, error) {
@@ -121,7 +126,7 @@ func (s brokenStore) StationCredential(context.Context, leyden.StationID) (auth.
 func broken(err error) func(*apiv1.Config) {
 	return func(c *apiv1.Config) {
 		store := brokenStore{memory.New(time.Now), err}
-		c.Ledger, c.Devices = leyden.NewLedger(store, store, leyden.Options{}), store
+		c.Ledger, c.Devices, c.Calls = leyden.NewLedger(store, store, leyden.Options{}), store, store
 		c.Stations, c.Authority = csms.New(c.Ledger, csms.Options{}), authority{err: err}
 		c.Registrar = auth.NewRegistrar(auth.Config{
 			Store: store, Secrets: auth.NewSecrets(), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

@@ -20,6 +20,7 @@ import (
 	"leyden"
 	"leyden/apiv1"
 	"leyden/auth"
+	"leyden/calls"
 	"leyden/csms"
 	"leyden/memory"
 	"leyden/rest"
@@ -75,11 +76,13 @@ func newWorld(t testing.TB, change ...func(*apiv1.Config)) *world {
 	w.registrar = auth.NewRegistrar(credentials)
 	callers, err := auth.NewAuthenticator(credentials)
 	w.must(err)
-	config := apiv1.Config{Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, Devices: w.store, PublicURL: "https://csms.example"}
+	config := apiv1.Config{Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, Devices: w.store, Calls: w.store, PublicURL: "https://csms.example"}
 	for _, f := range change {
 		f(&config)
 	}
-	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: callers, Now: w.now, Log: log}, theContract)
+	book, err := calls.NewBook(calls.Config{Store: w.store, Secret: []byte("key material"), Mask: csms.Masked, Now: w.now})
+	w.must(err)
+	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: callers, Now: w.now, Log: log, Calls: book}, theContract)
 	apiv1.Register(w.api.API, config)
 	w.contract, err = theContract()
 	w.must(err)

@@ -21,6 +21,10 @@ func maskRequest(action, payload string) string {
 	return newMasking(action).apply(payload)
 }
 
+// Masked returns a JSON text without the secrets that package csms finds in the
+// messages of stations, whatever they are about.
+func Masked(text string) string { return maskRequest("", text) }
+
 // maskAnswer is maskRequest for an answer. A station may repeat what it was
 // sent with ChangeConfiguration, so of an answer to that only the status is left.
 func maskAnswer(action, payload string) string {

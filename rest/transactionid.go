@@ -17,6 +17,14 @@ const publicPrefix = "txn_"
 // is neither is a 400 that names the field; what is nobody's id, also a number
 // that no transaction can have, is [leyden.ErrNotFound].
 func FindTransaction(ctx context.Context, store leyden.Store, field, id string) (leyden.Transaction, error) {
+	t, err := findTransaction(ctx, store, field, id)
+	if err == nil {
+		Concerns(ctx, t.Station, t.ID)
+	}
+	return t, err
+}
+
+func findTransaction(ctx context.Context, store leyden.Store, field, id string) (leyden.Transaction, error) {
 	if isPublicID(id) {
 		return store.ByPublicID(ctx, id)
 	}

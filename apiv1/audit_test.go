@@ -1,0 +1,118 @@
+package apiv1_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+type auditRow struct {
+	By, Kind, Operation, Name, Method, Path, RequestID string
+	ChargeBoxID                                        *string
+	TransactionID                                      *int
+	Status                                             int
+	Code, Request                                      *string
+	Replayed                                           bool
+}
+
+// audited returns what the audit log lists.
+func (w *world) audited(query string) (rows []auditRow, total int, next string) {
+	w.t.Helper()
+	var list struct {
+		Records    []auditRow
+		Pagination struct {
+			Total      int
+			NextCursor string
+		}
+	}
+	w.must(json.Unmarshal([]byte(w.want(http.StatusOK, "GET /audit"+query, "")), &list))
+	return list.Records, list.Pagination.Total, list.Pagination.NextCursor
+}
+
+func (r auditRow) String() string {
+	text := fmt.Sprint(r.Method, " ", r.Path, " ", r.Operation, " ", r.Status)
+	for _, s := range []*string{r.ChargeBoxID, r.Code, r.Request} {
+		if s != nil {
+			text += " " + *s
+		}
+	}
+	if r.TransactionID != nil {
+		text += fmt.Sprint(" tx", *r.TransactionID)
+	}
+	return text
+}
+
+func TestAudit(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.want(http.StatusCreated, "POST /chargers", `{"chargeBoxId":"S1","password":"0123456789abcdef"}`)
+		w.want(http.StatusServiceUnavailable, "POST /chargers/S1/reset", `{"type":"Soft"}`)
+		w.want(http.StatusOK, "GET /chargers/S1", "")
+		w.want(http.StatusNotFound, "POST /transactions/77/stop", "")
+		time.Sleep(time.Hour) // simulated
+		public := field(t, w.want(http.StatusOK, "PATCH /chargers/S1", `{"name":"Gate"}`), "id")
+		w.want(http.StatusServiceUnavailable, "POST /chargers/"+public+"/configuration/change", `{"key":"AuthorizationKey","value":"0123456789abcdef"}`)
+		w.want(http.StatusOK, "DELETE /chargers/S1", "")
+
+		rows, total, _ := w.audited("")
+		want := []string{
+			`DELETE /api/v1/chargers/S1 v1RemoveCharger 200 S1`,
+			`POST /api/v1/chargers/` + public + `/configuration/change v1ChangeConfiguration 503 S1 SERVICE_UNAVAILABLE {"key":"AuthorizationKey","value":"***"}`,
+			`PATCH /api/v1/chargers/S1 v1ChangeCharger 200 S1 {"name":"Gate"}`,
+			`POST /api/v1/transactions/77/stop v1RemoteStop 404 NOT_FOUND`,
+			`POST /api/v1/chargers/S1/reset v1Reset 503 S1 SERVICE_UNAVAILABLE {"type":"Soft"}`,
+			`POST /api/v1/chargers v1RegisterCharger 201 S1 {"chargeBoxId":"S1","password":"***"}`,
+		}
+		var got []string
+		for _, r := range rows {
+			got = append(got, r.String())
+			if !strings.HasPrefix(r.By, "key_") || r.Kind != "key" || r.Name != "test" || r.RequestID != "req-1" {
+				t.Errorf("%s is by %s (%s %q), request %s", r, r.By, r.Kind, r.Name, r.RequestID)
+			}
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") || total != len(want) {
+			t.Errorf("%d records:\n%s\nwant\n%s", total, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		for query, n := range map[string]int{
+			"?chargeBoxId=S1": 5, "?chargeBoxId=" + public: 0, "?status=503": 2, "?operation=v1Reset": 1, "?by=" + rows[0].By: 6, "?by=nobody": 0,
+			"?from=2026-02-06T12:30:00Z": 3, "?to=2026-02-06T12:30:00Z": 3, "?transactionId=77": 0, "?status=503&from=2026-02-06T12:30:00Z": 1,
+		} {
+			if _, total, _ := w.audited(query); total != n {
+				t.Errorf("%s: %d records, want %d", query, total, n)
+			}
+		}
+		first, _, next := w.audited("?limit=4")
+		second, _, end := w.audited("?limit=4&cursor=" + next)
+		if len(first) != 4 || len(second) != 2 || end != "" || second[1].String() != want[5] {
+			t.Errorf("by cursor: %v, then %v", first, second)
+		}
+		w.key = w.keyWith("chargers:control", "chargers:read", "transactions:read")
+		w.want(http.StatusForbidden, "GET /audit", "")
+	})
+}
+
+// A remote start is found by its charger and by its transaction.
+func TestAuditOfRemoteStart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		s := w.connect("S1")
+		defer s.end()
+		out := w.do("POST /chargers/S1/remote-start", `{"connectorId":1,"idTag":"USER123"}`, "Idempotency-Key: start-1")
+		again := w.do("POST /chargers/S1/remote-start", `{"connectorId":1,"idTag":"USER123"}`, "Idempotency-Key: start-1")
+		if out.Code != accepted || again.Code != accepted || again.Body.String() != out.Body.String() || again.Header().Get("Location") != out.Header().Get("Location") {
+			t.Fatalf("got %d %s, again %d %s", out.Code, out.Body, again.Code, again.Body)
+		}
+		wantHeader(t, again, "Idempotent-Replayed", "true")
+		var started struct{ TransactionID int }
+		w.must(json.Unmarshal(out.Body.Bytes(), &started))
+		rows, total, _ := w.audited(fmt.Sprintf("?transactionId=%d&chargeBoxId=S1", started.TransactionID))
+		if total != 1 || rows[0].Operation != "v1RemoteStart" || rows[0].Status != accepted || rows[0].Replayed {
+			t.Errorf("%d records: %v", total, rows)
+		}
+		rows, total, _ = w.audited("")
+		if total != 2 || !rows[0].Replayed {
+			t.Errorf("%d records: %v", total, rows)
+		}
+	})
+}
