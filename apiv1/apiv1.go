@@ -10,7 +10,6 @@ import (
 	"leyden/calls"
 	"leyden/csms"
 	"leyden/device"
-	"leyden/feed"
 	"leyden/rest"
 )
 
@@ -24,12 +23,7 @@ type Config struct {
 	// Devices keeps what has nothing to do with charging; nil keeps nothing.
 	Devices device.Store
 	// Calls keeps what clients asked for; nil keeps nothing.
-	Calls calls.Store
-	// Webhooks makes and changes webhooks; nil: there are none. Dispatcher sends to
-	// them; nil: nobody does.
-	Webhooks   *feed.WebhookRegistrar
-	Dispatcher *feed.Dispatcher
-	// Authority knows our certificates; nil knows none.
+	Calls     calls.Store
 	Authority Authority
 	// PublicURL is where clients and stations reach the service, without a
 	// slash at its end; "" makes connection URLs of the host that was asked.
@@ -99,7 +93,6 @@ const (
 	tagQuarantine   = "Quarantine"
 	tagAudit        = "Audit log"
 	tagCertificates = "Certificates"
-	tagWebhooks     = "Webhooks"
 )
 
 // Register puts the operations of the façade on an API, before it serves.
@@ -133,7 +126,6 @@ func Register(on *rest.API, c Config) {
 	a.serveKeys()
 	a.serveClients()
 	a.serveQuarantine()
-	a.serveWebhooks()
 	a.serveAudit()
 }
 
