@@ -131,7 +131,8 @@ func dataFlag(cmd *cobra.Command) *string {
 	return cmd.PersistentFlags().String("data", "./data", "data folder of the server")
 }
 
-// inFolder makes the action of a subcommand that works in a data folder.
+// inFolder makes the action of a subcommand that works in a data folder. What
+// changes something there is in the audit log when the command ends.
 func inFolder(data *string, f func(*cobra.Command, *folder, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) (err error) {
 		if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
@@ -142,7 +143,7 @@ func inFolder(data *string, f func(*cobra.Command, *folder, []string) error) fun
 			return err
 		}
 		defer func() { err = closing(err, db) }()
-		return f(cmd, db, args)
+		return db.recorded(cmd, args, f(cmd, db, args))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"leyden/apiv1"
 	"leyden/apiv2"
 	"leyden/auth"
+	"leyden/calls"
 	"leyden/csms"
 	"leyden/ocpp"
 	"leyden/pki"
@@ -40,6 +41,7 @@ type node struct {
 
 	running sync.WaitGroup // ledger and listener
 	demo    *demo
+	book    *calls.Book
 }
 
 // wire wires the packages; nothing runs yet.
@@ -57,6 +59,9 @@ func (n *node) wire() error {
 	authenticator, err := auth.NewAuthenticator(db.config)
 	if err != nil {
 		return fmt.Errorf("access tokens: %w", err)
+	}
+	if n.book, err = db.openBook(db.config.Secrets, s.calls.auditAge); err != nil {
+		return err
 	}
 	n.csms = csms.New(n.ledger, csms.Options{
 		Gate:             gate{auth.NewStationGate(db.config, auth.Admission(s.admission))},
@@ -79,11 +84,12 @@ func (n *node) wire() error {
 	n.url = scheme + "://" + reachable(addr)
 	api := rest.New(rest.Config{
 		Version: version, PublicURL: strings.TrimSuffix(s.publicURL, "/"), Auth: authenticator, Now: time.Now, Log: log,
+		Calls: n.book, Limits: s.calls.limits, CORS: s.calls.origins,
 		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
 	})
 	apiv1.Register(api, apiv1.Config{
 		Journal: db.frames(),
-		Ledger:  n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Authority: n.authority,
+		Ledger:  n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Calls: db, Authority: n.authority,
 		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
 	})
 	apiv2.Register(api, db, authenticator)
@@ -137,6 +143,7 @@ func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	if n.authority.served != nil {
 		n.running.Go(func() { n.authority.served.watch(ctx) })
 	}
+	n.running.Go(func() { n.book.Run(ctx, func(err error) { n.log.Error("audit log", "err", err) }) })
 }
 
 // newHTTP returns a server with the limits of serving.

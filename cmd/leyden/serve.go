@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,8 @@ type serveSettings struct {
 	framesPerSecond int
 
 	journal journalSettings
+
+	calls callSettings
 
 	tls tlsSettings
 
@@ -110,6 +113,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.IntVar(&s.framesPerSecond, "limits-frames-per-second", 3000, "how many frames a second are read of one station; what it sends faster waits")
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
 	s.journal.flags(f)
+	s.calls.flags(f)
 	s.tls.flags(f)
 }
 
@@ -138,7 +142,7 @@ func (s *serveSettings) check() error {
 		return usagef("--admission open on %s lets anybody on the network pose as a station; listen on 127.0.0.1, "+
 			"register your stations (leyden station add), or give --insecure if you mean it", s.listen)
 	}
-	if err := s.journal.check(); err != nil {
+	if err := cmp.Or(s.journal.check(), s.calls.check()); err != nil {
 		return err
 	}
 	switch leyden.StartConflict(s.startConflict) {

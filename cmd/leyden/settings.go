@@ -117,7 +117,7 @@ func readConfig(path string, flags *pflag.FlagSet) (map[string]entry, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		if flags.Lookup(name) == nil || slices.Contains(notSettings, name) {
-			return nil, usagef("config file %s: there is no key %s; the keys are %s", path, entries[name].key, strings.Join(keys(flags), ", "))
+			return nil, usagef("config file %s: there is no key %s; %s", path, entries[name].key, alike(name, flags))
 		}
 		if entries[name].list && flags.Lookup(name).Value.Type() != "stringSlice" {
 			return nil, usagef("config file %s: key %s takes one value, not a list", path, entries[name].key)
@@ -158,14 +158,19 @@ func entryOf(key string, value any) entry {
 	return entry{key: key, value: strings.Join(texts, ","), list: true}
 }
 
-func keys(flags *pflag.FlagSet) []string {
+// alike names the keys that begin with the same word, or says where all are.
+func alike(name string, flags *pflag.FlagSet) string {
+	word, _, _ := strings.Cut(name, "-")
 	var names []string
 	flags.VisitAll(func(f *pflag.Flag) { // in lexical order
-		if !slices.Contains(notSettings, f.Name) {
+		if strings.HasPrefix(f.Name, word) && !slices.Contains(notSettings, f.Name) {
 			names = append(names, strings.ReplaceAll(f.Name, "-", "_"))
 		}
 	})
-	return names
+	if len(names) == 0 {
+		return "`leyden serve --help` lists them"
+	}
+	return "there are " + strings.Join(names, ", ")
 }
 
 // lookupEnv is os.LookupEnv, but an empty value is none.
