@@ -143,13 +143,15 @@ type stored struct {
 	version    int64
 	sameOrigin bool // who, where and when it began
 	sameStage  bool // how far it has come
+	listing    listing
 }
 
 func (a *appending) refuseStale(c *sqlite.Conn, i int, known *stored) error {
 	const lookUp = `
 SELECT version, station = ?2,
-  public_id IS ?3 AND connector IS ?4 AND token_fold IS ?5 AND vehicle_id IS ?6 AND started_at IS ?7 AND start_key IS ?8,
-  status IS ?9 AND stopped_at IS ?10 AND inserted_at IS ?11 AND due_at IS ?12
+  public_id IS ?3 AND connector IS ?4 AND token_fold IS ?5 AND vehicle_id IS ?6 AND started_at IS ?7 AND start_key IS ?8 AND remote IS ?13,
+  status IS ?9 AND stopped_at IS ?10 AND inserted_at IS ?11 AND due_at IS ?12,
+  class, started_order, stopped_order, inserted_order, token_fold, vehicle_id
 FROM transactions WHERE id = ?1`
 	n := &a.Transactions[i].Transaction
 	err := each(c, lookUp, func(b *binder) {
@@ -165,12 +167,17 @@ FROM transactions WHERE id = ?1`
 		b.time(n.StoppedAt)
 		b.time(n.InsertedAt)
 		b.time(n.DueAt)
+		b.bool(n.Remote)
 	}, func(r *row) error {
 		known.version = r.int()
 		if !r.bool() {
 			return fmt.Errorf("transaction %d is not of station %s: %w", n.ID, n.Station, leyden.ErrInvalid)
 		}
 		known.sameOrigin, known.sameStage = r.bool(), r.bool() && !a.Transactions[i].Stamp
+		known.listing = listing{
+			id: int64(n.ID), class: class(r.int()), times: [3]int64{r.int(), r.int(), r.int()},
+			station: string(n.Station), token: r.text(), vehicle: r.text(),
+		}
 		return nil
 	})
 	if err == nil && known.version != int64(n.Version)-1 {

@@ -57,7 +57,7 @@ WHERE r.transaction_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM transactions AS t WHERE t.id = r.transaction_id AND t.station = r.station)
 LIMIT 1`
 	)
-	return db.readLong(ctx, "check", func(c *sqlite.Conn) error {
+	err := db.readLong(ctx, "check", func(c *sqlite.Conn) error {
 		err := each(c, check, nil, func(r *row) error {
 			if text := r.text(); text != "ok" {
 				return &failure{fmt.Errorf("the file is damaged: %s", text)}
@@ -77,4 +77,8 @@ LIMIT 1`
 			return &failure{fmt.Errorf("reservation %d of %s was used by transaction %d, which is not there", r.int(), r.text(), r.int())}
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return db.checkTallies(ctx)
 }

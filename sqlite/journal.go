@@ -307,7 +307,7 @@ func (j *Journal) openFile() (*sqlite.Conn, error) {
 	}
 	_, scripts, err := journalSchema().pending(c, j.file)
 	if err == nil && len(scripts) > 0 {
-		err = journalSchema().migrate(c, j.file)
+		err = journalSchema().migrate(c, j.file, nil)
 	}
 	if err == nil && j.anew {
 		err = goOn(c, j.opt.Now())

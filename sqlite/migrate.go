@@ -68,8 +68,9 @@ func (s schema) pending(c *sqlite.Conn, file string) (have int, scripts []string
 	return int(version), scripts[version:], nil
 }
 
-// migrate brings the file to today's schema: all steps or none.
-func (s schema) migrate(c *sqlite.Conn, file string) (err error) {
+// migrate brings the file to today's schema: all steps or none, and what finish
+// makes of them; it may be nil.
+func (s schema) migrate(c *sqlite.Conn, file string, finish func(*sqlite.Conn) error) (err error) {
 	if err := exec(c, beginImmediate, nil); err != nil {
 		return err
 	}
@@ -78,6 +79,9 @@ func (s schema) migrate(c *sqlite.Conn, file string) (err error) {
 		if err = sqlitex.ExecuteScript(c, scripts[i], nil); err != nil {
 			err = fmt.Errorf("migrate %s to schema %d: %w", file, have+i+1, failed(err))
 		}
+	}
+	if err == nil && finish != nil {
+		err = finish(c)
 	}
 	if err == nil {
 		err = sqlitex.ExecuteTransient(c, fmt.Sprintf(`PRAGMA user_version = %d`, have+len(scripts)), nil)

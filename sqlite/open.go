@@ -65,6 +65,7 @@ type Options struct {
 	Log   *slog.Logger     // nil: [slog.Default]
 
 	softPages, hardPages int64 // see checkpoint.go
+	sizes                sizes // see query.go
 }
 
 // A DB implements [leyden.Store], [leyden.Registry], [auth.Store] and
@@ -92,6 +93,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	}
 	opt.Log = cmp.Or(opt.Log, slog.Default())
 	opt.softPages, opt.hardPages = cmp.Or(opt.softPages, softLogPages), cmp.Or(opt.hardPages, hardLogPages)
+	opt.sizes = cmp.Or(opt.sizes, usualSizes())
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
@@ -227,13 +229,32 @@ func (db *DB) upgrade(c *sqlite.Conn) (err error) {
 		}
 		defer func() { err = errors.Join(err, db.unlock()) }()
 	}
-	return ledgerSchema().migrate(c, db.file)
+	return ledgerSchema().migrate(c, db.file, func(c *sqlite.Conn) error { return recount(c, db.opt.Log) })
 }
 
 // lastStamp returns the newest InsertedAt, 0 when there is none.
-func lastStamp(c *sqlite.Conn) (int64, error) {
-	const query = `SELECT ifnull(max(inserted_order), 0) FROM transactions WHERE inserted_order < 9223372036854775807`
-	return number(c, query, nil)
+func lastStamp(c *sqlite.Conn) (newest int64, err error) {
+	const (
+		classes = `SELECT class FROM tallies WHERE axis = 0`
+		last    = `
+SELECT inserted_order FROM transactions INDEXED BY transactions_by_insertion
+WHERE class = ?1 AND inserted_order < 9223372036854775807 ORDER BY inserted_order DESC LIMIT 1`
+	)
+	var all []int64
+	err = each(c, classes, nil, func(r *row) error {
+		all = append(all, r.int())
+		return nil
+	})
+	for _, of := range all {
+		if err != nil {
+			return 0, err
+		}
+		err = each(c, last, func(b *binder) { b.int(of) }, func(r *row) error {
+			newest = max(newest, r.int())
+			return nil
+		})
+	}
+	return newest, err
 }
 
 // openWriter opens a connection that writes, with settings that make a commit

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,29 +12,17 @@ import (
 )
 
 // TestPlans holds SQLite to the plans that a ledger of millions needs: a station's
-// report looks at its own rows only, and a list reads an index in its order.
+// report looks at its own rows only.
 func TestPlans(t *testing.T) {
-	db, err := Open(t.Context(), Options{Path: t.TempDir(), Serve: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := mustOpen(t, Options{Path: t.TempDir(), Serve: true})
 	window := leyden.Window{From: time.UnixMicro(1), To: time.UnixMicro(2)}
 	open := []leyden.ReservationStatus{leyden.ReservationPending, leyden.ReservationActive}
 	kept := func(q *leyden.QuarantineQuery) string { return quarantineList(quarantinedOf(q)) }
 	reserved := func(q *leyden.ReservationQuery) string { return reservationList(reservationsOf(q)) }
-	tally := func(q leyden.Query) string { return `SELECT count(*) ` + countOf(&q).from() }
 	for _, test := range []struct{ sql, want string }{
-		{tally(leyden.Query{Charged: true}), "transactions_by_charged_start (charged=?)"},
-		{tally(leyden.Query{Charged: true, Started: window}), "transactions_by_charged_start (charged=? AND started_order>? AND started_order<?)"},
-		{tally(leyden.Query{Charged: true, Inserted: window}), "transactions_by_insertion (inserted_order>? AND inserted_order<?)"},
-		{tally(leyden.Query{Charged: true, Started: window, Station: "S"}), "transactions_by_station_start (station=? AND started_order>? AND started_order<?)"},
-		{tally(leyden.Query{Statuses: []leyden.Status{leyden.Completed}}), "COVERING INDEX transactions_by_status (status=?)"},
 		{working, "transactions_open (station=?)"},
 		{working, "transactions_unstarted (station=? AND updated_at>?)"},
 		{lastOn, "transactions_on_connector (station=? AND connector=?)"},
-		{notices, "outbox USING INTEGER PRIMARY KEY (rowid>?)"},
-		{oldestNotice, "SEARCH outbox"},
 		{meterKeys, "meter_keys USING PRIMARY KEY (station=?)"},
 		{due, "transactions_due (due_at<?)"},
 		{openWith, "transactions_open_with (token_fold=?)"},
@@ -51,22 +40,6 @@ func TestPlans(t *testing.T) {
 		{reserved(&leyden.ReservationQuery{Station: "S"}), "reservations_by_station (station=?)"},
 		{reserved(&leyden.ReservationQuery{Station: "S", Statuses: open}), "reservations_by_station_status (station=? AND status=?)"},
 		{reserved(&leyden.ReservationQuery{Due: window.To, Statuses: open}), "reservations_by_end (status=? AND expires_at<?)"},
-		{listed(leyden.Query{Station: "S"}), "transactions_by_station (station=?)"},
-		{listed(leyden.Query{Token: "T"}), "transactions_by_token (token_fold=?)"},
-		{listed(leyden.Query{Vehicle: "V"}), "transactions_by_vehicle (vehicle_id=?)"},
-		{listed(leyden.Query{Statuses: []leyden.Status{leyden.Active}}), "transactions_by_status (status=?)"},
-		{listed(leyden.Query{Started: window}), "transactions_by_start (started_order>? AND started_order<?)"},
-		{listed(leyden.Query{Started: window, Station: "S"}), "transactions_by_station_start (station=? AND started_order>? AND started_order<?)"},
-		{listed(leyden.Query{Started: window, Charged: true}), "transactions_by_charged_start (charged=? AND started_order>? AND started_order<?)"},
-		{listed(leyden.Query{Stopped: window, Charged: true}), "transactions_by_stop (stopped_order>? AND stopped_order<?)"},
-		{listed(leyden.Query{Inserted: window, Charged: true}), "transactions_by_insertion (inserted_order>? AND inserted_order<?)"},
-		{listed(leyden.Query{Inserted: window, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_insertion (inserted_order>?"},
-		{listed(leyden.Query{Stopped: leyden.Window{From: window.From}, Statuses: []leyden.Status{leyden.Completed}}), "transactions_by_stop (stopped_order>?"},
-		{listed(leyden.Query{Overlaps: window, Charged: true}), "transactions_by_stop (stopped_order>?)"},
-		{listed(leyden.Query{Station: "S", Connector: 1, Charged: true, Started: window, Order: leyden.ByStart}), "transactions_by_station_start (station=? AND started_order>? AND started_order<?)"},
-		{listed(leyden.Query{Order: leyden.ByStart}), "SCAN transactions USING INDEX transactions_by_start"},
-		{listed(leyden.Query{Order: leyden.ByStop}), "SCAN transactions USING INDEX transactions_by_stop"},
-		{listed(leyden.Query{Order: leyden.ByInserted}), "SCAN transactions USING INDEX transactions_by_insertion"},
 	} {
 		if plan := explain(t, db, test.sql); !strings.Contains(plan, test.want) {
 			t.Errorf("%s:\n got %s\nwant %s", test.sql, plan, test.want)
@@ -74,27 +47,104 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// TestPlansDoNotSort: a list comes from an index in its order.
-func TestPlansDoNotSort(t *testing.T) {
-	db, err := Open(t.Context(), Options{Path: t.TempDir(), Serve: true})
-	if err != nil {
-		t.Fatal(err)
+// TestListPlans goes through every filter, every two of them, and every order,
+// each way, from the begin and behind a cursor: what is read and counted is found
+// in an index, and what has to be sorted is known to be little.
+func TestListPlans(t *testing.T) {
+	db := mustOpen(t, Options{Path: t.TempDir(), Serve: true, sizes: sizes{rows: 1, entries: 20_000, skipped: 64, exact: 100_000}})
+	fillPlans(t, db)
+	filters := listFilters()
+	plans := 0
+	for i := range filters {
+		for j := range filters[:i+1] {
+			for _, order := range []leyden.Order{leyden.ByID, leyden.ByStart, leyden.ByStop, leyden.ByInserted} {
+				for _, ascending := range []bool{true, false} {
+					for _, after := range []*leyden.Cursor{nil, {At: time.UnixMicro(1e15), ID: 5}} {
+						q := leyden.Query{Order: order, Ascending: ascending, After: after, Limit: 50, Offset: 100}
+						filters[i](&q)
+						filters[j](&q)
+						plans += checkPlans(t, db, &q)
+					}
+				}
+			}
+		}
 	}
-	defer db.Close()
-	window := leyden.Window{From: time.UnixMicro(1), To: time.UnixMicro(2)}
-	for _, q := range []leyden.Query{
-		{}, {Station: "S", Connector: 1, Charged: true, Order: leyden.ByStart}, {Order: leyden.ByStart}, {Order: leyden.ByInserted, Inserted: window, Charged: true}, {Station: "S"},
-		{Charged: true}, {Charged: true, Order: leyden.ByStart}, {Charged: true, Order: leyden.ByStop}, {Charged: true, Order: leyden.ByInserted},
-	} {
-		if plan := explain(t, db, listed(q)); strings.Contains(plan, "TEMP B-TREE") {
-			t.Errorf("%s sorts: %s", listed(q), plan)
+	if plans < 1000 {
+		t.Errorf("only %d statements were looked at", plans)
+	}
+}
+
+// listFilters are the filters that both façades have.
+func listFilters() []func(*leyden.Query) {
+	window := leyden.Window{From: time.UnixMicro(1e15), To: time.UnixMicro(2e15)}
+	return []func(*leyden.Query){
+		func(*leyden.Query) {},
+		func(q *leyden.Query) { q.Charged = true },
+		func(q *leyden.Query) { q.Station = "S" },
+		func(q *leyden.Query) { q.Within = []leyden.StationID{"S", "T"} },
+		func(q *leyden.Query) { q.Connector = 1 },
+		func(q *leyden.Query) { q.Token = "T" },
+		func(q *leyden.Query) { q.Vehicle = "V" },
+		func(q *leyden.Query) { q.Statuses = []leyden.Status{leyden.Completed} },
+		func(q *leyden.Query) { q.Remote = new(true) },
+		func(q *leyden.Query) { q.Started = window },
+		func(q *leyden.Query) { q.Stopped = window },
+		func(q *leyden.Query) { q.Inserted = window },
+		func(q *leyden.Query) { q.Overlaps = window },
+	}
+}
+
+// fillPlans appends some transactions of several classes.
+func fillPlans(t *testing.T, db *DB) {
+	t.Helper()
+	for i := range 12 {
+		at := time.UnixMicro(1e15 + int64(i))
+		tx := leyden.Transaction{
+			ID: leyden.TransactionID(i + 1), PublicID: fmt.Sprint("txn_", i), Station: "S", Connector: 1, Version: 1, Status: leyden.Completed,
+			Remote: i%2 == 0, Token: leyden.IDToken{Value: "T"}, VehicleID: "V", StartedAt: at, StoppedAt: at, InsertedAt: at,
+			Evidence: leyden.Evidence{StartKey: "start"},
+		}
+		if err := db.Append(t.Context(), &leyden.Entry{Station: "S", Transactions: []leyden.Change{{Transaction: tx}}}); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
 
-// listed returns the statement for a page of what q selects.
-func listed(q leyden.Query) string {
-	return `SELECT id ` + listOf(&q).from() + ` ORDER BY ` + orderOf(&q) + ` LIMIT 100`
+// checkPlans looks at all statements by which q is read, and returns how many they are.
+func checkPlans(t *testing.T, db *DB, q *leyden.Query) int {
+	t.Helper()
+	var statements []string
+	err := db.read(t.Context(), "plans", func(c *sqlite.Conn) error {
+		l, err := plan(c, q, db.opt.sizes)
+		if err != nil {
+			return err
+		}
+		switch l := l.(type) {
+		case *owned:
+			statements = append(statements, l.page(), `SELECT count(*) `+l.entries().from())
+		case *classed:
+			m := &merge{c: c, q: q, few: l.few}
+			for i := range l.parts {
+				m.add(&l.parts[i])
+			}
+			for _, s := range m.streams {
+				statements = append(statements, s.sql(s.selection(), `LIMIT 16`), `SELECT count(*) `+s.selection().from())
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%+v: %v", q, err)
+	}
+	for _, sql := range statements {
+		plan := explain(t, db, sql)
+		// An owner has few enough to be sorted, unless by number.
+		sorts := strings.Contains(plan, "TEMP B-TREE") && (q.Order == leyden.ByID && q.Within == nil || !strings.Contains(plan, "(station=?") && !strings.Contains(plan, "(token_fold=?") && !strings.Contains(plan, "(vehicle_id=?"))
+		if strings.Contains(plan, "SCAN transactions") || sorts || !strings.Contains(plan, "=?") {
+			t.Errorf("%+v: %s:\n%s", q, sql, plan)
+		}
+	}
+	return len(statements)
 }
 
 func explain(t *testing.T, db *DB, sql string) string {

@@ -29,14 +29,14 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
   ?42, ?43, ?44)`
 		update = `
 UPDATE transactions SET
-  token = ?7, token_type = ?8, remote = ?11, metadata = ?12, requested_at = ?13, expires_at = ?14,
+  token = ?7, token_type = ?8, metadata = ?12, requested_at = ?13, expires_at = ?14,
   start_received_at = ?16, stop_received_at = ?18, meter_start = ?19, meter_stop = ?20, reservation = ?21,
   stop_token = ?22, stop_token_type = ?23, stop_reason = ?24, stop_reason_text = ?25, close_reason = ?26,
   energy = ?27, energy_source = ?28, power = ?29, initial_soc = ?30, end_soc = ?31,
   session_start = ?32, session_end = ?33, flags = ?34, stop_round = ?35, updated_at = ?37,
   revision = ?39, version = ?40, evidence = ?41, note = ?42, not_billable = ?43, corrected_at = ?44`
 		stage   = `, status = ?10, stopped_at = ?17, due_at = ?36, inserted_at = ?38`
-		origin  = `, token_fold = ?1, start_key = ?2, public_id = ?4, connector = ?6, vehicle_id = ?9, started_at = ?15`
+		origin  = `, token_fold = ?1, start_key = ?2, public_id = ?4, connector = ?6, vehicle_id = ?9, remote = ?11, started_at = ?15`
 		where   = ` WHERE id = ?3`
 		refresh = update + where
 		advance = update + stage + where
@@ -56,9 +56,23 @@ UPDATE transactions SET
 	if c.Stamp {
 		inserted = time.UnixMicro(a.stamp)
 	}
+	t.tally(&c.Transaction, inserted, known)
 	return exec(t.c, sql, func(b *binder) {
 		b.transaction(&c.Transaction, inserted, a.metadata[i], a.evidence[i])
 	})
+}
+
+// tally counts the change of a row, unless it is nothing that is counted.
+func (t *tx) tally(n *leyden.Transaction, inserted time.Time, known stored) {
+	if known.version > 0 && known.sameOrigin && known.sameStage {
+		return
+	}
+	now := listingOf(n, micros(inserted))
+	if known.version == 0 {
+		t.tallies.change(nil, &now)
+		return
+	}
+	t.tallies.change(&known.listing, &now)
 }
 
 func (b *binder) transaction(t *leyden.Transaction, inserted time.Time, metadata, evidence string) {

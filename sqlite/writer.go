@@ -62,6 +62,7 @@ type tx struct {
 	stamp int64 // InsertedAt of what is stamped in this batch
 
 	noticed int64 // Seq of the last notice in this batch; 0: there is none
+	tallies tallies
 }
 
 // submit returns when run has been committed, or refused.
@@ -198,6 +199,9 @@ func (w *writer) attempt(batch []*job) error {
 		if isFailure(j.err) {
 			return w.abandon(j.err)
 		}
+	}
+	if err := t.tallies.write(t.c); err != nil {
+		return w.abandon(err)
 	}
 	if err := exec(w.conn, commit, nil); err != nil {
 		return w.abandon(err)

@@ -1,0 +1,354 @@
+package sqlite
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"zombiezen.com/go/sqlite"
+
+	"leyden"
+)
+
+// A merge makes one list of streams that have the same order.
+type merge struct {
+	c       *sqlite.Conn
+	q       *leyden.Query
+	few     sizes
+	limit   int64
+	streams []*stream
+}
+
+// A stream is what a class has behind a place, in order. It is read in parts.
+type stream struct {
+	m      *merge
+	class  class
+	want   times
+	along  span    // of what is sorted by
+	sorted int     // which time finds it all to be sorted; -1: it is read in order
+	weight float64 // which part it has of all, roughly
+
+	at, end place   // behind which it goes on, and where it ends
+	buffer  []place // what comes next
+	whole   bool    // nothing comes after the buffer
+}
+
+// How much of a stream is read at once: constants, for SQLite prepares a
+// statement for each.
+var readAtOnce = [...]int64{16, 128, 1024}
+
+// take returns the numbers of the page.
+func (m *merge) take() (ids []int64, err error) {
+	for int64(len(ids)) < m.limit {
+		s, err := m.first(m.limit - int64(len(ids)))
+		if err != nil || s == nil {
+			return ids, err
+		}
+		ids = append(ids, s.buffer[0].id)
+		s.pop(1)
+	}
+	return ids, nil
+}
+
+// first returns the stream whose next is the first of all, nil at the end. It
+// reads as much as a page of n is likely to need.
+func (m *merge) first(n int64) (first *stream, err error) {
+	var sum float64
+	for _, s := range m.streams {
+		sum += s.weight
+	}
+	for _, s := range m.streams {
+		if len(s.buffer) == 0 && !s.whole {
+			if err := s.read(int64(float64(n)*s.weight/max(sum, 1)) + 1); err != nil {
+				return nil, err
+			}
+		}
+		if len(s.buffer) > 0 && (first == nil || s.buffer[0].before(first.buffer[0], m.q.Ascending)) {
+			first = s
+		}
+	}
+	m.streams = slices.DeleteFunc(m.streams, func(s *stream) bool { return s.whole && len(s.buffer) == 0 })
+	return first, nil
+}
+
+// pop goes on by n of the buffer.
+func (s *stream) pop(n int) {
+	s.at, s.buffer = s.buffer[n-1], s.buffer[n:]
+}
+
+// skip goes on by n: as long as that is many, by as much of the heaviest stream
+// as it has of all, and by what the others have before that place.
+func (m *merge) skip(n int64) error {
+	slices.SortFunc(m.streams, compareStreams)
+	for n > m.few.skipped && len(m.streams) > 0 {
+		skipped, err := m.leap(n)
+		if err != nil {
+			return err
+		}
+		n -= skipped
+	}
+	for ; n > 0; n-- {
+		s, err := m.first(n)
+		if err != nil || s == nil {
+			return err
+		}
+		s.pop(1)
+	}
+	return nil
+}
+
+// leap goes on by at most n, and by 1 at least unless all is at its end.
+func (m *merge) leap(n int64) (int64, error) {
+	heavy := slices.MinFunc(m.streams, compareStreams)
+	var sum float64
+	for _, s := range m.streams {
+		sum += s.weight
+	}
+	step := n
+	if len(m.streams) > 1 {
+		step = min(n, max(1, int64(0.9*float64(n)*heavy.weight/max(sum, 1))))
+	}
+	for {
+		to, ok, err := heavy.peek(step)
+		if err != nil {
+			return 0, err
+		}
+		if !ok {
+			return m.lighten(heavy, step)
+		}
+		passed, err := m.passed(heavy, to, n-step)
+		if err != nil {
+			return 0, err
+		}
+		if step+passed <= n {
+			for _, s := range m.streams {
+				s.leapTo(to)
+			}
+			return step + passed, nil
+		}
+		if step == 1 {
+			return m.leapByOne(heavy)
+		}
+		step = max(1, step/2)
+	}
+}
+
+// lighten notes that a stream has less left than a step.
+func (m *merge) lighten(s *stream, step int64) (int64, error) {
+	if len(m.streams) == 1 {
+		m.streams = nil
+		return 0, nil
+	}
+	if s.weight == 0 {
+		return m.leapByOne(s)
+	}
+	if s.weight = s.weight / 2; s.weight < 1 || step <= 1 {
+		s.weight = 0
+	}
+	return 0, nil
+}
+
+// leapByOne goes on by the first of all.
+func (m *merge) leapByOne(*stream) (int64, error) {
+	s, err := m.first(m.few.skipped)
+	if err != nil || s == nil {
+		m.streams = nil
+		return 0, err
+	}
+	s.pop(1)
+	return 1, nil
+}
+
+// passed returns how many all streams but one have up to a place; more than limit
+// when there are more.
+func (m *merge) passed(but *stream, to place, limit int64) (sum int64, err error) {
+	for _, s := range m.streams {
+		if s == but {
+			continue
+		}
+		n, err := s.countTo(to, limit+1-sum)
+		if err != nil {
+			return 0, err
+		}
+		if sum += n; sum > limit {
+			return sum, nil
+		}
+	}
+	return sum, nil
+}
+
+// leapTo leaves out what comes up to a place.
+func (s *stream) leapTo(to place) {
+	for len(s.buffer) > 0 && !to.before(s.buffer[0], s.m.q.Ascending) {
+		s.pop(1)
+	}
+	if s.at.before(to, s.m.q.Ascending) {
+		s.at = to
+	}
+}
+
+// peek returns the place of the n-th that comes, if there are so many.
+func (s *stream) peek(n int64) (at place, ok bool, err error) {
+	if s.sorted >= 0 && !s.whole {
+		if err := s.read(0); err != nil {
+			return at, false, err
+		}
+	}
+	if n <= int64(len(s.buffer)) {
+		return s.buffer[n-1], true, nil
+	}
+	if s.whole {
+		return at, false, nil
+	}
+	s.buffer = nil // it is behind at, and will be read again
+	sel := s.selection()
+	sql := s.sql(sel, fmt.Sprintf(`LIMIT 1 OFFSET (%s)`, `?`))
+	err = each(s.m.c, sql, func(b *binder) {
+		sel.bind(b)
+		b.int(n - 1)
+	}, func(r *row) error {
+		at, ok = place{r.int(), r.int()}, true
+		return nil
+	})
+	return at, ok, err
+}
+
+// countTo returns how many come up to a place, at most limit.
+func (s *stream) countTo(to place, limit int64) (n int64, err error) {
+	if len(s.buffer) == 0 && !s.whole {
+		if err := s.read(1); err != nil {
+			return 0, err
+		}
+	}
+	for _, at := range s.buffer {
+		if to.before(at, s.m.q.Ascending) {
+			return min(n, limit), nil
+		}
+		n++
+	}
+	if s.whole || n >= limit {
+		return min(n, limit), nil
+	}
+	if s.end.before(to, s.m.q.Ascending) {
+		to = s.end
+	}
+	sel := s.selectionFrom(s.last(), to)
+	err = each(s.m.c, `SELECT count(*) FROM (SELECT 1 `+sel.from()+` LIMIT (? + 0))`, func(b *binder) {
+		sel.bind(b)
+		b.int(limit - n)
+	}, func(r *row) error {
+		n += r.int()
+		return nil
+	})
+	return n, err
+}
+
+// last returns the place behind which nothing is in the buffer yet.
+func (s *stream) last() place {
+	if len(s.buffer) > 0 {
+		return s.buffer[len(s.buffer)-1]
+	}
+	return s.at
+}
+
+// read reads the next n or so; what is to be sorted it reads whole.
+func (s *stream) read(n int64) error {
+	if s.sorted >= 0 {
+		return s.readAll()
+	}
+	size := readAtOnce[len(readAtOnce)-1]
+	for _, some := range readAtOnce {
+		if n <= some {
+			size = some
+			break
+		}
+	}
+	sel := s.selection()
+	err := s.fetch(s.sql(sel, fmt.Sprintf(`LIMIT %d`, size)), sel)
+	s.whole = int64(len(s.buffer)) < size
+	return err
+}
+
+func (s *stream) readAll() error {
+	sel := &selection{hint: `INDEXED BY ` + timeIndex(s.sorted)}
+	s.restrict(sel, s.want)
+	err := s.fetch(`SELECT `+s.placeColumns()+` `+sel.from(), sel)
+	slices.SortFunc(s.buffer, func(a, b place) int {
+		if a.before(b, s.m.q.Ascending) {
+			return -1
+		}
+		return 1
+	})
+	first := slices.IndexFunc(s.buffer, func(p place) bool { return s.at.before(p, s.m.q.Ascending) })
+	if first < 0 {
+		first = len(s.buffer)
+	}
+	s.buffer, s.whole = s.buffer[first:], true
+	return err
+}
+
+func (s *stream) fetch(sql string, sel *selection) error {
+	s.buffer = nil
+	return each(s.m.c, sql, sel.bind, func(r *row) error {
+		s.buffer = append(s.buffer, place{r.int(), r.int()})
+		return nil
+	})
+}
+
+func (s *stream) placeColumns() string {
+	if s.m.q.Order == leyden.ByID {
+		return `0, id`
+	}
+	return orderColumn(s.m.q.Order) + `, id`
+}
+
+func (s *stream) sql(sel *selection, limit string) string {
+	return `SELECT ` + s.placeColumns() + ` ` + sel.from() + ` ORDER BY ` + orderTerm(s.m.q) + ` ` + limit
+}
+
+// restrict restricts sel to what the stream has, wherever it goes on.
+func (s *stream) restrict(sel *selection, want times) {
+	sel.add(`class = ?`, integer(int64(s.class)))
+	sel.times(want)
+	sel.otherConnector(s.m.q, s.class)
+}
+
+// selection returns what comes after the stream's place.
+func (s *stream) selection() *selection { return s.selectionFrom(s.last(), s.end) }
+
+// selectionFrom returns what comes after a place, up to and with another.
+func (s *stream) selectionFrom(from, to place) *selection {
+	sel := &selection{hint: `INDEXED BY ` + orderIndex(s.m.q.Order)}
+	want := s.want
+	if s.m.q.Order != leyden.ByID {
+		want[s.m.q.Order-leyden.ByStart] = anything() // along says it, and SQLite shall look there
+	}
+	s.restrict(sel, want)
+	sel.behind(s.m.q, from)
+	upTo := ` >= `
+	if s.m.q.Ascending {
+		upTo = ` <= `
+	}
+	if s.m.q.Order == leyden.ByID {
+		sel.add(`id`+upTo+`?`, integer(to.id))
+		return sel
+	}
+	column := orderColumn(s.m.q.Order)
+	if to.id == math.MinInt64 || to.id == math.MaxInt64 {
+		sel.add(column+upTo+`?`, integer(to.at))
+		return sel
+	}
+	sel.add(`(`+column+`, id)`+upTo+`(?, ?)`, integer(to.at), integer(to.id))
+	return sel
+}
+
+// orderIndex returns the index that has a class in an order.
+func orderIndex(o leyden.Order) string {
+	return map[leyden.Order]string{
+		leyden.ByID: `transactions_in_order`, leyden.ByStart: `transactions_by_start`,
+		leyden.ByStop: `transactions_by_stop`, leyden.ByInserted: `transactions_by_insertion`,
+	}[o]
+}
+
+// timeIndex returns the index that has a class by a time.
+func timeIndex(i int) string { return orderIndex(leyden.ByStart + leyden.Order(i)) }
