@@ -127,6 +127,8 @@ func refusedRequest(e *rest.Error) *rest.Error {
 	switch {
 	case e.Status >= http.StatusInternalServerError:
 		said.Code = "server_error"
+	case e.Status == http.StatusTooManyRequests:
+		said.Code = "temporarily_unavailable"
 	case e.Status == http.StatusUnsupportedMediaType:
 		said.Status, said.Code = http.StatusBadRequest, string(auth.ErrInvalidRequest)
 	default:

@@ -26,7 +26,7 @@ type issuer struct {
 	secret    string
 }
 
-func newIssuer(t *testing.T) *issuer {
+func newIssuer(t *testing.T, change ...func(*rest.Config)) *issuer {
 	t.Helper()
 	w := &world{t: t, now: instant(t, "2023-05-03T06:00:00Z")}
 	clock := func() time.Time { return w.now }
@@ -40,7 +40,11 @@ func newIssuer(t *testing.T) *issuer {
 	registrar := auth.NewRegistrar(config)
 	client, secret, err := registrar.CreateClient(t.Context(), spec)
 	w.must(err)
-	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: tokens, Now: clock, Log: log})
+	served := rest.Config{Version: "test", Auth: tokens, Now: clock, Log: log}
+	for _, f := range change {
+		f(&served)
+	}
+	w.api = resttest.NewServer(t, served)
 	apiv2.Register(w.api.API, w.store, tokens)
 	return &issuer{w, registrar, client.ID, string(secret)}
 }
@@ -164,6 +168,22 @@ func TestTokenRefusals(t *testing.T) {
 		if w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: Cache-Control is %q", c.name, w.Header().Get("Cache-Control"))
 		}
+	}
+}
+
+// Each façade says in its own words that there are too many requests.
+func TestTooManyRequests(t *testing.T) {
+	i := newIssuer(t, func(c *rest.Config) {
+		c.Limits = rest.Limits{PerSecond: 1, Burst: 1, StrangerPerSecond: 1, StrangerBurst: 1}
+	})
+	i.bearer = i.token()
+	w := i.do("POST /oauth2/token", grantAll, form, i.basic(i.id, i.secret))
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), `"error":"temporarily_unavailable"`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	i.get("GET /v2/transactions")
+	if w := i.get("GET /v2/transactions"); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), `"code":429`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
 
