@@ -16,8 +16,8 @@ var (
 
 	// ErrReplay means that an event with that key is recorded already.
 	ErrReplay = errors.New("event already recorded")
-	// ErrStale means that the transaction changed meanwhile: decide again.
-	ErrStale = errors.New("transaction changed meanwhile")
+	// ErrStale means that the record changed meanwhile: decide again.
+	ErrStale = errors.New("it was changed meanwhile")
 	// ErrPending means that a remote start is pending on that connector; see [PendingError].
 	ErrPending = errors.New("a remote start is pending on this connector")
 

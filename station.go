@@ -52,6 +52,7 @@ type Station struct {
 	RegisteredAt time.Time
 	RemovedAt    time.Time // hidden and refused since; its facts stay
 	Quirks       Quirks
+	Version      int // number of changes to the above; the Registry counts them
 
 	Sighting // What it said itself.
 }
@@ -99,6 +100,7 @@ type Token struct {
 	Listed    bool // an operator listed it; otherwise it was seen and is remembered
 	CreatedAt time.Time
 	SeenAt    time.Time
+	Version   int // number of changes by operators; the Registry counts them
 }
 
 // A Vehicle is what idTags belong to. An idTag belongs to one at most.
@@ -107,6 +109,7 @@ type Vehicle struct {
 	Name      string
 	Tokens    []string // values as listed
 	CreatedAt time.Time
+	Version   int // number of changes, of its tokens too; the Registry counts them
 }
 
 // A Slice is a part of a list. Limit 0 means MaxWorking. After leaves out what is
@@ -137,7 +140,9 @@ type TokenQuery struct {
 }
 
 // A Registry keeps stations with the keys of their meters, idTags and vehicles. The drivers of [Store]
-// implement it too. What it returns is a copy.
+// implement it too. What it returns is a copy. Stations, idTags and vehicles have a
+// Version; whoever saves or removes one with another than the stored Version gets
+// ErrStale, and nothing is changed. With Version 0 he does not mind.
 type Registry interface {
 	// AddStation adds one, or fails with ErrExists if its ID or PublicID is
 	// taken. A removed station is replaced, with a new PublicID.
@@ -181,7 +186,7 @@ type Registry interface {
 	// vehicle, and when all were last seen.
 	SeeTokens(ctx context.Context, seen []Token) error
 	// RemoveToken forgets one, or fails with ErrNotFound.
-	RemoveToken(ctx context.Context, value string) error
+	RemoveToken(ctx context.Context, value string, version int) error
 	// Token returns the one with that value, whatever its case, or ErrNotFound.
 	Token(ctx context.Context, value string) (Token, error)
 	// Tokens returns those that q selects, by folded value, and how many there
@@ -198,7 +203,7 @@ type Registry interface {
 	// names lose it. A vehicle or token without a name is ErrInvalid.
 	SaveVehicle(ctx context.Context, v Vehicle) error
 	// RemoveVehicle forgets one, or fails with ErrNotFound; its tokens stay.
-	RemoveVehicle(ctx context.Context, id string) error
+	RemoveVehicle(ctx context.Context, id string, version int) error
 	// Vehicle returns one, its tokens by folded value, or ErrNotFound.
 	Vehicle(ctx context.Context, id string) (Vehicle, error)
 	// Vehicles returns them by ID, which is the Name of a place, and how many there are.

@@ -299,11 +299,11 @@ func (a *api) stationsBy(ctx context.Context, online bool, q leyden.StationQuery
 	}
 }
 
-func (a *api) getCharger(ctx context.Context, in *ChargerPath) (*bodied[chargerDetails], error) {
+func (a *api) getCharger(ctx context.Context, in *ChargerPath) (*tagged[chargerDetails], error) {
 	s, err := a.charger(ctx, in.Ref)
 	if err != nil {
 		return nil, err
 	}
 	d, err := a.presentDetails(ctx, &s)
-	return &bodied[chargerDetails]{d}, err
+	return &tagged[chargerDetails]{rest.Versioned{Edition: chargerEdition(&s)}, d}, err
 }

@@ -153,6 +153,21 @@ func (a *api) forget(ctx context.Context, id leyden.StationID) error {
 	return nil
 }
 
+// take makes sure that a station is still the edition that a client knows, who is
+// about to change more than its record: whoever knows it too comes too late.
+func (a *api) take(ctx context.Context, p rest.Precondition, s *leyden.Station) error {
+	known := *s
+	s.Version = 0
+	if !p.Given() {
+		return nil
+	}
+	err := a.Ledger.Registry().SaveStation(ctx, known)
+	if errors.Is(err, leyden.ErrStale) {
+		return rest.Stale()
+	}
+	return named("charger", string(s.ID), err)
+}
+
 // release gives up what is reserved at a station.
 func (a *api) release(ctx context.Context, id leyden.StationID) error {
 	open, _, err := a.Ledger.Store().Reservations(ctx, leyden.ReservationQuery{
@@ -179,7 +194,13 @@ func (a *api) credential(ctx context.Context, id leyden.StationID) (auth.Station
 
 type changeChargerInput struct {
 	ChargerPath
+	rest.Precondition
 	Body chargerPatch
+}
+
+type removeChargerInput struct {
+	ChargerPath
+	rest.Precondition
 }
 
 // chargerPatch changes what is given.
@@ -202,36 +223,27 @@ func (p *chargerPatch) UnmarshalJSON(data []byte) error {
 	return p.given.decode(data, (*plain)(p))
 }
 
-func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodied[chargerDetails], error) {
+func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*tagged[chargerDetails], error) {
 	if err := in.Body.given.keep("registration", "securityProfile", "password", "rotatePassword", "quirks"); err != nil {
 		return nil, err
 	}
-	s, err := a.charger(ctx, in.Ref)
-	if err != nil {
-		return nil, err
-	}
-	if in.Body.Quirks != nil {
-		if s.Quirks, err = in.Body.Quirks.change(s.Quirks); err != nil {
-			return nil, err
+	var spec *auth.StationSpec
+	var before leyden.Registration
+	read := func() (leyden.Station, error) { return a.charger(ctx, in.Ref) }
+	s, err := changed(in.Precondition, read, chargerEdition, func(s *leyden.Station) (err error) {
+		before = s.Registration
+		if spec, err = a.newCredential(ctx, s.ID, &in.Body); err != nil {
+			return err
 		}
-	}
-	spec, err := a.newCredential(ctx, s.ID, &in.Body)
-	if err == nil {
-		err = in.Body.move(ctx, &s)
-	}
+		if err := in.Body.apply(ctx, s); err != nil {
+			return err
+		}
+		err = named("charger", string(s.ID), a.Ledger.Registry().SaveStation(ctx, *s))
+		s.Version++
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	before := s.Registration
-	if in.Body.given.has("name") {
-		s.Name = valueOr(in.Body.Name, "")
-	}
-	if in.Body.given.has("location") {
-		s.Location = valueOr(in.Body.Location, "")
-	}
-	s.Registration = leyden.Registration(valueOr(in.Body.Registration, string(before)))
-	if err := a.Ledger.Registry().SaveStation(ctx, s); err != nil {
-		return nil, fmt.Errorf("charger %s: %w", s.ID, err)
 	}
 	var password auth.Secret
 	if spec != nil {
@@ -244,7 +256,24 @@ func (a *api) changeCharger(ctx context.Context, in *changeChargerInput) (*bodie
 	}
 	d, err := a.presentDetails(ctx, &s)
 	d.Password = string(password)
-	return &bodied[chargerDetails]{d}, err
+	return &tagged[chargerDetails]{rest.Versioned{Edition: chargerEdition(&s)}, d}, err
+}
+
+// apply changes what an operator says of a station.
+func (p *chargerPatch) apply(ctx context.Context, s *leyden.Station) (err error) {
+	if p.Quirks != nil {
+		if s.Quirks, err = p.Quirks.change(s.Quirks); err != nil {
+			return err
+		}
+	}
+	if p.given.has("name") {
+		s.Name = valueOr(p.Name, "")
+	}
+	if p.given.has("location") {
+		s.Location = valueOr(p.Location, "")
+	}
+	s.Registration = leyden.Registration(valueOr(p.Registration, string(s.Registration)))
+	return p.move(ctx, s)
 }
 
 // move takes a station to the site that is given.
@@ -290,8 +319,11 @@ func (a *api) newCredential(ctx context.Context, id leyden.StationID, p *charger
 	return spec, nil
 }
 
-func (a *api) removeCharger(ctx context.Context, in *ChargerPath) (*bodied[chargerDetails], error) {
+func (a *api) removeCharger(ctx context.Context, in *removeChargerInput) (*bodied[chargerDetails], error) {
 	s, err := a.charger(ctx, in.Ref)
+	if err == nil {
+		err = in.Check(chargerEdition(&s))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -307,6 +339,9 @@ func (a *api) removeCharger(ctx context.Context, in *ChargerPath) (*bodied[charg
 		return nil, e
 	}
 	d, err := a.presentDetails(ctx, &s)
+	if err == nil {
+		err = a.take(ctx, in.Precondition, &s)
+	}
 	if err == nil {
 		err = a.release(ctx, s.ID)
 	}

@@ -17,12 +17,6 @@ import (
 	"leyden/rest"
 )
 
-// tagged is a reply that shows a record with editions.
-type tagged[T any] struct {
-	rest.Versioned
-	Body T
-}
-
 type correctInput struct {
 	TransactionPath
 	rest.Precondition

@@ -61,7 +61,13 @@ type addIDTagInput struct {
 
 type changeIDTagInput struct {
 	IDTag string `path:"idTag" maxLength:"255" doc:"The idTag, whatever its case." example:"USER123"`
-	Body  idTagPatch
+	rest.Precondition
+	Body idTagPatch
+}
+
+type removeIDTagInput struct {
+	IDTag string `path:"idTag" maxLength:"255" doc:"The idTag, whatever its case." example:"USER123"`
+	rest.Precondition
 }
 
 // idTagPatch changes what is given; null takes something away.
@@ -182,45 +188,45 @@ func (a *api) tag(ctx context.Context, value string) (leyden.Token, error) {
 	return t, nil
 }
 
-func (a *api) getIDTag(ctx context.Context, in *idTagPath) (*bodied[idTag], error) {
+func (a *api) getIDTag(ctx context.Context, in *idTagPath) (*tagged[idTag], error) {
 	t, err := a.tag(ctx, in.IDTag)
-	return &bodied[idTag]{presentTag(&t)}, err
+	return taggedTag(&t), err
 }
 
-func (a *api) changeIDTag(ctx context.Context, in *changeIDTagInput) (*bodied[idTag], error) {
+func taggedTag(t *leyden.Token) *tagged[idTag] {
+	return &tagged[idTag]{rest.Versioned{Edition: tagEdition(t)}, presentTag(t)}
+}
+
+// changeTag changes what is kept of an idTag.
+func (a *api) changeTag(ctx context.Context, value string, p rest.Precondition, change func(*leyden.Token)) (*tagged[idTag], error) {
+	t, err := changed(p, func() (leyden.Token, error) { return a.tag(ctx, value) }, tagEdition, func(t *leyden.Token) error {
+		change(t)
+		err := a.saveTag(ctx, t)
+		t.Version++
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taggedTag(&t), nil
+}
+
+func (a *api) changeIDTag(ctx context.Context, in *changeIDTagInput) (*tagged[idTag], error) {
 	if err := in.Body.given.keep("status"); err != nil {
 		return nil, err
 	}
-	t, err := a.tag(ctx, in.IDTag)
-	if err != nil {
-		return nil, err
-	}
-	in.Body.apply(&t)
-	if err := a.saveTag(ctx, &t); err != nil {
-		return nil, err
-	}
-	return &bodied[idTag]{presentTag(&t)}, nil
+	return a.changeTag(ctx, in.IDTag, in.Precondition, in.Body.apply)
 }
 
-func (a *api) admitIDTag(ctx context.Context, in *idTagPath) (*bodied[idTag], error) {
-	t, err := a.tag(ctx, in.IDTag)
-	if err != nil {
-		return nil, err
-	}
-	t.Listed, t.Status = true, leyden.TokenAccepted
-	if err := a.Ledger.Registry().SaveToken(ctx, t); err != nil {
-		return nil, err
-	}
-	return &bodied[idTag]{presentTag(&t)}, nil
+func (a *api) admitIDTag(ctx context.Context, in *idTagPath) (*tagged[idTag], error) {
+	return a.changeTag(ctx, in.IDTag, rest.Precondition{}, func(t *leyden.Token) {
+		t.Listed, t.Status = true, leyden.TokenAccepted
+	})
 }
 
-func (a *api) removeIDTag(ctx context.Context, in *idTagPath) (*bodied[idTag], error) {
-	t, err := a.tag(ctx, in.IDTag)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Ledger.Registry().RemoveToken(ctx, t.Value); err != nil {
-		return nil, fmt.Errorf("idTag %s: %w", t.Value, err)
-	}
-	return &bodied[idTag]{presentTag(&t)}, nil
+func (a *api) removeIDTag(ctx context.Context, in *removeIDTagInput) (*bodied[idTag], error) {
+	t, err := changed(in.Precondition, func() (leyden.Token, error) { return a.tag(ctx, in.IDTag) }, tagEdition, func(t *leyden.Token) error {
+		return named("idTag", t.Value, a.Ledger.Registry().RemoveToken(ctx, t.Value, t.Version))
+	})
+	return &bodied[idTag]{presentTag(&t)}, err
 }

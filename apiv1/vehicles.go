@@ -48,7 +48,13 @@ type addVehicleInput struct {
 
 type changeVehicleInput struct {
 	VehicleID string `path:"vehicleId" maxLength:"255" doc:"The vehicle." example:"VAN-12"`
-	Body      vehiclePatch
+	rest.Precondition
+	Body vehiclePatch
+}
+
+type removeVehicleInput struct {
+	VehicleID string `path:"vehicleId" maxLength:"255" doc:"The vehicle." example:"VAN-12"`
+	rest.Precondition
 }
 
 // vehiclePatch changes what is given.
@@ -159,38 +165,39 @@ func (a *api) listVehicles(ctx context.Context, in *rest.Window) (*bodied[vehicl
 	return out, nil
 }
 
-func (a *api) getVehicle(ctx context.Context, in *vehiclePath) (*bodied[vehicle], error) {
+func (a *api) getVehicle(ctx context.Context, in *vehiclePath) (*tagged[vehicle], error) {
 	v, err := a.vehicle(ctx, in.VehicleID)
-	return &bodied[vehicle]{presentVehicle(&v)}, err
+	return taggedVehicle(&v), err
 }
 
-func (a *api) changeVehicle(ctx context.Context, in *changeVehicleInput) (*bodied[vehicle], error) {
+func taggedVehicle(v *leyden.Vehicle) *tagged[vehicle] {
+	return &tagged[vehicle]{rest.Versioned{Edition: vehicleEdition(v)}, presentVehicle(v)}
+}
+
+func (a *api) changeVehicle(ctx context.Context, in *changeVehicleInput) (*tagged[vehicle], error) {
 	if err := in.Body.given.keep("idTags"); err != nil {
 		return nil, err
 	}
-	v, err := a.vehicle(ctx, in.VehicleID)
+	read := func() (leyden.Vehicle, error) { return a.vehicle(ctx, in.VehicleID) }
+	v, err := changed(in.Precondition, read, vehicleEdition, func(v *leyden.Vehicle) (err error) {
+		if in.Body.given.has("name") {
+			v.Name = valueOr(in.Body.Name, "")
+		}
+		if in.Body.given.has("idTags") {
+			v.Tokens = in.Body.IDTags
+		}
+		*v, err = a.saveVehicle(ctx, *v, a.Ledger.Registry().SaveVehicle)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if in.Body.given.has("name") {
-		v.Name = valueOr(in.Body.Name, "")
-	}
-	if in.Body.given.has("idTags") {
-		v.Tokens = in.Body.IDTags
-	}
-	if v, err = a.saveVehicle(ctx, v, a.Ledger.Registry().SaveVehicle); err != nil {
-		return nil, err
-	}
-	return &bodied[vehicle]{presentVehicle(&v)}, nil
+	return taggedVehicle(&v), nil
 }
 
-func (a *api) removeVehicle(ctx context.Context, in *vehiclePath) (*bodied[vehicle], error) {
-	v, err := a.vehicle(ctx, in.VehicleID)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Ledger.Registry().RemoveVehicle(ctx, v.ID); err != nil {
-		return nil, fmt.Errorf("vehicle %s: %w", v.ID, err)
-	}
-	return &bodied[vehicle]{presentVehicle(&v)}, nil
+func (a *api) removeVehicle(ctx context.Context, in *removeVehicleInput) (*bodied[vehicle], error) {
+	v, err := changed(in.Precondition, func() (leyden.Vehicle, error) { return a.vehicle(ctx, in.VehicleID) }, vehicleEdition, func(v *leyden.Vehicle) error {
+		return named("vehicle", v.ID, a.Ledger.Registry().RemoveVehicle(ctx, v.ID, v.Version))
+	})
+	return &bodied[vehicle]{presentVehicle(&v)}, err
 }

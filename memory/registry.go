@@ -18,9 +18,11 @@ import (
 func (s *Store) AddStation(ctx context.Context, st leyden.Station) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old, ok := s.stations[st.ID]; ok && old.RemovedAt.IsZero() || s.publicIDTaken(st) {
+	old, ok := s.stations[st.ID]
+	if ok && old.RemovedAt.IsZero() || s.publicIDTaken(st) {
 		return leyden.ErrExists
 	}
+	st.Version = old.Version + 1
 	return s.putStation(ctx, st)
 }
 
@@ -35,7 +37,10 @@ func (s *Store) SaveStation(ctx context.Context, st leyden.Station) error {
 	if s.publicIDTaken(st) {
 		return leyden.ErrExists
 	}
-	st.Sighting = old.Sighting
+	if st.Version != 0 && st.Version != old.Version {
+		return leyden.ErrStale
+	}
+	st.Sighting, st.Version = old.Sighting, old.Version+1
 	return s.putStation(ctx, st)
 }
 
@@ -143,6 +148,7 @@ func (s *Store) StationsAt(ctx context.Context, sites []string) ([]leyden.Statio
 func (s *Store) AddToken(ctx context.Context, t leyden.Token) (leyden.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.Version = 0
 	if err := s.refuseToken(ctx, &t); err != nil {
 		return leyden.Token{}, err
 	}
@@ -152,9 +158,7 @@ func (s *Store) AddToken(ctx context.Context, t leyden.Token) (leyden.Token, err
 		}
 		t.Value, t.CreatedAt, t.SeenAt = old.Value, old.CreatedAt, old.SeenAt
 	}
-	t = detach(t)
-	s.tokens[fold(t.Value)] = t
-	return t, nil
+	return s.putToken(t), nil
 }
 
 // SaveToken implements [leyden.Registry].
@@ -175,9 +179,30 @@ func (s *Store) SaveTokens(ctx context.Context, list []leyden.Token) error {
 		if old, ok := s.tokens[fold(t.Value)]; ok {
 			t.Value = old.Value
 		}
-		s.tokens[fold(t.Value)] = detach(t)
+		s.putToken(t)
 	}
 	return nil
+}
+
+// putToken writes a token and counts that as a change, of the vehicles between
+// which it moves too.
+func (s *Store) putToken(t leyden.Token) leyden.Token {
+	old := s.tokens[fold(t.Value)]
+	t = detach(t)
+	t.Version = old.Version + 1
+	if old.VehicleID != t.VehicleID {
+		s.countVehicle(old.VehicleID)
+		s.countVehicle(t.VehicleID)
+	}
+	s.tokens[fold(t.Value)] = t
+	return t
+}
+
+func (s *Store) countVehicle(id string) {
+	if v, ok := s.vehicles[id]; ok {
+		v.Version++
+		s.vehicles[id] = v
+	}
 }
 
 // refuseToken returns why a token may not be written, or nil.
@@ -190,6 +215,9 @@ func (s *Store) refuseToken(ctx context.Context, t *leyden.Token) error {
 	}
 	if t.Value == "" {
 		return fmt.Errorf("an idTag without a value: %w", leyden.ErrInvalid)
+	}
+	if t.Version != 0 && t.Version != s.tokens[fold(t.Value)].Version {
+		return leyden.ErrStale
 	}
 	return nil
 }
@@ -211,7 +239,7 @@ func (s *Store) SeeTokens(ctx context.Context, seen []leyden.Token) error {
 		if old, ok := s.tokens[fold(t.Value)]; ok {
 			t = old
 		} else {
-			t.Listed, t.VehicleID = false, ""
+			t.Listed, t.VehicleID, t.Version = false, "", 1
 		}
 		t.SeenAt = latest(t.SeenAt, at)
 		s.tokens[fold(t.Value)] = t
@@ -220,15 +248,20 @@ func (s *Store) SeeTokens(ctx context.Context, seen []leyden.Token) error {
 }
 
 // RemoveToken implements [leyden.Registry].
-func (s *Store) RemoveToken(ctx context.Context, value string) error {
+func (s *Store) RemoveToken(ctx context.Context, value string, version int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, ok := s.tokens[fold(value)]; !ok {
+	t, ok := s.tokens[fold(value)]
+	if !ok {
 		return leyden.ErrNotFound
 	}
+	if version != 0 && version != t.Version {
+		return leyden.ErrStale
+	}
+	s.countVehicle(t.VehicleID)
 	delete(s.tokens, fold(value))
 	return nil
 }
@@ -299,6 +332,7 @@ func (s *Store) AddVehicle(ctx context.Context, v leyden.Vehicle) error {
 	if _, ok := s.vehicles[v.ID]; ok {
 		return leyden.ErrExists
 	}
+	v.Version = 0
 	return s.putVehicle(ctx, v)
 }
 
@@ -316,6 +350,9 @@ func (s *Store) putVehicle(ctx context.Context, v leyden.Vehicle) error {
 	if v.ID == "" || slices.Contains(v.Tokens, "") {
 		return fmt.Errorf("a vehicle or an idTag without a name: %w", leyden.ErrInvalid)
 	}
+	if v.Version != 0 && v.Version != s.vehicles[v.ID].Version {
+		return leyden.ErrStale
+	}
 	v = detach(v)
 	s.freeTokens(v.ID)
 	for _, value := range v.Tokens {
@@ -327,32 +364,36 @@ func (s *Store) putVehicle(ctx context.Context, v leyden.Vehicle) error {
 			t.Listed, t.Status = true, leyden.TokenAccepted
 		}
 		t.VehicleID = v.ID
-		s.tokens[fold(value)] = detach(t)
+		s.putToken(t)
 	}
-	v.Tokens = nil // the tokens know
+	v.Tokens, v.Version = nil, s.vehicles[v.ID].Version+1 // the tokens know
 	s.vehicles[v.ID] = v
 	return nil
 }
 
 // freeTokens takes all tokens from a vehicle.
 func (s *Store) freeTokens(vehicle string) {
-	for folded, t := range s.tokens {
+	for _, t := range s.tokens {
 		if t.VehicleID == vehicle {
 			t.VehicleID = ""
-			s.tokens[folded] = t
+			s.putToken(t)
 		}
 	}
 }
 
 // RemoveVehicle implements [leyden.Registry].
-func (s *Store) RemoveVehicle(ctx context.Context, id string) error {
+func (s *Store) RemoveVehicle(ctx context.Context, id string, version int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, ok := s.vehicles[id]; !ok {
+	v, ok := s.vehicles[id]
+	if !ok {
 		return leyden.ErrNotFound
+	}
+	if version != 0 && version != v.Version {
+		return leyden.ErrStale
 	}
 	s.freeTokens(id)
 	delete(s.vehicles, id)

@@ -57,6 +57,11 @@ func (p Precondition) Check(edition string) error {
 	if any {
 		return nil
 	}
+	return Stale()
+}
+
+// Stale returns the 412 for a client that knows another edition.
+func Stale() *Error {
 	return Errorf(http.StatusPreconditionFailed, "it was changed meanwhile; read it again")
 }
 

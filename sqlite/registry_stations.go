@@ -19,9 +19,10 @@ UNION ALL SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		insert = `
 INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at, quirks,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, habits, reported_keys, site, last_removed_at)
+  clock_at, habits, reported_keys, site, last_removed_at, version)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
-  (SELECT max(removed_at, ifnull(last_removed_at, removed_at)) FROM stations WHERE id = ?1))`
+  (SELECT max(removed_at, ifnull(last_removed_at, removed_at)) FROM stations WHERE id = ?1),
+  (SELECT ifnull(max(version), 0) + 1 FROM stations WHERE id = ?1))`
 	)
 	quirks, err := jsonText(s.Quirks)
 	if err != nil {
@@ -133,11 +134,11 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
 // SaveStation implements [leyden.Registry].
 func (db *DB) SaveStation(ctx context.Context, s leyden.Station) error {
 	const (
-		there  = `SELECT 1 FROM stations WHERE id = ?1 AND removed_at IS NULL`
+		there  = `SELECT version FROM stations WHERE id = ?1 AND removed_at IS NULL`
 		taken  = `SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		update = `
 UPDATE stations SET public_id = ?2, name = ?3, location = ?4, registration = ?5, listed = ?6,
-  registered_at = ?7, removed_at = ?8, quirks = ?9, site = ?10
+  registered_at = ?7, removed_at = ?8, quirks = ?9, site = ?10, version = version + 1
 WHERE id = ?1`
 	)
 	quirks, err := jsonText(s.Quirks)
@@ -149,8 +150,12 @@ WHERE id = ?1`
 		b.text(s.PublicID)
 	}
 	return db.write(ctx, "save station", func(t *tx) error {
-		if _, err := number(t.c, there, func(b *binder) { b.text(string(s.ID)) }); err != nil {
+		version, err := number(t.c, there, func(b *binder) { b.text(string(s.ID)) })
+		if err != nil {
 			return err
+		}
+		if s.Version != 0 && int64(s.Version) != version {
+			return leyden.ErrStale
 		}
 		if err := each(t.c, taken, names, func(*row) error { return leyden.ErrExists }); err != nil {
 			return err
@@ -215,7 +220,7 @@ SELECT max(ifnull(removed_at, last_removed_at), ifnull(last_removed_at, removed_
 const selectStations = `
 SELECT id, public_id, name, location, registration, listed, registered_at, removed_at,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, quirks, habits, reported_keys, site `
+  clock_at, quirks, habits, reported_keys, site, version `
 
 const selectStation = selectStations + `FROM stations `
 
@@ -234,7 +239,7 @@ func (r *row) station() (leyden.Station, error) {
 			return s, fmt.Errorf("station %s: %w", s.ID, err)
 		}
 	}
-	s.Site = r.text()
+	s.Site, s.Version = r.text(), int(r.int())
 	return s, nil
 }
 

@@ -18,7 +18,8 @@ func (db *DB) AddToken(ctx context.Context, n leyden.Token) (leyden.Token, error
 	kept := n
 	err := db.write(ctx, "add idTag", func(t *tx) error {
 		kept = n
-		if err := refuseToken(t.c, &n); err != nil {
+		kept.Version = 0
+		if err := refuseToken(t.c, &kept); err != nil {
 			return err
 		}
 		old, err := token(t.c, n.Value)
@@ -31,6 +32,7 @@ func (db *DB) AddToken(ctx context.Context, n leyden.Token) (leyden.Token, error
 		case isFailure(err):
 			return err
 		}
+		kept.Version = old.Version + 1
 		return saveToken(t.c, &kept)
 	})
 	if err != nil && !errors.Is(err, leyden.ErrExists) {
@@ -66,11 +68,20 @@ func refuseToken(c *sqlite.Conn, n *leyden.Token) error {
 	if n.Value == "" {
 		return fmt.Errorf("an idTag without a value: %w", leyden.ErrInvalid)
 	}
-	if n.VehicleID == "" {
+	if n.VehicleID != "" {
+		if _, err := vehicle(c, n.VehicleID); err != nil {
+			return noVehicle(n.VehicleID, err)
+		}
+	}
+	if n.Version == 0 {
 		return nil
 	}
-	if _, err := vehicle(c, n.VehicleID); err != nil {
-		return noVehicle(n.VehicleID, err)
+	old, err := token(c, n.Value)
+	if isFailure(err) {
+		return err
+	}
+	if old.Version != n.Version {
+		return leyden.ErrStale
 	}
 	return nil
 }
@@ -82,13 +93,26 @@ func noVehicle(id string, err error) error {
 	return fmt.Errorf("there is no vehicle %q: %w", id, leyden.ErrInvalid)
 }
 
-// saveToken adds n, or replaces all but the value as it was first given.
+// saveToken adds n, or replaces all but the value as it was first given. For the
+// vehicles between which it moves that is a change, too.
 func saveToken(c *sqlite.Conn, n *leyden.Token) error {
-	const save = `
+	const (
+		moves = `
+UPDATE vehicles SET version = version + 1
+WHERE id IN (?2, (SELECT vehicle_id FROM tokens WHERE fold = ?1)) AND (SELECT vehicle_id FROM tokens WHERE fold = ?1) IS NOT ?2`
+		save = `
 INSERT INTO tokens (fold, value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at, parent_fold)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (fold) DO UPDATE SET status = ?3, expiry = ?4, parent = ?5, max_active = ?6, vehicle_id = ?7,
-  note = ?8, listed = ?9, created_at = ?10, seen_at = ?11, parent_fold = ?12`
+  note = ?8, listed = ?9, created_at = ?10, seen_at = ?11, parent_fold = ?12, version = version + 1`
+	)
+	err := exec(c, moves, func(b *binder) {
+		b.text(fold(n.Value))
+		b.text(n.VehicleID)
+	})
+	if err != nil {
+		return err
+	}
 	return exec(c, save, func(b *binder) { b.idToken(n) })
 }
 
@@ -128,26 +152,34 @@ ON CONFLICT (fold) DO UPDATE SET seen_at = ?11 WHERE ifnull(seen_at, ?11) <= ?11
 }
 
 // RemoveToken implements [leyden.Registry].
-func (db *DB) RemoveToken(ctx context.Context, value string) error {
-	const remove = `DELETE FROM tokens WHERE fold = ?1`
+func (db *DB) RemoveToken(ctx context.Context, value string, version int) error {
+	const (
+		remove = `DELETE FROM tokens WHERE fold = ?1`
+		count  = `UPDATE vehicles SET version = version + 1 WHERE id = ?1`
+	)
 	return db.write(ctx, "remove idTag", func(t *tx) error {
-		if err := exec(t.c, remove, func(b *binder) { b.text(fold(value)) }); err != nil {
+		old, err := token(t.c, value)
+		if err != nil {
 			return err
 		}
-		if t.c.Changes() == 0 {
-			return leyden.ErrNotFound
+		if version != 0 && version != old.Version {
+			return leyden.ErrStale
 		}
-		return nil
+		if err := exec(t.c, count, func(b *binder) { b.text(old.VehicleID) }); err != nil {
+			return err
+		}
+		return exec(t.c, remove, func(b *binder) { b.text(fold(value)) })
 	})
 }
 
 const selectToken = `
-SELECT value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at `
+SELECT value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at, version `
 
 func (r *row) listedToken() leyden.Token {
 	return leyden.Token{
 		Value: r.text(), Status: r.text(), Expiry: r.time(), Parent: r.text(), MaxActive: int(r.int()),
 		VehicleID: r.text(), Note: r.text(), Listed: r.bool(), CreatedAt: r.time(), SeenAt: r.time(),
+		Version: int(r.int()),
 	}
 }
 

@@ -14,13 +14,9 @@ import (
 
 // AddVehicle implements [leyden.Registry].
 func (db *DB) AddVehicle(ctx context.Context, v leyden.Vehicle) error {
-	return db.saveVehicle(ctx, "add vehicle", v, func(t *tx) error {
-		_, err := vehicle(t.c, v.ID)
-		if err == nil {
+	return db.saveVehicle(ctx, "add vehicle", v, func(old *leyden.Vehicle) error {
+		if old.ID != "" {
 			return leyden.ErrExists
-		}
-		if isFailure(err) {
-			return err
 		}
 		return nil
 	})
@@ -28,22 +24,32 @@ func (db *DB) AddVehicle(ctx context.Context, v leyden.Vehicle) error {
 
 // SaveVehicle implements [leyden.Registry].
 func (db *DB) SaveVehicle(ctx context.Context, v leyden.Vehicle) error {
-	return db.saveVehicle(ctx, "save vehicle", v, func(*tx) error { return nil })
+	return db.saveVehicle(ctx, "save vehicle", v, func(old *leyden.Vehicle) error {
+		if v.Version != 0 && v.Version != old.Version {
+			return leyden.ErrStale
+		}
+		return nil
+	})
 }
 
-// saveVehicle writes a vehicle with its tokens, unless refuse fails.
-func (db *DB) saveVehicle(ctx context.Context, what string, v leyden.Vehicle, refuse func(*tx) error) error {
+// saveVehicle writes a vehicle with its tokens, unless refuse fails for the one
+// that is there, or the zero one.
+func (db *DB) saveVehicle(ctx context.Context, what string, v leyden.Vehicle, refuse func(*leyden.Vehicle) error) error {
 	const save = `
 INSERT INTO vehicles (id, name, created_at) VALUES (?1, ?2, ?3)
-ON CONFLICT (id) DO UPDATE SET name = ?2, created_at = ?3`
+ON CONFLICT (id) DO UPDATE SET name = ?2, created_at = ?3, version = version + 1`
 	if v.ID == "" || slices.Contains(v.Tokens, "") {
 		return fmt.Errorf("a vehicle or an idTag without a name: %w", leyden.ErrInvalid)
 	}
 	return db.write(ctx, what, func(t *tx) error {
-		if err := refuse(t); err != nil {
+		old, err := vehicle(t.c, v.ID)
+		if isFailure(err) {
 			return err
 		}
-		err := exec(t.c, save, func(b *binder) {
+		if err := refuse(&old); err != nil {
+			return err
+		}
+		err = exec(t.c, save, func(b *binder) {
 			b.text(v.ID)
 			b.text(v.Name)
 			b.time(v.CreatedAt)
@@ -65,7 +71,7 @@ ON CONFLICT (id) DO UPDATE SET name = ?2, created_at = ?3`
 
 // freeTokens takes all tokens from a vehicle.
 func freeTokens(c *sqlite.Conn, id string) error {
-	const update = `UPDATE tokens SET vehicle_id = NULL WHERE vehicle_id = ?1`
+	const update = `UPDATE tokens SET vehicle_id = NULL, version = version + 1 WHERE vehicle_id = ?1`
 	return exec(c, update, func(b *binder) { b.text(id) })
 }
 
@@ -86,23 +92,27 @@ func giveToken(t *tx, id, value string) error {
 }
 
 // RemoveVehicle implements [leyden.Registry].
-func (db *DB) RemoveVehicle(ctx context.Context, id string) error {
+func (db *DB) RemoveVehicle(ctx context.Context, id string, version int) error {
 	const remove = `DELETE FROM vehicles WHERE id = ?1`
 	return db.write(ctx, "remove vehicle", func(t *tx) error {
-		if err := exec(t.c, remove, func(b *binder) { b.text(id) }); err != nil {
+		old, err := vehicle(t.c, id)
+		if err != nil {
 			return err
 		}
-		if t.c.Changes() == 0 {
-			return leyden.ErrNotFound
+		if version != 0 && version != old.Version {
+			return leyden.ErrStale
+		}
+		if err := exec(t.c, remove, func(b *binder) { b.text(id) }); err != nil {
+			return err
 		}
 		return freeTokens(t.c, id)
 	})
 }
 
-const selectVehicle = `SELECT id, name, created_at FROM vehicles `
+const selectVehicle = `SELECT id, name, created_at, version FROM vehicles `
 
 func (r *row) vehicle() leyden.Vehicle {
-	return leyden.Vehicle{ID: r.text(), Name: r.text(), CreatedAt: r.time()}
+	return leyden.Vehicle{ID: r.text(), Name: r.text(), CreatedAt: r.time(), Version: int(r.int())}
 }
 
 // Vehicle implements [leyden.Registry].

@@ -33,6 +33,10 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"Vehicles", vehicles},
 		{"VehicleTokens", vehicleTokens},
 		{"VehicleList", vehicleList},
+		{"StationVersions", stationVersions},
+		{"TokenVersions", tokenVersions},
+		{"VehicleVersions", vehicleVersions},
+		{"OneSaveWins", oneSaveWins},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.f(t, open(t)) })
 	}
@@ -240,10 +244,10 @@ func tokens(t *testing.T, r leyden.Registry) {
 	same(t, "replaced Token", must[leyden.Token](t)(r.Token(ctx, "täg")), want)
 	wantErr(t, "SaveToken without a value", r.SaveToken(ctx, leyden.Token{}), leyden.ErrInvalid)
 
-	wantErr(t, "RemoveToken", r.RemoveToken(ctx, "tÄg"), nil)
+	wantErr(t, "RemoveToken", r.RemoveToken(ctx, "tÄg", 0), nil)
 	_, err = r.Token(ctx, "Täg")
 	wantErr(t, "removed Token", err, leyden.ErrNotFound)
-	wantErr(t, "RemoveToken again", r.RemoveToken(ctx, "Täg"), leyden.ErrNotFound)
+	wantErr(t, "RemoveToken again", r.RemoveToken(ctx, "Täg", 0), leyden.ErrNotFound)
 }
 
 func seenTokens(t *testing.T, r leyden.Registry) {
@@ -289,10 +293,10 @@ func vehicles(t *testing.T, r leyden.Registry) {
 	wantErr(t, "SaveVehicle without an ID", r.SaveVehicle(ctx, leyden.Vehicle{}), leyden.ErrInvalid)
 	wantErr(t, "SaveVehicle with a token without a value", r.SaveVehicle(ctx, leyden.Vehicle{ID: "x", Tokens: []string{""}}), leyden.ErrInvalid)
 
-	wantErr(t, "RemoveVehicle", r.RemoveVehicle(ctx, "car"), nil)
+	wantErr(t, "RemoveVehicle", r.RemoveVehicle(ctx, "car", 0), nil)
 	_, err = r.Vehicle(ctx, "car")
 	wantErr(t, "removed Vehicle", err, leyden.ErrNotFound)
-	wantErr(t, "RemoveVehicle again", r.RemoveVehicle(ctx, "car"), leyden.ErrNotFound)
+	wantErr(t, "RemoveVehicle again", r.RemoveVehicle(ctx, "car", 0), leyden.ErrNotFound)
 	if left := must[leyden.Token](t)(r.Token(ctx, "B")); left.VehicleID != "" || !left.Listed {
 		t.Errorf("token of a removed vehicle: %+v; want it listed, of no vehicle", left)
 	}

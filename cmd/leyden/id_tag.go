@@ -180,7 +180,7 @@ func idTagRemoveCommand(data *string) *cobra.Command {
 		Example: "  leyden id-tag remove USER123",
 		Args:    oneArg("the idTag"),
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
-			err := db.RemoveToken(cmd.Context(), args[0])
+			err := db.RemoveToken(cmd.Context(), args[0], 0)
 			if errors.Is(err, leyden.ErrNotFound) {
 				return fmt.Errorf("there is no idTag %s; `leyden id-tag list` shows those that there are", args[0])
 			}

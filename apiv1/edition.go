@@ -1,0 +1,52 @@
+package apiv1
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"leyden"
+	"leyden/rest"
+)
+
+// tagged is a reply that shows a record with editions.
+type tagged[T any] struct {
+	rest.Versioned
+	Body T
+}
+
+// changeTries is how often a change is made again because somebody else changed
+// the record meanwhile.
+const changeTries = 8
+
+// changed reads a record, lets write change and save it, and returns it. Whoever
+// named the edition that he knows changes that or nothing; for others it is read
+// and changed again until nobody came between.
+func changed[T any](p rest.Precondition, read func() (T, error), edition func(*T) string, write func(*T) error) (T, error) {
+	var record T
+	var err error
+	for range changeTries {
+		if record, err = read(); err != nil {
+			return record, err
+		}
+		if err = p.Check(edition(&record)); err != nil {
+			return record, err
+		}
+		if err = write(&record); !errors.Is(err, leyden.ErrStale) {
+			return record, err
+		}
+	}
+	return record, err
+}
+
+func chargerEdition(s *leyden.Station) string { return strconv.Itoa(s.Version) }
+
+func tagEdition(t *leyden.Token) string { return editionSince(t.Version, t.CreatedAt) }
+
+func vehicleEdition(v *leyden.Vehicle) string { return editionSince(v.Version, v.CreatedAt) }
+
+// editionSince tells a record from one that was there before it.
+func editionSince(version int, born time.Time) string {
+	return fmt.Sprintf("%d.%x", version, uint64(born.UnixMicro()))
+}

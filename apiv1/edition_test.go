@@ -1,0 +1,73 @@
+package apiv1_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+)
+
+// Chargers, idTags and vehicles have an ETag, and nobody who names one overwrites
+// what he has not seen.
+func TestEditions(t *testing.T) {
+	inWorld(t, func(w *world) {
+		s := w.connect("CHARGER-001")
+		w.want(201, "POST /vehicles", `{"vehicleId":"VAN-12","idTags":["USER123"]}`)
+		for _, c := range []struct {
+			path, patch string
+		}{
+			{"/chargers/CHARGER-001", `{"name":"name %d"}`},
+			{"/id-tags/USER123", `{"note":"note %d"}`},
+			{"/vehicles/VAN-12", `{"name":"name %d"}`},
+		} {
+			get := func() string { return w.do("GET "+c.path, "").Header().Get("ETag") }
+			code := func(method, body string, headers ...string) int { return w.do(method+" "+c.path, body, headers...).Code }
+			first := get()
+			if got := code("GET", "", "If-None-Match: "+first); first == "" || got != http.StatusNotModified {
+				t.Errorf("GET %s of what one has: %d, ETag %s", c.path, got, first)
+			}
+			codes := make(chan int, 8)
+			var all sync.WaitGroup
+			for i := range cap(codes) {
+				all.Go(func() { codes <- code("PATCH", fmt.Sprintf(c.patch, i), "If-Match: "+first) })
+			}
+			all.Wait()
+			close(codes)
+			count := map[int]int{}
+			for got := range codes {
+				count[got]++
+			}
+			if count[200] != 1 || count[412] != 7 {
+				t.Errorf("PATCH %s by many: %v", c.path, count)
+			}
+			changed := w.do("PATCH "+c.path, fmt.Sprintf(c.patch, 9))
+			if got := get(); changed.Code != 200 || got == first || got != changed.Header().Get("ETag") {
+				t.Errorf("%s has the ETag %s, after a change that was answered with %d and %s", c.path, got, changed.Code, changed.Header().Get("ETag"))
+			}
+			if got := code("DELETE", "", "If-Match: "+first); got != http.StatusPreconditionFailed {
+				t.Errorf("DELETE %s of another edition: %d", c.path, got)
+			}
+		}
+		// What the charger says is a change of what is shown, and none of the record.
+		tag := w.do("GET /chargers/CHARGER-001", "").Header().Get("ETag")
+		s.status("Faulted")
+		if got := w.do("GET /chargers/CHARGER-001", "", "If-None-Match: "+tag).Code; got != 200 {
+			t.Errorf("GET of a charger with another status: %d", got)
+		}
+		// An idTag that leaves a vehicle changes it.
+		vehicle := w.do("GET /vehicles/VAN-12", "").Header().Get("ETag")
+		w.want(200, "PATCH /id-tags/USER123", `{"vehicleId":null}`)
+		if got := w.do("PATCH /vehicles/VAN-12", `{"name":"x"}`, "If-Match: "+vehicle).Code; got != 412 {
+			t.Errorf("PATCH of a vehicle without its idTag: %d", got)
+		}
+		for path, known := range map[string]string{
+			"/chargers/CHARGER-001": tag,
+			"/id-tags/USER123":      w.do("GET /id-tags/USER123", "").Header().Get("ETag"),
+			"/vehicles/VAN-12":      "*",
+		} {
+			if out := w.do("DELETE "+path, "", "If-Match: "+known); out.Code != 200 {
+				t.Errorf("DELETE %s: %d %s", path, out.Code, out.Body)
+			}
+		}
+	})
+}
