@@ -16,6 +16,7 @@ import (
 
 	"leyden"
 	"leyden/calls"
+	"leyden/daily"
 )
 
 // A Store implements [leyden.Store], [leyden.Registry], [auth.Store] and
@@ -47,6 +48,7 @@ type Store struct {
 	cred      credentials
 	devices   devices
 	webhooks  webhooks
+	dailyRuns []daily.Run // by day
 	asked     asked
 }
 

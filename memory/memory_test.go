@@ -7,6 +7,7 @@ import (
 	"leyden"
 	"leyden/auth"
 	"leyden/calls"
+	"leyden/daily"
 	"leyden/device"
 	"leyden/feed"
 	"leyden/memory"
@@ -37,6 +38,10 @@ func TestJournal(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	storetest.RunCalls(t, func(*testing.T) calls.Store { return memory.New(time.Now) })
+}
+
+func TestDaily(t *testing.T) {
+	storetest.RunDaily(t, func(*testing.T) daily.Store { return memory.New(time.Now) })
 }
 
 func TestFeed(t *testing.T) {

@@ -24,6 +24,8 @@ func TestPlans(t *testing.T) {
 		{working, "transactions_unstarted (station=? AND updated_at>?)"},
 		{lastOn, "transactions_on_connector (station=? AND connector=?)"},
 		{meterKeys, "meter_keys USING PRIMARY KEY (station=?)"},
+		{dailyRuns, "SCAN daily_runs"},
+		{dailyRunsUnfinished, "daily_runs_unfinished"},
 		{due, "transactions_due (due_at<?)"},
 		{openWith, "transactions_open_with (token_fold=?)"},
 		{openWith, "tokens_of_group (parent_fold=?)"},

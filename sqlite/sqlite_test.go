@@ -7,6 +7,7 @@ import (
 	"leyden"
 	"leyden/auth"
 	"leyden/calls"
+	"leyden/daily"
 	"leyden/device"
 	"leyden/feed"
 	"leyden/sqlite"
@@ -60,6 +61,10 @@ func TestCalls(t *testing.T) {
 
 func TestCallsReopen(t *testing.T) {
 	storetest.RunCallsReopen(t, func(t *testing.T, folder string) storetest.DurableCalls { return open(t, folder, nil) })
+}
+
+func TestDaily(t *testing.T) {
+	storetest.RunDaily(t, func(t *testing.T) daily.Store { return closeAtEnd(t, open(t, t.TempDir(), nil)) })
 }
 
 func TestFeed(t *testing.T) {
