@@ -10,6 +10,7 @@ import (
 	"leyden/calls"
 	"leyden/csms"
 	"leyden/device"
+	"leyden/feed"
 	"leyden/rest"
 )
 
@@ -25,6 +26,10 @@ type Config struct {
 	// Calls keeps what clients asked for; nil keeps nothing.
 	Calls     calls.Store
 	Authority Authority
+	// Feed has what changes.
+	Feed *feed.Feed
+	// Events shows what changes.
+	Events *Renderer
 	// PublicURL is where clients and stations reach the service, without a
 	// slash at its end; "" makes connection URLs of the host that was asked.
 	PublicURL string
@@ -127,6 +132,7 @@ func Register(on *rest.API, c Config) {
 	a.serveClients()
 	a.serveQuarantine()
 	a.serveAudit()
+	a.serveChanges()
 }
 
 type api struct {

@@ -75,6 +75,9 @@ func explain(err error) *rest.Error {
 		pending.Details = []rest.Detail{transactionDetail(e.ID)}
 		return pending
 	}
+	if e := asForgotten(err); e != nil {
+		return e.Because(err)
+	}
 	if errors.Is(err, leyden.ErrRefused) {
 		return rejected().Because(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"leyden/auth"
 	"leyden/calls"
 	"leyden/csms"
+	"leyden/feed"
 	"leyden/memory"
 	"leyden/rest"
 	"leyden/rest/resttest"
@@ -43,6 +44,7 @@ type world struct {
 	registrar *auth.Registrar
 	api       *resttest.Server // holds every reply against the document
 	contract  *resttest.Contract
+	feed      *feed.Feed
 	key       string // of who asks
 }
 
@@ -76,7 +78,8 @@ func newWorld(t testing.TB, change ...func(*apiv1.Config)) *world {
 	w.registrar = auth.NewRegistrar(credentials)
 	callers, err := auth.NewAuthenticator(credentials)
 	w.must(err)
-	config := apiv1.Config{Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, Devices: w.store, Calls: w.store, PublicURL: "https://csms.example"}
+	w.feed = feed.New(w.store, feed.Options{Now: w.now})
+	config := apiv1.Config{Feed: w.feed, Events: apiv1.NewRenderer(w.store, w.now), Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, Devices: w.store, Calls: w.store, PublicURL: "https://csms.example"}
 	for _, f := range change {
 		f(&config)
 	}

@@ -26,14 +26,14 @@ type Query struct {
 	After       int64 // only those with a higher Seq; [Oldest]: all that are kept
 	Limit       int   // 0, and more: MaxPage
 	Topics      []string
-	Stations    []leyden.StationID
+	Stations    []leyden.StationID // only of these; nil: of all. An empty list selects nothing
 	Transaction leyden.TransactionID
 }
 
 // Selects reports whether q selects n, whatever its After and Limit.
 func (q *Query) Selects(n *leyden.Notice) bool {
 	return (len(q.Topics) == 0 || slices.Contains(q.Topics, n.Topic)) &&
-		(len(q.Stations) == 0 || slices.Contains(q.Stations, n.Station)) &&
+		(q.Stations == nil || slices.Contains(q.Stations, n.Station)) &&
 		(q.Transaction == 0 || n.Transaction == q.Transaction)
 }
 

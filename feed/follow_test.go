@@ -250,7 +250,7 @@ func TestForget(t *testing.T) {
 		}
 		time.Sleep(70 * time.Hour)
 		wantOldest(1)
-		time.Sleep(time.Hour + time.Minute)
+		time.Sleep(time.Hour + 2*time.Minute)
 		wantOldest(1701)
 		owed.Store(9999)
 		time.Sleep(2 * time.Minute)

@@ -99,7 +99,7 @@ func (s *Store) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Trans
 }
 
 func (s *Store) query(ctx context.Context, q leyden.Query) ([]*leyden.Transaction, error) {
-	found, err := s.pick(ctx, q.Station, func(t *leyden.Transaction) bool { return selects(&q, t) })
+	found, err := s.pick(ctx, q.Station, func(t *leyden.Transaction) bool { return q.Selects(t) })
 	slices.SortFunc(found, func(a, b *leyden.Transaction) int {
 		if !q.Ascending {
 			a, b = b, a
@@ -144,32 +144,7 @@ func copies(ts []*leyden.Transaction) []leyden.Transaction {
 	return c
 }
 
-func selects(q *leyden.Query, t *leyden.Transaction) bool {
-	listed := t.Status != leyden.Void
-	if len(q.Statuses) > 0 {
-		listed = slices.Contains(q.Statuses, t.Status)
-	}
-	return listed && within(q.Within, t.Station) &&
-		(q.Connector == 0 || t.Connector == q.Connector) &&
-		(q.Token == "" || t.Token.Fold() == leyden.IDToken{Value: q.Token}.Fold()) &&
-		(q.Vehicle == "" || t.VehicleID == q.Vehicle) &&
-		(q.Remote == nil || t.Remote == *q.Remote) &&
-		(!q.Charged || t.Status.Charged() && t.HasStart()) &&
-		inWindow(q.Started, t.StartedAt) &&
-		inWindow(q.Stopped, t.StoppedAt) &&
-		inWindow(q.Inserted, t.InsertedAt) &&
-		overlaps(q.Overlaps, t)
-}
-
 // within reports whether a list that restricts, unless it is nil, has s.
 func within(list []leyden.StationID, s leyden.StationID) bool {
 	return list == nil || slices.Contains(list, s)
-}
-
-func inWindow(w leyden.Window, at time.Time) bool { return w.IsZero() || w.Contains(at) }
-
-func overlaps(w leyden.Window, t *leyden.Transaction) bool {
-	begun := w.To.IsZero() || !t.StartedAt.IsZero() && t.StartedAt.Before(w.To)
-	ended := !t.StoppedAt.IsZero() && !t.StoppedAt.After(w.From)
-	return begun && !ended
 }

@@ -196,11 +196,16 @@ func replayedParam() *huma.Param {
 	}
 }
 
-// describeStreams adds the content types that a stream may have.
-func describeStreams(described *huma.Operation, op Operation) {
-	response := &huma.Response{Content: map[string]*huma.MediaType{jsonType: {}}, Headers: map[string]*huma.Param{
-		rowCount: {Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "A trailer, after the last row of an export: how many there are."},
-	}}
+// describeStreams adds the content types that a stream may have, beside the JSON
+// of a body if there may be one instead.
+func describeStreams(described *huma.Operation, op Operation, bodied bool) {
+	response := &huma.Response{Content: map[string]*huma.MediaType{}}
+	if bodied {
+		response.Content[jsonType] = &huma.MediaType{}
+		response.Headers = map[string]*huma.Param{
+			rowCount: {Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "A trailer, after the last row of an export: how many there are."},
+		}
+	}
 	for _, contentType := range op.Streams {
 		response.Content[contentType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	}

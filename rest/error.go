@@ -94,6 +94,8 @@ func CodeOf(status int) string {
 		return "METHOD_NOT_ALLOWED"
 	case http.StatusConflict:
 		return "CONFLICT"
+	case http.StatusGone:
+		return "GONE"
 	case http.StatusPreconditionFailed:
 		return "PRECONDITION_FAILED"
 	case http.StatusRequestEntityTooLarge:

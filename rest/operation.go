@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -58,7 +59,8 @@ func Handle[I, O any](a *API, f *Facade, op Operation, handler func(context.Cont
 	rt := &route{api: a, facade: f, operation: op}
 	described := a.describe(f, op)
 	if _, ok := any(out).(streamer); ok {
-		describeStreams(&described, op)
+		_, bodied := reflect.TypeFor[O]().FieldByName("Body")
+		describeStreams(&described, op, bodied)
 	}
 	describeTags(&described, new(O))
 	huma.Register(rt, described, func(ctx context.Context, in *I) (*O, error) {

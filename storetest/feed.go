@@ -230,12 +230,13 @@ func noticesSelected(t *testing.T, s FeedStore) {
 		n.Topic, n.Station = topics[i%len(topics)], []leyden.StationID{"S", "s", "T"}[i%3]
 		all = append(all, announce(t, s, n)...)
 	}
-	for n := range 1 << 5 {
+	for n := range 1 << 6 {
 		q := feed.Query{}
 		put(&q.After, 20, n&1)
 		put(&q.Limit, 3, n&2)
 		put(&q.Topics, []string{leyden.TopicStarted, leyden.TopicBoot, "nothing"}, n&4)
 		put(&q.Stations, []leyden.StationID{"S", "T"}, n&8)
+		put(&q.Stations, []leyden.StationID{}, n&32)
 		put(&q.Transaction, 3, n&16)
 		var want []leyden.Notice
 		for i := range all {

@@ -19,6 +19,7 @@ import (
 	"leyden/auth"
 	"leyden/calls"
 	"leyden/csms"
+	"leyden/feed"
 	"leyden/ocpp"
 	"leyden/pki"
 	"leyden/rest"
@@ -39,6 +40,9 @@ type node struct {
 	plain         *http.Server // serves stations without TLS
 	plainListener net.Listener // nil: it has nothing to serve
 
+	feed   *feed.Feed
+	events *apiv1.Renderer
+
 	running sync.WaitGroup // ledger and listener
 	demo    *demo
 	book    *calls.Book
@@ -56,6 +60,7 @@ func (n *node) wire() error {
 		Tokens:        leyden.TokenPolicy(s.idTags),
 		StartTimeout:  s.remoteStartExpire,
 	})
+	n.wireFeed()
 	authenticator, err := auth.NewAuthenticator(db.config)
 	if err != nil {
 		return fmt.Errorf("access tokens: %w", err)
@@ -88,8 +93,8 @@ func (n *node) wire() error {
 		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
 	})
 	apiv1.Register(api, apiv1.Config{
-		Journal: db.frames(),
-		Ledger:  n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Calls: db, Authority: n.authority,
+		Journal: db.frames(), Feed: n.feed, Events: n.events,
+		Ledger: n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Calls: db, Authority: n.authority,
 		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
 	})
 	apiv2.Register(api, db, authenticator)
@@ -144,6 +149,7 @@ func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 		n.running.Go(func() { n.authority.served.watch(ctx) })
 	}
 	n.running.Go(func() { n.book.Run(ctx, func(err error) { n.log.Error("audit log", "err", err) }) })
+	n.running.Go(func() { n.runFeed(ctx) })
 }
 
 // newHTTP returns a server with the limits of serving.

@@ -52,6 +52,7 @@ type serveSettings struct {
 	framesPerSecond int
 
 	journal journalSettings
+	feed    feedSettings
 
 	calls callSettings
 
@@ -114,6 +115,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
 	s.journal.flags(f)
 	s.calls.flags(f)
+	s.feed.flags(f)
 	s.tls.flags(f)
 }
 
@@ -143,6 +145,9 @@ func (s *serveSettings) check() error {
 			"register your stations (leyden station add), or give --insecure if you mean it", s.listen)
 	}
 	if err := cmp.Or(s.journal.check(), s.calls.check()); err != nil {
+		return err
+	}
+	if err := s.feed.check(); err != nil {
 		return err
 	}
 	switch leyden.StartConflict(s.startConflict) {
