@@ -24,7 +24,12 @@ type Config struct {
 	// Devices keeps what has nothing to do with charging; nil keeps nothing.
 	Devices device.Store
 	// Calls keeps what clients asked for; nil keeps nothing.
-	Calls     calls.Store
+	Calls calls.Store
+	// Webhooks makes and changes webhooks; nil: there are none. Dispatcher sends to
+	// them; nil: nobody does.
+	Webhooks   *feed.WebhookRegistrar
+	Dispatcher *feed.Dispatcher
+	// Authority knows our certificates; nil knows none.
 	Authority Authority
 	// Feed has what changes.
 	Feed *feed.Feed
@@ -98,6 +103,7 @@ const (
 	tagQuarantine   = "Quarantine"
 	tagAudit        = "Audit log"
 	tagCertificates = "Certificates"
+	tagWebhooks     = "Webhooks"
 )
 
 // Register puts the operations of the façade on an API, before it serves.
@@ -131,6 +137,7 @@ func Register(on *rest.API, c Config) {
 	a.serveKeys()
 	a.serveClients()
 	a.serveQuarantine()
+	a.serveWebhooks()
 	a.serveAudit()
 	a.serveChanges()
 }

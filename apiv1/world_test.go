@@ -80,6 +80,7 @@ func newWorld(t testing.TB, change ...func(*apiv1.Config)) *world {
 	w.must(err)
 	w.feed = feed.New(w.store, feed.Options{Now: w.now})
 	config := apiv1.Config{Feed: w.feed, Events: apiv1.NewRenderer(w.store, w.now), Ledger: w.ledger, Stations: w.stations, Registrar: w.registrar, Devices: w.store, Calls: w.store, PublicURL: "https://csms.example"}
+	config.Webhooks = webhookRegistrar(w)
 	for _, f := range change {
 		f(&config)
 	}
@@ -184,7 +185,7 @@ func field(t testing.TB, body, name string) string {
 
 // What is different in every run.
 var (
-	randomID     = regexp.MustCompile(`\b(txn|chg|key|cli|sec|cmd|prf)_[a-z2-7]{26}\b`)
+	randomID     = regexp.MustCompile(`\b(txn|chg|key|cli|sec|cmd|prf|wh|dlv|evt)_[a-z2-7]{26}\b`)
 	randomSecret = regexp.MustCompile(`"(key|clientSecret|password|prefix)":"[a-z0-9_]{11,}"`)
 )
 
