@@ -28,12 +28,14 @@ type transaction struct {
 	ExtraInfo        extraInfo            `json:"ExtraInfo"`
 	SessionStartTime rest.Time            `json:"SessionStartTime" doc:"Plugged in, by the charger's clock; null when not seen."`
 	SessionEndTime   rest.Time            `json:"SessionEndTime" doc:"Plugged out, by the charger's clock; null when not seen."`
-	InsertedAt       rest.Time            `json:"InsertedAt" doc:"When the final record, or its last correction, was stored, by the server's clock; null while it runs."`
+	InsertedAt       rest.Time            `json:"InsertedAt" doc:"When the final record, or its last correction, was stored, by the server's clock; null while it runs, unless an operator opened a final record again."`
 }
 
 type extraInfo struct {
 	Initiator string   `json:"Initiator"`
 	Flags     []string `json:"Flags,omitempty" doc:"What a human should look at."`
+
+	NotBillable string `json:"NotBillable,omitempty" doc:"Why it must not be billed, when an operator said so."`
 }
 
 // present shows t.
@@ -49,7 +51,7 @@ func present(t *leyden.Transaction) transaction {
 		Initiator:        t.Token.Value,
 		EndSoC:           t.EndSoC,
 		EnergyDelivered:  t.Energy,
-		ExtraInfo:        extraInfo{Initiator: t.Token.Value, Flags: t.Flags.Names()},
+		ExtraInfo:        extraInfo{Initiator: t.Token.Value, Flags: t.Flags.Names(), NotBillable: t.NotBillable},
 		SessionStartTime: rest.Time{Time: t.SessionStart},
 		SessionEndTime:   rest.Time{Time: t.SessionEnd},
 		InsertedAt:       rest.Time{Time: t.InsertedAt},
@@ -87,6 +89,7 @@ type getInput struct {
 }
 
 type getOutput struct {
+	rest.Versioned
 	Body transaction
 }
 
@@ -125,7 +128,7 @@ func get(ctx context.Context, store leyden.Store, in *getInput) (*getOutput, err
 	if !t.Status.Charged() || !t.HasStart() || !rest.PrincipalOf(ctx).Reach.Covers(t.Station) {
 		return nil, leyden.ErrNotFound
 	}
-	return &getOutput{Body: present(&t)}, nil
+	return &getOutput{rest.Versioned{Edition: t.Edition()}, present(&t)}, nil
 }
 
 func list(ctx context.Context, store leyden.Store, in *listInput) (*listOutput, error) {
