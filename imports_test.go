@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"taglist":       {".", "sheet"},
 	"rest":          {".", "auth", "calls", "export"},
 	"rest/resttest": {"rest"},
+	"rest/barrage":  {"rest/resttest"},
 	"apiv1":         {".", "csms", "auth", "calls", "device", "export", "feed", "ocmf", "rest", "sheet", "taglist"},
 	"apiv2":         {".", "csms", "auth", "export", "rest"},
 	"sim":           {"ocpp", "ocpp/v16"},

@@ -18,10 +18,11 @@ type station struct {
 	conn *ocpp.Conn
 	end  func()
 
-	mu      sync.Mutex
-	answers map[string]ocpp.Reply // by action; what has none is Accepted
-	silent  map[string]bool
-	heard   []string // "Action payload"
+	mu        sync.Mutex
+	answers   map[string]ocpp.Reply // by action; what has none gets otherwise
+	otherwise ocpp.Reply            // Accepted, unless a test says so
+	silent    map[string]bool
+	heard     []string // "Action payload"
 }
 
 // connect registers a charger and connects it.
@@ -36,7 +37,7 @@ func (w *world) reconnect(id leyden.StationID) *station {
 	w.t.Helper()
 	ours, theirs := ocpp.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &station{w: w, id: id, conn: ocpp.NewConn(theirs, ocpp.Options{IDPrefix: "m"}), answers: map[string]ocpp.Reply{}, silent: map[string]bool{}}
+	s := &station{w: w, id: id, conn: ocpp.NewConn(theirs, ocpp.Options{IDPrefix: "m"}), answers: map[string]ocpp.Reply{}, silent: map[string]bool{}, otherwise: answering(`{"status":"Accepted"}`)}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -60,13 +61,13 @@ func (s *station) answer(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 	s.mu.Lock()
 	s.heard = append(s.heard, f.Action+" "+string(f.Payload))
 	reply, known := s.answers[f.Action]
-	silent := s.silent[f.Action]
+	silent, otherwise := s.silent[f.Action], s.otherwise
 	s.mu.Unlock()
 	if silent {
 		<-ctx.Done()
 	}
 	if !known {
-		reply = answering(`{"status":"Accepted"}`)
+		reply = otherwise
 	}
 	return reply
 }

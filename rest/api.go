@@ -93,6 +93,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.settled()
 	out := newReply(w, r)
 	out.extendWrite()
+	if r.ContentLength != 0 {
+		// Who leaves the body alone must not be made to wait for it: net/http reads
+		// what is left of it before the reply goes out.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
 	defer a.finish(out, r, a.config.Now())
 	f := a.facadeOf(r.URL.Path)
 	defer a.rescue(out, r, f)

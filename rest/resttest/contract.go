@@ -13,6 +13,7 @@ package resttest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -79,21 +80,30 @@ func At(v any, keys ...string) any {
 }
 
 // Operation returns what the document says about a request, and the path that
-// it has in the document; nil when there is no such operation. HEAD is GET
-// without a body.
+// it has in the document: of those that fit, the one with the most literal parts.
+// The operation is nil when none of them has the method, the path "" when none
+// fits. HEAD is GET without a body.
 func (c *Contract) Operation(method, path string) (operation any, template string) {
-	template, ok := c.pathOf(path)
-	if !ok {
-		return nil, ""
+	for _, template := range c.templates(path) {
+		if operation := At(c.paths[template], keyOf(method)); operation != nil {
+			return operation, template
+		}
 	}
-	return At(c.paths[template], keyOf(method)), template
+	if fitting := c.templates(path); len(fitting) > 0 {
+		return nil, fitting[0]
+	}
+	return nil, ""
 }
 
+// keyOf returns how the document calls a method. Methods differ by their case.
 func keyOf(method string) string {
-	if method == http.MethodHead {
-		method = http.MethodGet
+	switch method {
+	case http.MethodHead:
+		return "get"
+	case strings.ToUpper(method):
+		return strings.ToLower(method)
 	}
-	return strings.ToLower(method)
+	return ""
 }
 
 // schema compiles the schema that lies at a path of keys.
@@ -123,20 +133,22 @@ func (c *Contract) validate(body []byte, keys ...string) error {
 	return schema.Validate(value)
 }
 
-// pathOf finds the templated path that a request is for: the one with the most
-// literal parts.
-func (c *Contract) pathOf(path string) (found string, ok bool) {
-	want, best := strings.Split(path, "/"), -1
+// templates returns the paths of the document that a path fits, those with more
+// literal parts first.
+func (c *Contract) templates(path string) []string {
+	parts, literal := strings.Split(path, "/"), map[string]int{}
 	for template := range c.paths {
-		if literal := matching(strings.Split(template, "/"), want); literal > best {
-			found, best = template, literal
+		if n := matching(strings.Split(template, "/"), parts); n >= 0 {
+			literal[template] = n
 		}
 	}
-	return found, best >= 0
+	return slices.SortedFunc(maps.Keys(literal), func(a, b string) int {
+		return cmp.Or(cmp.Compare(literal[b], literal[a]), cmp.Compare(a, b))
+	})
 }
 
 // matching returns how many parts of a path a template has to the letter, or −1
-// if it does not fit.
+// if it does not fit. What is no part for a server fits nothing.
 func matching(template, path []string) (literal int) {
 	if len(template) != len(path) {
 		return -1
@@ -145,7 +157,7 @@ func matching(template, path []string) (literal int) {
 		switch {
 		case part == path[i]:
 			literal++
-		case !strings.HasPrefix(part, "{"), path[i] == "":
+		case !strings.HasPrefix(part, "{"), path[i] == "", path[i] == ".", path[i] == "..":
 			return -1
 		}
 	}

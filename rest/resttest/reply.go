@@ -3,6 +3,7 @@ package resttest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/textproto"
@@ -47,7 +48,7 @@ func (c *Contract) breach(r *http.Request, reply Reply) error {
 	case template == "":
 		return c.refusal(path, reply, http.StatusNotFound)
 	case operation == nil:
-		return c.wrongMethod(path, template, reply)
+		return c.wrongMethod(path, reply)
 	}
 	keys := []string{"paths", template, keyOf(r.Method), "responses", strconv.Itoa(reply.Status)}
 	described, ok := At(c.Document, keys...).(map[string]any)
@@ -72,15 +73,20 @@ func isPreflight(r *http.Request, reply Reply) bool {
 
 // wrongMethod holds a reply against what a method must get that a path does not
 // have: 405, and the methods that it has.
-func (c *Contract) wrongMethod(path, template string, reply Reply) error {
-	var want []string
-	for method := range c.paths[template].(map[string]any) {
-		want = append(want, strings.ToUpper(method))
-		if method == "get" {
-			want = append(want, http.MethodHead)
+func (c *Contract) wrongMethod(path string, reply Reply) error {
+	has := map[string]bool{}
+	for _, template := range c.templates(path) {
+		for method := range c.paths[template].(map[string]any) {
+			has[strings.ToUpper(method)] = true
 		}
 	}
-	slices.Sort(want)
+	if has[http.MethodGet] {
+		has[http.MethodHead] = true
+	}
+	want := slices.Sorted(maps.Keys(has))
+	if reply.Status == http.StatusNotFound && strings.Contains(strings.ToUpper(path), "%2F") {
+		return c.refusal(path, reply, http.StatusNotFound) // net/http takes it for two parts here, and for one elsewhere
+	}
 	allow := strings.Split(reply.Header.Get("Allow"), ", ")
 	slices.Sort(allow)
 	if err := c.refusal(path, reply, http.StatusMethodNotAllowed); err != nil || reply.Status == http.StatusTooManyRequests {
