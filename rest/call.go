@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"leyden"
+	"leyden/auth"
 	"leyden/calls"
 )
 
@@ -314,6 +315,10 @@ func (c *call) record(book *calls.Book) *calls.Record {
 
 // maxRecordedPath is how much of a path is recorded, in bytes.
 const maxRecordedPath = 500
+
+// Introduce notes, for the audit log, who makes a call of a public operation that
+// recognises its callers itself. Without it such a call is not recorded.
+func Introduce(ctx context.Context, p auth.Principal) { replyOf(ctx).principal = p }
 
 // Concerns notes, for the audit log, which charger and which transaction a call is
 // about; "" and 0 note nothing.

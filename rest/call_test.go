@@ -81,6 +81,13 @@ func withCalls(t *testing.T, store calls.Store, c *counter, change ...func(*rest
 		Method: http.MethodPost, Path: "/c/count", ID: "count", Scope: auth.TransactionsRead, Status: http.StatusCreated,
 		Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusBadGateway, http.StatusGatewayTimeout},
 	}, c.handle)
+	hello := func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+		rest.Introduce(ctx, auth.Principal{ID: "cli_7", Client: true})
+		return nil, nil
+	}
+	rest.Handle(f.API, facade, rest.Operation{Method: http.MethodPost, Path: "/c/hello", ID: "hello", Public: true}, hello)
+	rest.Handle(f.API, facade, rest.Operation{Method: http.MethodPost, Path: "/c/silent", ID: "silent", Public: true},
+		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	return f
 }
 
@@ -283,6 +290,8 @@ func TestAuditLog(t *testing.T) {
 		{"DELETE /t/orders", ``, "guesser", ``},
 		{"GET /t/orders", ``, "reader", ``},
 		{"POST /t/nothing", ``, "reader", ``},
+		{"POST /c/hello", ``, "", `cli_7 client POST hello /c/hello  0 200   192.0.2.1 req-1`},
+		{"POST /c/silent", ``, "", ``},
 	} {
 		before, _, err := store.Records(t.Context(), calls.RecordQuery{})
 		if err != nil {

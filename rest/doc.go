@@ -64,6 +64,7 @@
 // Handlers find who asks with [PrincipalOf] and [ClientAddr], where the client
 // reached us with [Origin] and the id to correlate with [RequestID]. They find a
 // transaction by either of its ids with [FindTransaction] and link pages with
-// [PageLink]. They note what a call is about with [Concerns]. They return errors; they never write to the connection and never
-// log what they return.
+// [PageLink]. They note what a call is about with [Concerns], and those that are
+// public who it is by with [Introduce]. They return errors; they never write to
+// the connection and never log what they return.
 package rest
