@@ -21,8 +21,14 @@ func exportCommand() *cobra.Command {
 		Short: "Write the ledger to files",
 		Args:  cobra.ArbitraryArgs, RunE: needCommand,
 	}
-	data := dataFlag(cmd)
-	cmd.AddCommand(exportTransactionsCommand(data, "transactions", "leyden export transactions"))
+	var data string
+	for _, sub := range []*cobra.Command{
+		exportTransactionsCommand(&data, "transactions", "leyden export transactions"), exportListCommand(&data),
+	} {
+		sub.Flags().StringVar(&data, "data", "./data", "data folder of the server")
+		cmd.AddCommand(sub)
+	}
+	cmd.AddCommand(exportRunCommand())
 	return cmd
 }
 

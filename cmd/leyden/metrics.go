@@ -40,6 +40,9 @@ func (n *node) metrics() http.Handler {
 		storage{n.db.DB},
 		expiry{n.authority},
 	)
+	if n.daily != nil {
+		r.MustRegister(exported{n.daily})
+	}
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 

@@ -19,6 +19,7 @@ import (
 	"leyden/auth"
 	"leyden/calls"
 	"leyden/csms"
+	"leyden/daily"
 	"leyden/feed"
 	"leyden/ocpp"
 	"leyden/pki"
@@ -42,6 +43,7 @@ type node struct {
 
 	feed   *feed.Feed
 	events *apiv1.Renderer
+	daily  *daily.Schedule // nil: no day is written
 
 	running sync.WaitGroup // ledger and listener
 	demo    *demo
@@ -147,6 +149,9 @@ func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	}
 	if n.authority.served != nil {
 		n.running.Go(func() { n.authority.served.watch(ctx) })
+	}
+	if n.daily != nil {
+		n.running.Go(func() { n.daily.Run(ctx) })
 	}
 	n.running.Go(func() { n.book.Run(ctx, func(err error) { n.log.Error("audit log", "err", err) }) })
 	n.running.Go(func() { n.runFeed(ctx) })

@@ -28,6 +28,7 @@ import (
 //	                        sets $URL, $WS, $HOST
 //	drain                   ends it with SIGTERM; it must exit with 0; what it logged
 //	                        is the standard error
+//	logged PATTERN          waits until the server's log has it
 //	http METHOD PATH [FILE] asks the server with $KEY; the file is the body, status
 //	                        and body of the answer are the standard output
 //	capture NAME            sets $NAME to the standard output before, without its end
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, raceQuick)
 			e.Setenv("KEY", adminKey)
+			e.Setenv("YESTERDAY", time.Now().UTC().Add(-24*time.Hour).Format(time.DateOnly))
 			e.Values[background{}] = new(background)
 			return nil
 		},
@@ -54,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"refused": refused, "server": scriptServer, "drain": scriptDrain, "http": scriptHTTP,
+			"refused": refused, "server": scriptServer, "drain": scriptDrain, "logged": scriptLogged, "http": scriptHTTP,
 			"capture": capture, "ids": ids, "sql": sql,
 		},
 	})
@@ -126,6 +128,15 @@ func scriptDrain(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the server ended with %v\n%s", b.err, b.stderr)
 	}
 	fmt.Fprint(ts.Stderr(), b.stderr)
+}
+
+func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: logged PATTERN")
+	}
+	b := serverOf(ts)
+	_, err := b.hear(b.stderr, "("+args[0]+")")
+	ts.Check(err)
 }
 
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {

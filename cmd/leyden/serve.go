@@ -53,6 +53,7 @@ type serveSettings struct {
 
 	journal journalSettings
 	feed    feedSettings
+	export  exportSettings
 
 	calls callSettings
 
@@ -114,6 +115,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f.IntVar(&s.framesPerSecond, "limits-frames-per-second", 3000, "how many frames a second are read of one station; what it sends faster waits")
 	f.DurationVar(&s.ping, "ping", 60*time.Second, "WebSocket ping interval; two missed pongs close the socket")
 	s.journal.flags(f)
+	s.export.flags(f)
 	s.calls.flags(f)
 	s.feed.flags(f)
 	s.tls.flags(f)
@@ -144,7 +146,7 @@ func (s *serveSettings) check() error {
 		return usagef("--admission open on %s lets anybody on the network pose as a station; listen on 127.0.0.1, "+
 			"register your stations (leyden station add), or give --insecure if you mean it", s.listen)
 	}
-	if err := cmp.Or(s.journal.check(), s.calls.check()); err != nil {
+	if err := cmp.Or(s.journal.check(), s.calls.check(), s.export.check()); err != nil {
 		return err
 	}
 	if err := s.feed.check(); err != nil {
@@ -200,6 +202,9 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 	defer func() { err = closing(err, db) }()
 	db.journal = s.journal.open(ctx, data, log)
 	n := &node{settings: s, log: log, db: db, listener: listener, plainListener: plain, authority: &authority{settings: &s.tls.authoritySettings, data: data, served: served, since: db.certificatesSince}}
+	if n.daily, err = s.export.schedule(db, data, log); err != nil {
+		return err
+	}
 	if err := n.wire(); err != nil {
 		return err
 	}
