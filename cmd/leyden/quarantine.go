@@ -9,14 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"leyden"
+	"leyden/auth"
 	"leyden/csms"
 	"leyden/device"
 	"leyden/sqlite"
@@ -308,70 +307,31 @@ func stillRefused(id int64, reason string) error {
 	return fmt.Errorf("message %d %s; give a repaired payload with --payload", id, reason)
 }
 
-// remoteTimeout is how long the server may take.
-const remoteTimeout = 60 * time.Second
-
 // remotely asks the server to record the message.
 func (r *replay) remotely(ctx context.Context, payload string) (leyden.TransactionID, error) {
-	base, err := url.Parse(r.url)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return 0, usagef("--url is no address of a server: write http://HOST:PORT or https://HOST")
-	}
-	if r.key == "" {
-		return 0, fmt.Errorf("a server serves from the data folder and has to replay the message: give its admin key with --key or LEYDEN_ADMIN_KEY (it is asked at %s; name another address with --url)", base.Redacted())
-	}
 	body := "{}"
 	if payload != "" {
 		body = `{"payload":` + payload + `}`
 	}
-	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
-	defer cancel()
-	target := base.JoinPath("api", "v1", "quarantine", strconv.FormatInt(r.id, 10), "replay")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(body))
+	e := errand{url: r.url, key: r.key, what: "replay the message", scope: auth.Admin}
+	status, text, err := e.send(ctx, http.MethodPost, "quarantine/"+strconv.FormatInt(r.id, 10)+"/replay", body)
 	if err != nil {
-		return 0, fmt.Errorf("--url: %w", err)
+		return 0, err
 	}
-	req.Header.Set("X-API-Key", r.key)
-	req.Header.Set("Content-Type", "application/json")
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the key is for nobody else
-	}}
-	res, err := client.Do(req)
-	if err != nil {
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // it quotes the address
-		}
-		return 0, fmt.Errorf("the server at %s cannot be asked to replay the message: %w; name its address with --url", base.Redacted(), err)
-	}
-	defer res.Body.Close()
-	return r.answered(res)
+	return r.answered(status, text)
 }
 
 // answered reads what a server answered.
-func (r *replay) answered(res *http.Response) (leyden.TransactionID, error) {
-	var said struct {
-		TransactionID *int
-		Error         struct{ Message string }
-	}
-	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<20))
-	if err != nil {
-		return 0, fmt.Errorf("answer of the server: %w", err)
-	}
-	if err := json.Unmarshal(text, &said); err != nil {
-		return 0, fmt.Errorf("what answers at %s is no leyden (HTTP %d); name its address with --url", res.Request.URL.Redacted(), res.StatusCode)
-	}
-	switch res.StatusCode {
+func (r *replay) answered(status int, text []byte) (leyden.TransactionID, error) {
+	switch status {
 	case http.StatusOK:
-		if said.TransactionID == nil {
-			return 0, nil
-		}
-		return leyden.TransactionID(*said.TransactionID), nil
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return 0, fmt.Errorf("the server does not take the key: %s; give one with the scope admin, with --key or LEYDEN_ADMIN_KEY", said.Error.Message)
+		var said struct{ TransactionID int }
+		err := json.Unmarshal(text, &said)
+		return leyden.TransactionID(said.TransactionID), err
 	case http.StatusNotFound:
 		return 0, noQuarantined(r.id)
 	case http.StatusBadRequest:
-		return 0, stillRefused(r.id, strings.TrimPrefix(said.Error.Message, "payload: "))
+		return 0, stillRefused(r.id, strings.TrimPrefix(refusalIn(text), "payload: "))
 	}
-	return 0, fmt.Errorf("the server answered: %s (HTTP %d)", said.Error.Message, res.StatusCode)
+	return 0, fmt.Errorf("the server answered: %s (HTTP %d)", refusalIn(text), status)
 }

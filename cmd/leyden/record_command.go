@@ -23,7 +23,7 @@ func onlyReads(cmd *cobra.Command) bool {
 	switch strings.TrimPrefix(cmd.CommandPath(), "leyden ") {
 	case "audit", "check", "client list", "export transactions", "id-tag export", "id-tag list", "key list", "quarantine list", "quarantine show",
 		"station audit", "station certificates", "station commands", "station events", "station list",
-		"transactions export", "transactions list", "transactions show":
+		"transactions export", "transactions list", "transactions revisions", "transactions show":
 		return true
 	case "station quirks":
 		return !cmd.Flags().Changed("set")

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"leyden/auth"
+)
+
+// An errand is what a running server does in a command's stead, over its REST API:
+// only one process may write to the ledger.
+type errand struct {
+	url, key string
+	what     string     // "replay the message"
+	scope    auth.Scope // that the key needs
+}
+
+// remoteTimeout is how long the server may take.
+const remoteTimeout = 60 * time.Second
+
+// send asks the server, at a path below /api/v1, and returns what it answered, but
+// for a key that it does not take.
+func (e *errand) send(ctx context.Context, method, path, body string) (status int, text []byte, err error) {
+	base, err := url.Parse(e.url)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return 0, nil, usagef("--url is no address of a server: write http://HOST:PORT or https://HOST")
+	}
+	if e.key == "" {
+		return 0, nil, fmt.Errorf("a server serves from the data folder and has to %s: give its admin key with --key or LEYDEN_ADMIN_KEY (it is asked at %s; name another address with --url)", e.what, base.Redacted())
+	}
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, base.JoinPath("api", "v1", path).String(), strings.NewReader(body))
+	if err != nil {
+		return 0, nil, fmt.Errorf("--url: %w", err)
+	}
+	req.Header.Set("X-API-Key", e.key)
+	req.Header.Set("Content-Type", "application/json")
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the key is for nobody else
+	}}
+	res, err := client.Do(req)
+	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // it quotes the address
+		}
+		return 0, nil, fmt.Errorf("the server at %s cannot be asked to %s: %w; name its address with --url", base.Redacted(), e.what, err)
+	}
+	defer res.Body.Close()
+	return e.answered(res)
+}
+
+func (e *errand) answered(res *http.Response) (int, []byte, error) {
+	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<20))
+	if err != nil {
+		return 0, nil, fmt.Errorf("answer of the server: %w", err)
+	}
+	if !json.Valid(text) || !strings.HasPrefix(string(text), "{") {
+		return 0, nil, fmt.Errorf("what answers at %s is no leyden (HTTP %d); name its address with --url", res.Request.URL.Redacted(), res.StatusCode)
+	}
+	if res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden {
+		return 0, nil, fmt.Errorf("the server does not take the key: %s; give one with the scope %s, with --key or LEYDEN_ADMIN_KEY", refusalIn(text), e.scope)
+	}
+	return res.StatusCode, text, nil
+}
+
+// refusalIn returns the message of a refusal of v1.
+func refusalIn(text []byte) string {
+	var said struct{ Error struct{ Message string } }
+	if err := json.Unmarshal(text, &said); err != nil {
+		return "an answer that cannot be read"
+	}
+	return said.Error.Message
+}
