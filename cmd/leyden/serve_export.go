@@ -115,10 +115,10 @@ func (s *exportSettings) schedule(db *folder, data string, log *slog.Logger) (*d
 type exported struct{ *daily.Schedule }
 
 var (
-	descDaysMissing = prometheus.NewDesc("leyden_export_days_missing", "Days that are over and due, and whose file is not written.", nil, nil)
-	descLastDay     = prometheus.NewDesc("leyden_export_last_day_seconds", "Begin of the newest day whose file this process has written.", nil, nil)
-	descRows        = prometheus.NewDesc("leyden_export_rows_total", "Rows in the files of days that this process has written.", nil, nil)
-	descAttempts    = prometheus.NewDesc("leyden_export_failures_total", "Attempts to write the file of a day that failed.", nil, nil)
+	descExportMissing  = prometheus.NewDesc("leyden_export_days_missing", "Days that are over and due, and whose file is not written.", nil, nil)
+	descExportLastDay  = prometheus.NewDesc("leyden_export_last_day_seconds", "Begin of the newest day whose file this process has written.", nil, nil)
+	descExportRows     = prometheus.NewDesc("leyden_export_rows_total", "Rows in the files of days that this process has written.", nil, nil)
+	descExportFailures = prometheus.NewDesc("leyden_export_failures_total", "Attempts to write the file of a day that failed.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -127,10 +127,10 @@ func (e exported) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCo
 // Collect implements prometheus.Collector.
 func (e exported) Collect(ch chan<- prometheus.Metric) {
 	stats := e.Stats()
-	ch <- prometheus.MustNewConstMetric(descDaysMissing, prometheus.GaugeValue, float64(stats.Missing))
-	ch <- prometheus.MustNewConstMetric(descRows, prometheus.CounterValue, float64(stats.Rows))
-	ch <- prometheus.MustNewConstMetric(descAttempts, prometheus.CounterValue, float64(stats.Failures))
+	ch <- prometheus.MustNewConstMetric(descExportMissing, prometheus.GaugeValue, float64(stats.Missing))
+	ch <- prometheus.MustNewConstMetric(descExportRows, prometheus.CounterValue, float64(stats.Rows))
+	ch <- prometheus.MustNewConstMetric(descExportFailures, prometheus.CounterValue, float64(stats.Failures))
 	if !stats.LastDay.IsZero() {
-		ch <- prometheus.MustNewConstMetric(descLastDay, prometheus.GaugeValue, float64(stats.LastDay.Unix()))
+		ch <- prometheus.MustNewConstMetric(descExportLastDay, prometheus.GaugeValue, float64(stats.LastDay.Unix()))
 	}
 }
