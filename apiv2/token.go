@@ -49,6 +49,7 @@ func registerToken(api *rest.API, tokens *auth.Authenticator) {
 	rest.Handle(api, oauth, rest.Operation{
 		Method:  http.MethodPost,
 		Path:    "/oauth2/token",
+		ID:      "issueAccessToken",
 		Summary: "Issue an access token",
 		Description: "Grant type `client_credentials` (RFC 6749 §4.4). The client logs in with HTTP Basic `clientId:clientSecret` or with the " +
 			"form fields `client_id` and `client_secret`. Send the token as `Authorization: Bearer`.",

@@ -98,6 +98,7 @@ func registerTransactions(api *rest.API, store leyden.Store) {
 	rest.Handle(api, v2, rest.Operation{
 		Method:  http.MethodGet,
 		Path:    "/v2/transactions",
+		ID:      "v2ListTransactions",
 		Summary: "List charging events",
 		Description: "Whoever fetches periodically filters by `InsertedAt`: half-open windows that follow each other then show every " +
 			"final record exactly once, also those that a charger reported late.\n\n" +
@@ -112,6 +113,7 @@ func registerTransactions(api *rest.API, store leyden.Store) {
 	rest.Handle(api, v2, rest.Operation{
 		Method:  http.MethodGet,
 		Path:    "/v2/transactions/{TransactionID}",
+		ID:      "v2GetTransaction",
 		Summary: "One charging event",
 		Tag:     tagTransactions,
 		Scope:   auth.TransactionsRead,

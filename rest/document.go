@@ -199,7 +199,7 @@ func replayedParam() *huma.Param {
 // describeStreams adds the content types that a stream may have, beside the JSON
 // of a body if there may be one instead.
 func describeStreams(described *huma.Operation, op Operation, bodied bool) {
-	response := &huma.Response{Content: map[string]*huma.MediaType{}}
+	response := &huma.Response{Description: http.StatusText(op.Status), Content: map[string]*huma.MediaType{}}
 	if bodied {
 		response.Content[jsonType] = &huma.MediaType{}
 		response.Headers = map[string]*huma.Param{

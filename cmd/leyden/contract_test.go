@@ -81,3 +81,16 @@ func TestDocumentIsTheContract(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentIsSound: the document is OpenAPI 3.1, its examples are what they
+// are examples of, and its operations have names that clients can be made of.
+func TestDocumentIsSound(t *testing.T) {
+	t.Parallel()
+	c, err := theContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range c.Unsound() {
+		t.Error(err)
+	}
+}

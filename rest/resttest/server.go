@@ -11,8 +11,9 @@ import (
 	"leyden/rest"
 )
 
-// mostKept is how much of a reply is kept to look at.
-const mostKept = 16 << 20
+// mostKept is how much of a reply is kept to look at; of a longer one the body is
+// not looked at.
+const mostKept = 1 << 20
 
 // A Server is an API that fails its test when a reply breaks the contract.
 type Server struct {
@@ -57,7 +58,7 @@ func (c *Contract) Handler(report func(format string, args ...any), next http.Ha
 		if r.Context().Err() != nil && !seen.written {
 			return // nobody was there to be answered
 		}
-		partial := r.Context().Err() != nil || seen.failed
+		partial := r.Context().Err() != nil || seen.failed || seen.body.Len() >= mostKept
 		if err := c.Breach(r, Reply{Status: seen.status, Header: w.Header(), Body: seen.body.Bytes(), Partial: partial}); err != nil {
 			report("%v", err)
 		}
@@ -137,7 +138,7 @@ func (w *witnessed) Read(p []byte) (int, error) {
 		w.read.Write(p[:n])
 	}
 	if err != nil {
-		w.tell(err != io.EOF)
+		w.tell(err != io.EOF || w.read.Len() >= mostKept)
 	}
 	return n, err
 }
