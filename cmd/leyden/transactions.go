@@ -15,11 +15,11 @@ import (
 func transactionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "transactions",
-		Short: "Transactions: list, show, export, correct, close, join, revisions, revert",
+		Short: "Transactions: list, show, export, follow, correct, close, join, revisions, revert",
 		Args:  cobra.ArbitraryArgs, RunE: needCommand,
 	}
 	data := dataFlag(cmd)
-	cmd.AddCommand(transactionsListCommand(data), transactionsShowCommand(data), exportTransactionsCommand(data, "export", "leyden transactions export"),
+	cmd.AddCommand(transactionsListCommand(data), transactionsShowCommand(data), exportTransactionsCommand(data, "export", "leyden transactions export"), followCommand(data),
 		transactionsCorrectCommand(data), transactionsCloseCommand(data), transactionsJoinCommand(data),
 		transactionsRevisionsCommand(data), transactionsRevertCommand(data))
 	return cmd
