@@ -110,7 +110,7 @@ Begin with a server and five simulated stations that charge:
 	})
 	root.AddCommand(
 		serveCommand(), simulateCommand(), stationCommand(), idTagCommand(), keyCommand(), clientCommand(),
-		transactionsCommand(), exportCommand(), framesCommand(), quarantineCommand(), auditCommand(), checkCommand(), caCommand(), benchCommand(), versionCommand(),
+		transactionsCommand(), exportCommand(), framesCommand(), quarantineCommand(), webhookCommand(), auditCommand(), checkCommand(), caCommand(), benchCommand(), versionCommand(),
 	)
 	return root
 }

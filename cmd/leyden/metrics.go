@@ -38,6 +38,7 @@ func (n *node) metrics() http.Handler {
 			Name: "leyden_journal_bytes", Help: "Size of the journal.",
 		}, n.db.journalSize),
 		storage{n.db.DB},
+		&sentToWebhooks{node: n},
 		expiry{n.authority},
 	)
 	if n.daily != nil {

@@ -45,6 +45,9 @@ type node struct {
 	events *apiv1.Renderer
 	daily  *daily.Schedule // nil: no day is written
 
+	webhooks   *feed.WebhookRegistrar
+	dispatcher *feed.Dispatcher
+
 	running sync.WaitGroup // ledger and listener
 	demo    *demo
 	book    *calls.Book
@@ -63,6 +66,9 @@ func (n *node) wire() error {
 		StartTimeout:  s.remoteStartExpire,
 	})
 	n.wireFeed()
+	if err := n.wireWebhooks(); err != nil {
+		return err
+	}
 	authenticator, err := auth.NewAuthenticator(db.config)
 	if err != nil {
 		return fmt.Errorf("access tokens: %w", err)
@@ -95,7 +101,7 @@ func (n *node) wire() error {
 		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
 	})
 	apiv1.Register(api, apiv1.Config{
-		Journal: db.frames(), Feed: n.feed, Events: n.events,
+		Journal: db.frames(), Feed: n.feed, Events: n.events, Webhooks: n.webhooks, Dispatcher: n.dispatcher,
 		Ledger: n.ledger, Stations: n.csms, Registrar: db.registrar, Devices: db, Calls: db, Authority: n.authority,
 		PublicURL: strings.TrimSuffix(s.publicURL, "/"), DefaultIDTag: s.remoteStartDefaultIDTag,
 	})
@@ -136,8 +142,8 @@ func (n *node) signer() csms.Signer {
 	return n.authority
 }
 
-// serveBeside serves stations without TLS where that was asked for, and keeps the
-// certificates fresh.
+// serveBeside serves stations without TLS where that was asked for, keeps the
+// certificates fresh, and forgets what clients asked for long ago.
 func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	if n.plainListener != nil {
 		n.log.Warn("stations may come without TLS: their passwords cross the network in clear", "address", n.plainListener.Addr())
@@ -155,6 +161,7 @@ func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	}
 	n.running.Go(func() { n.book.Run(ctx, func(err error) { n.log.Error("audit log", "err", err) }) })
 	n.running.Go(func() { n.runFeed(ctx) })
+	n.running.Go(func() { n.dispatcher.Run(ctx) })
 }
 
 // newHTTP returns a server with the limits of serving.

@@ -55,6 +55,8 @@ type serveSettings struct {
 	feed    feedSettings
 	export  exportSettings
 
+	webhooks webhookSettings
+
 	calls callSettings
 
 	tls tlsSettings
@@ -118,6 +120,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	s.export.flags(f)
 	s.calls.flags(f)
 	s.feed.flags(f)
+	s.webhooks.flags(f)
 	s.tls.flags(f)
 }
 
@@ -149,7 +152,7 @@ func (s *serveSettings) check() error {
 	if err := cmp.Or(s.journal.check(), s.calls.check(), s.export.check()); err != nil {
 		return err
 	}
-	if err := s.feed.check(); err != nil {
+	if err := cmp.Or(s.feed.check(), s.webhooks.check()); err != nil {
 		return err
 	}
 	switch leyden.StartConflict(s.startConflict) {
