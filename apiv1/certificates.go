@@ -155,13 +155,13 @@ func (a *api) serveCertificates() {
 		Method: http.MethodGet, Path: "/ca", ID: "v1GetCA", Tag: tagCertificates,
 		Summary:     "Get the certificate authority",
 		Description: "The certificate of the authority that signs for chargers: what is to be trusted where they connect to. 404 when they are signed elsewhere, or not at all.",
-		Scope:       auth.ChargersRead, Errors: notFound(),
+		Scope:       auth.ChargersRead, Limited: true, Errors: notFound(),
 	}, a.getCA)
 	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/certificates", ID: "v1ListCertificates", Tag: tagCertificates,
 		Summary:     "List certificates of all chargers",
 		Description: "What chargers asked to sign and what became of it, the last requested first. An external authority looks here for those with `status=requested`.",
-		Scope:       auth.ChargersRead, Errors: notFound(),
+		Scope:       auth.ChargersRead, Limited: true, Errors: notFound(),
 	}, inParts("certificates", partRows, a.listCertificates, func(l *certificateList) []stationCertificate { return l.Certificates }))
 	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/chargers/{chargeBoxId}/certificates", ID: "v1ListChargerCertificates", Tag: tagCertificates,

@@ -60,13 +60,13 @@ func (a *api) serveProfileTemplates() {
 		Method: http.MethodGet, Path: "/charging-profiles", ID: "v1ListProfileTemplates", Tag: tagProfiles,
 		Summary:     "List templates",
 		Description: "All templates, the first added first.",
-		Scope:       auth.ChargersRead,
+		Scope:       auth.ChargersRead, Limited: true,
 	}, inParts("charging-profiles", partRows, a.listTemplates, func(l *profileTemplateList) []profileTemplate { return l.ChargingProfiles }))
 	handle(a, rest.Operation{
 		Method: http.MethodGet, Path: "/charging-profiles/{templateId}", ID: "v1GetProfileTemplate", Tag: tagProfiles,
 		Summary:     "Get a template",
 		Description: "One template.",
-		Scope:       auth.ChargersRead, Errors: notFound(),
+		Scope:       auth.ChargersRead, Limited: true, Errors: notFound(),
 	}, a.getTemplate)
 	handle(a, rest.Operation{
 		Method: http.MethodPatch, Path: "/charging-profiles/{templateId}", ID: "v1ChangeProfileTemplate", Tag: tagProfiles,

@@ -108,10 +108,10 @@ type removeSecretInput struct {
 func (a *api) serveClients() {
 	handle(a, rest.Operation{
 		Method: http.MethodPost, Path: "/auth/clients", ID: "v1AddClient", Tag: tagClients,
-		Summary:     "Make an OAuth2 client",
+		Summary: "Make an OAuth2 client",
 		Description: "Makes a client for `POST /oauth2/token`. Its secret is shown in this reply only. " +
 			"With `limitedTo` its access tokens are good for those chargers alone: others, and all that is about them, are not there for them.",
-		Scope:       auth.Admin, Status: http.StatusCreated, Errors: conflict(),
+		Scope: auth.Admin, Status: http.StatusCreated, Errors: conflict(),
 	}, a.addClient)
 	handleList(a, rest.Operation{
 		Method: http.MethodGet, Path: "/auth/clients", ID: "v1ListClients", Tag: tagClients,

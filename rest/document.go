@@ -90,6 +90,9 @@ func (a *API) describe(f *Facade, op Operation) huma.Operation {
 		described.Tags = []string{op.Tag}
 		a.addTag(op.Tag)
 	}
+	if !op.Public && !op.Limited && op.Scope != auth.Admin {
+		described.Description = strings.TrimSpace(described.Description + "\n\nRefused (403) to credentials that are limited to some chargers.")
+	}
 	if !op.Public {
 		described.Security = []map[string][]string{{schemeKey: {}}, {schemeOAuth: {string(op.Scope)}}}
 	}
