@@ -64,26 +64,21 @@ func (h Habit) plus(more Habit) Habit {
 	return Habit{h.Count + more.Count, latest(h.SeenAt, more.SeenAt)}
 }
 
-// A Quirk is a way of a station to differ from OCPP that shows in its messages.
-type Quirk uint8
+// NoticedFraction notes that a station sent a register with a fraction.
+func (l *Ledger) NoticedFraction(s StationID) {
+	l.notice(s, func(h *Habits) *Habit { return &h.FractionalMeters })
+}
 
-// Quirks that whoever reads the messages notices.
-const (
-	QuirkFractionalMeters Quirk = 1 + iota
-	QuirkMissingZone
-)
+// NoticedMissingZone notes that a station sent a time without a zone.
+func (l *Ledger) NoticedMissingZone(s StationID) {
+	l.notice(s, func(h *Habits) *Habit { return &h.MissingZone })
+}
 
-// Noticed notes that a message of a station showed a quirk.
-func (l *Ledger) Noticed(s StationID, q Quirk) {
+// notice notes that a message of a station showed a habit.
+func (l *Ledger) notice(s StationID, which func(*Habits) *Habit) {
 	d := l.sit(s)
 	defer l.rise(d)
-	h := &d.sighting.Habits
-	switch q {
-	case QuirkFractionalMeters:
-		h.FractionalMeters.see(l.Now())
-	case QuirkMissingZone:
-		h.MissingZone.see(l.Now())
-	}
+	which(&d.sighting.Habits).see(l.Now())
 	d.dirty = true
 }
 

@@ -102,13 +102,13 @@ func TestHabitsAreKept(t *testing.T) {
 		b.pass(time.Minute)
 	}
 	b.record(leyden.Event{Station: "S", Kind: leyden.Updated, Number: new(int64(-1)), Connector: 1, Digest: "m"})
-	b.Noticed("S", leyden.QuirkFractionalMeters)
-	b.Noticed("S", leyden.QuirkMissingZone)
+	b.NoticedFraction("S")
+	b.NoticedMissingZone("S")
 	for range 4 {
 		b.charge(0, 50)
 	}
 	b.restart(leyden.Options{})
-	b.Noticed("S", leyden.QuirkMissingZone) // before anything else is known of the station
+	b.NoticedMissingZone("S") // before anything else is known of the station
 	seen := b.clock
 	if h := b.habits(); h.MissingZone != (leyden.Habit{Count: 2, SeenAt: seen}) || h.OfflineIDs.Count != 3 {
 		t.Errorf("before the desk knows the station: %+v", h)

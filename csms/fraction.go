@@ -3,7 +3,6 @@ package csms
 import (
 	"context"
 
-	"leyden"
 	"leyden/ocpp"
 )
 
@@ -14,7 +13,7 @@ func (s *session) noteFraction(v *ocpp.Violations, payload, name string) bool {
 		return false
 	}
 	if s.conn != nil { // nil: an operator replays what it once sent
-		s.srv.ledger.Noticed(s.station, leyden.QuirkFractionalMeters)
+		s.srv.ledger.NoticedFraction(s.station)
 	}
 	return true
 }

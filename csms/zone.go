@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"leyden"
 	"leyden/ocpp"
 )
 
@@ -75,7 +74,7 @@ func shown(t time.Time, where *time.Location, now time.Time) time.Time {
 // noteZone notes what a message shows of the station's timestamps.
 func (s *session) noteZone(v *ocpp.Violations) {
 	if v.Zoneless > 0 && s.conn != nil { // nil: an operator replays what it once sent
-		s.srv.ledger.Noticed(s.station, leyden.QuirkMissingZone)
+		s.srv.ledger.NoticedMissingZone(s.station)
 	}
 }
 
