@@ -41,6 +41,34 @@ func TestOperationsAreDescribed(t *testing.T) {
 	})
 }
 
+// Every POST can be sent again, every operation tells its limits, and both are in
+// the document.
+func TestEveryOperationCanBeRepeated(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for id, line := range w.operations() {
+			method, path, _ := strings.Cut(line, " ")
+			op := resttest.At(w.contract.Document, "paths", "/api/v1"+path, strings.ToLower(method))
+			keyed := false
+			parameters, _ := resttest.At(op, "parameters").([]any)
+			for _, p := range parameters {
+				keyed = keyed || resttest.At(p, "name") == "Idempotency-Key"
+			}
+			if want := method == "POST"; keyed != want || want && resttest.At(op, "responses", "422") == nil {
+				t.Errorf("%s: takes a key: %v", id, keyed)
+			}
+			responses, _ := resttest.At(op, "responses").(map[string]any)
+			for status, r := range responses {
+				if resttest.At(r, "headers", "RateLimit-Remaining") == nil {
+					t.Errorf("%s: %s does not tell the limits", id, status)
+				}
+				if replayed := resttest.At(r, "headers", "Idempotent-Replayed") != nil; replayed != keyed {
+					t.Errorf("%s: %s may be one from before: %v", id, status, replayed)
+				}
+			}
+		}
+	})
+}
+
 // The examples of the fields make up the seed's examples.
 func TestExamplesAreTheSeeds(t *testing.T) {
 	cases := []struct{ schema, want string }{

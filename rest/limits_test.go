@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -198,4 +199,28 @@ func TestLastingRequests(t *testing.T) {
 	done.Go(func() { f.do("GET /w/wait", "") })
 	<-started
 	done.Wait()
+}
+
+// Every reply has the headers that keep browsers from harm; only over TLS do they
+// learn to come over TLS.
+func TestSafeHeaders(t *testing.T) {
+	f := newFixture(t)
+	for _, path := range []string{"/t/orders", "/t/orders?x=1", "/t/nothing", "/healthz", "/docs", "/openapi.json"} {
+		for _, secure := range []bool{true, false} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			if r.TLS = nil; secure {
+				r.TLS = new(tls.ConnectionState)
+			}
+			w := httptest.NewRecorder()
+			f.ServeHTTP(w, r)
+			h := w.Header()
+			if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") != "no-store" ||
+				!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+				t.Errorf("%s: %v", path, h)
+			}
+			if sts := h.Get("Strict-Transport-Security") != ""; sts != secure {
+				t.Errorf("%s over TLS: %v: Strict-Transport-Security is %q", path, secure, h.Get("Strict-Transport-Security"))
+			}
+		}
+	}
 }
