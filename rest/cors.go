@@ -38,11 +38,11 @@ func (a *API) cors(w *reply, r *http.Request) (answered bool) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	any := slices.Contains(a.config.CORS, anyOrigin)
-	if origin == "" || !any && !slices.Contains(a.config.CORS, origin) {
+	open := slices.Contains(a.config.CORS, anyOrigin)
+	if origin == "" || !open && !slices.Contains(a.config.CORS, origin) {
 		return false
 	}
-	if any {
+	if open {
 		origin = anyOrigin
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
