@@ -24,14 +24,6 @@ const (
 	TopicStatus       = "connector.status_changed"
 )
 
-// Topics returns all topics of notices.
-func Topics() []string {
-	return []string{
-		TopicPending, TopicStarted, TopicUpdated, TopicStopping, TopicStopped, TopicFailed, TopicExpired, TopicCancelled,
-		TopicCorrected, TopicQuarantined, TopicConnected, TopicDisconnected, TopicBoot, TopicStatus,
-	}
-}
-
 // A Notice announces a change to whoever follows the ledger.
 type Notice struct {
 	Seq         int64 // in commit order; the Store assigns it

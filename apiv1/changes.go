@@ -164,7 +164,7 @@ func (f *follower) begin(ctx context.Context, after string) error {
 func visibleTopics(ctx context.Context, asked []string) ([]string, error) {
 	principal := rest.PrincipalOf(ctx)
 	var topics []string
-	for _, topic := range leyden.Topics() {
+	for _, topic := range feed.Topics() {
 		named := slices.Contains(asked, topic)
 		if len(asked) > 0 && !named {
 			continue

@@ -20,6 +20,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/feed"
 )
 
 // An event is what a client reads of a change.
@@ -522,7 +523,7 @@ func TestStreamLasts(t *testing.T) {
 // The document names just the events that there are.
 func TestEventsOfTheDocument(t *testing.T) {
 	inWorld(t, func(w *world) {
-		for _, topic := range leyden.Topics() {
+		for _, topic := range feed.Topics() {
 			if out := w.do("GET /changes?events="+topic, ""); out.Code != 200 {
 				t.Errorf("%s: got %d %s", topic, out.Code, out.Body)
 			}

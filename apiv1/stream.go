@@ -74,7 +74,7 @@ func (a *api) transactionFollower(ctx context.Context, in *streamInput) (*follow
 	}
 	f := &follower{api: a, wanted: q.Selects}
 	f.query.Limit, f.query.Stations = streamPage, reachedOf(ctx, q.Station)
-	for _, topic := range leyden.Topics() {
+	for _, topic := range feed.Topics() {
 		if strings.HasPrefix(topic, "transaction.") {
 			f.query.Topics = append(f.query.Topics, topic)
 		}

@@ -21,6 +21,15 @@ const (
 	Oldest int64 = -1
 )
 
+// Topics returns all topics of notices.
+func Topics() []string {
+	return []string{
+		leyden.TopicPending, leyden.TopicStarted, leyden.TopicUpdated, leyden.TopicStopping, leyden.TopicStopped,
+		leyden.TopicFailed, leyden.TopicExpired, leyden.TopicCancelled, leyden.TopicCorrected, leyden.TopicQuarantined,
+		leyden.TopicConnected, leyden.TopicDisconnected, leyden.TopicBoot, leyden.TopicStatus,
+	}
+}
+
 // A Query selects notices. Zero fields do not restrict.
 type Query struct {
 	After       int64 // only those with a higher Seq; [Oldest]: all that are kept

@@ -103,7 +103,7 @@ func (w *Webhook) Wants(topic string) bool {
 }
 
 // WebhookEvents returns the topics that a webhook may be sent.
-func WebhookEvents() []string { return leyden.Topics() }
+func WebhookEvents() []string { return Topics() }
 
 // EventsOf returns the topics with these names, each once, in the order of
 // [WebhookEvents]. A name that no event has is a [FieldError].

@@ -223,7 +223,7 @@ func noticesOfRefused(t *testing.T, s FeedStore) {
 
 // noticesSelected holds every combination of filters against a plain loop.
 func noticesSelected(t *testing.T, s FeedStore) {
-	topics := leyden.Topics()
+	topics := feed.Topics()
 	var all []leyden.Notice
 	for i := range 60 {
 		n := notice(i%4 + 1)

@@ -115,12 +115,12 @@ func (f *following) check() error {
 		return usagef("%q is no identity of a station", f.station)
 	}
 	for _, event := range f.events {
-		if !slices.Contains(leyden.Topics(), event) {
-			return usagef("--event: there is no event %q; there are %s", event, strings.Join(leyden.Topics(), ", "))
+		if !slices.Contains(feed.Topics(), event) {
+			return usagef("--event: there is no event %q; there are %s", event, strings.Join(feed.Topics(), ", "))
 		}
 	}
 	if len(f.events) == 0 {
-		f.events = slices.DeleteFunc(leyden.Topics(), func(t string) bool { return !strings.HasPrefix(t, "transaction.") })
+		f.events = slices.DeleteFunc(feed.Topics(), func(t string) bool { return !strings.HasPrefix(t, "transaction.") })
 	}
 	return nil
 }
