@@ -26,11 +26,12 @@ lint: ## check formatting, go vet, staticcheck and errcheck
 	go run $(STATICCHECK) ./...
 	go run $(ERRCHECK) -ignoretests -exclude .errcheck ./...
 
-generate: ## write ocpp/v16/*_gen.go anew from the schemas
+generate: ## write ocpp/v16/*_gen.go and client/*_gen.go anew
 	go generate ./...
 
 verify: lint ## everything that CI checks: lint, generated files fresh, go.mod tidy, race detector, README commands
 	go run ./internal/gen -check
+	go run ./internal/genclient -check
 	go mod tidy -diff
 	go test -race ./...
 	go test -run README -count=1 ./cmd/leyden -args -readme
