@@ -46,7 +46,7 @@ func (n *node) prepareDemo(ctx context.Context) error {
 	if n.settings.demo == 0 {
 		return nil
 	}
-	stations, err := allStations(ctx, n.db)
+	stations, err := allStations(ctx, n.db, "")
 	if err != nil {
 		return err
 	}

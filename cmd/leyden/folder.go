@@ -155,11 +155,12 @@ func closing(err error, c io.Closer) error {
 	return err
 }
 
-// allStations returns the stations of a registry, however many there are.
-func allStations(ctx context.Context, r leyden.Registry) ([]leyden.Station, error) {
+// allStations returns the stations of a registry, or of one site, however many
+// there are.
+func allStations(ctx context.Context, r leyden.Registry, site string) ([]leyden.Station, error) {
 	var all []leyden.Station
 	for {
-		page, total, err := r.Stations(ctx, leyden.StationQuery{Offset: len(all)})
+		page, total, err := r.Stations(ctx, leyden.StationQuery{Site: site, Offset: len(all)})
 		all = append(all, page...)
 		if err != nil || len(page) == 0 || len(all) >= total {
 			return all, err

@@ -74,6 +74,14 @@ func spelling(field string) string {
 		return "--security-profile"
 	case "scopes":
 		return "--scope"
+	case "limitedTo", "limitedTo.chargers":
+		return "--charger"
+	case "limitedTo.sites", "site":
+		return "--site"
+	case "expiresAt":
+		return "--expires"
+	case "graceSeconds":
+		return "--grace"
 	case "password":
 		return "--password"
 	}
@@ -109,7 +117,7 @@ Begin with a server and five simulated stations that charge:
 		return usagef("%v; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		serveCommand(), simulateCommand(), stationCommand(), idTagCommand(), keyCommand(), clientCommand(),
+		serveCommand(), simulateCommand(), stationCommand(), idTagCommand(), keyCommand(), clientCommand(), tokenCommand(),
 		transactionsCommand(), exportCommand(), framesCommand(), quarantineCommand(), webhookCommand(), auditCommand(), checkCommand(), caCommand(), benchCommand(), versionCommand(),
 	)
 	return root

@@ -21,10 +21,11 @@ import (
 // others are in the audit log.
 func onlyReads(cmd *cobra.Command) bool {
 	switch strings.TrimPrefix(cmd.CommandPath(), "leyden ") {
-	case "audit", "check", "client list", "client secrets", "export transactions", "id-tag export", "id-tag list", "key list", "quarantine list", "quarantine show",
+	case "audit", "check", "client list", "client secrets", "export list", "export transactions", "id-tag export", "id-tag list",
+		"key list", "quarantine list", "quarantine show",
 		"station audit", "station certificates", "station commands", "station events", "station list",
 		"webhook deliveries", "webhook list", "webhook show", "webhook test",
-		"transactions export", "transactions list", "transactions revisions", "transactions show":
+		"transactions export", "transactions follow", "transactions list", "transactions revisions", "transactions show":
 		return true
 	case "station quirks":
 		return !cmd.Flags().Changed("set")

@@ -15,20 +15,20 @@ import (
 func stationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "station",
-		Short: "Stations: add, list, password, certificates, commands, events, quirks, audit, remove",
+		Short: "Stations: add, list, site, password, certificates, commands, events, quirks, audit, remove",
 		Long: `A station must be registered before it may connect to /ocpp/ID, and proves who
 it is with a password (HTTP Basic, user name = ID) or, over TLS, with a client
 certificate (CN = ID). Changes count at once, also on a running server.`,
 		Args: cobra.ArbitraryArgs, RunE: needCommand,
 	}
 	data := dataFlag(cmd)
-	cmd.AddCommand(stationAddCommand(data), stationListCommand(data), stationPasswordCommand(data), stationCertificatesCommand(data),
+	cmd.AddCommand(stationAddCommand(data), stationListCommand(data), stationSiteCommand(data), stationPasswordCommand(data), stationCertificatesCommand(data),
 		stationCommandsCommand(data), stationEventsCommand(data), stationQuirksCommand(data), stationAuditCommand(data), stationRemoveCommand(data))
 	return cmd
 }
 
 func stationAddCommand(data *string) *cobra.Command {
-	var name, location, password string
+	var name, location, site, password string
 	var profile int
 	cmd := &cobra.Command{
 		Use:     "add ID",
@@ -41,10 +41,13 @@ func stationAddCommand(data *string) *cobra.Command {
 				return usagef("%q is no identity of a station: 1 to 48 of A-Z a-z 0-9 . _ : @ | = * + -, not beginning with chg_", args[0])
 			}
 			p, err := auth.ProfileOf(profile)
+			if err == nil {
+				err = checkSite(site)
+			}
 			if err != nil {
 				return err
 			}
-			station := leyden.Station{ID: id, Name: name, Location: location}
+			station := leyden.Station{ID: id, Name: name, Location: location, Site: site}
 			spec := auth.StationSpec{Station: id, Profile: p, Password: auth.Secret(password), KeepPassword: p == auth.ProfileMutualTLS}
 			made, err := registerStation(cmd.Context(), db, station, spec)
 			if errors.Is(err, leyden.ErrExists) {
@@ -61,6 +64,7 @@ func stationAddCommand(data *string) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what people call it")
 	cmd.Flags().StringVar(&location, "location", "", "where it stands")
+	cmd.Flags().StringVar(&site, "site", "", "where it belongs, for credentials that are limited to sites")
 	cmd.Flags().StringVar(&password, "password", "", "its password, 16 to 40 printable ASCII characters; made if not given")
 	cmd.Flags().IntVar(&profile, "security-profile", 1, "OCPP security profile, the least that lets it in: 0 none, 1 password, 2 password over TLS, 3 client certificate")
 	return cmd
@@ -124,21 +128,62 @@ func showPassword(cmd *cobra.Command, data string, id leyden.StationID, p auth.P
 }
 
 func stationListCommand(data *string) *cobra.Command {
-	return &cobra.Command{
+	var site string
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the stations",
-		Example: "  leyden station list --data ./data",
+		Example: "  leyden station list --data ./data --site \"Depot 2\"",
 		Args:    noArgs,
 		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
-			stations, err := allStations(cmd.Context(), db)
+			stations, err := allStations(cmd.Context(), db, site)
 			if err != nil {
 				return err
 			}
-			return table(cmd.OutOrStdout(), "ID\tNAME\tVENDOR\tMODEL\tPROTOCOL\tREGISTERED\tLAST SEEN\tCLOCK", stations, func(s leyden.Station) string {
-				return join(string(s.ID), s.Name, s.Vendor, s.Model, s.Protocol, day(s.RegisteredAt), moment(s.SeenAt), skewText(&s))
+			return table(cmd.OutOrStdout(), "ID\tNAME\tSITE\tVENDOR\tMODEL\tPROTOCOL\tREGISTERED\tLAST SEEN\tCLOCK", stations, func(s leyden.Station) string {
+				return join(string(s.ID), s.Name, s.Site, s.Vendor, s.Model, s.Protocol, day(s.RegisteredAt), moment(s.SeenAt), skewText(&s))
 			})
 		}),
 	}
+	cmd.Flags().StringVar(&site, "site", "", "only those of this site")
+	return cmd
+}
+
+func stationSiteCommand(data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "site ID SITE",
+		Short: "Say where a station belongs",
+		Long: `Credentials that are limited to the site reach the station from their next
+request on, and those that are limited to the site before it do not any more.
+An empty SITE takes it from all sites.`,
+		Example: "  leyden station site CHARGER-001 \"Depot 2\"",
+		Args:    cobra.ArbitraryArgs,
+		RunE: inFolder(data, func(cmd *cobra.Command, db *folder, args []string) error {
+			if len(args) != 2 {
+				return usagef("%s takes two arguments, the station's identity and the site; see %s --help", cmd.CommandPath(), cmd.CommandPath())
+			}
+			if err := checkSite(args[1]); err != nil {
+				return err
+			}
+			s, err := findStation(cmd, db, args[0])
+			if err != nil {
+				return err
+			}
+			s.Site = args[1]
+			if err := db.SaveStation(cmd.Context(), s); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Station %s is of site %s.\n", s.ID, shown(s.Site))
+			return nil
+		}),
+	}
+}
+
+// checkSite refuses what cannot name a site; "" is none.
+func checkSite(site string) error {
+	if site != "" && !leyden.ValidSite(site) {
+		return usagef("%q is no name of a site: up to %d readable characters, without spaces around them", site, leyden.MaxSite)
+	}
+	return nil
 }
 
 // skewText says how far ahead of ours a station's clock is; "" while that is not

@@ -56,7 +56,7 @@ anew with each charge (leyden station quirks) nothing is compared.`,
 
 func auditedStations(cmd *cobra.Command, db *folder, args []string) ([]leyden.Station, error) {
 	if len(args) == 0 {
-		return allStations(cmd.Context(), db)
+		return allStations(cmd.Context(), db, "")
 	}
 	s, err := findStation(cmd, db, args[0])
 	return []leyden.Station{s}, err
