@@ -97,66 +97,61 @@ func (m *merge) skip(n int64) error {
 	return nil
 }
 
-// leap goes on by at most n, and by 1 at least unless all is at its end.
+// leap goes on by at most n, and by 1 at least unless all is at its end: by what
+// the heaviest stream is likely to have of n, and by what the others have up to
+// there; where that fails, by some of the stream that comes first.
 func (m *merge) leap(n int64) (int64, error) {
 	heavy := slices.MinFunc(m.streams, compareStreams)
-	var sum float64
-	for _, s := range m.streams {
-		sum += s.weight
-	}
 	step := n
 	if len(m.streams) > 1 {
+		var sum float64
+		for _, s := range m.streams {
+			sum += s.weight
+		}
 		step = min(n, max(1, int64(0.9*float64(n)*heavy.weight/max(sum, 1))))
 	}
-	for {
-		to, ok, err := heavy.peek(step)
-		if err != nil {
-			return 0, err
-		}
-		if !ok {
-			return m.lighten(heavy, step)
-		}
-		passed, err := m.passed(heavy, to, n-step)
-		if err != nil {
-			return 0, err
-		}
-		if step+passed <= n {
-			for _, s := range m.streams {
-				s.leapTo(to)
-			}
-			return step + passed, nil
-		}
-		if step == 1 {
-			return m.leapByOne(heavy)
-		}
-		step = max(1, step/2)
+	skipped, err := m.leapWith(heavy, step, n)
+	if err != nil || skipped > 0 {
+		return skipped, err
 	}
-}
-
-// lighten notes that a stream has less left than a step.
-func (m *merge) lighten(s *stream, step int64) (int64, error) {
 	if len(m.streams) == 1 {
-		m.streams = nil
+		m.streams = nil // it has less
 		return 0, nil
 	}
-	if s.weight == 0 {
-		return m.leapByOne(s)
-	}
-	if s.weight = s.weight / 2; s.weight < 1 || step <= 1 {
-		s.weight = 0
-	}
-	return 0, nil
-}
-
-// leapByOne goes on by the first of all.
-func (m *merge) leapByOne(*stream) (int64, error) {
-	s, err := m.first(m.few.skipped)
-	if err != nil || s == nil {
+	first, err := m.first(m.few.skipped)
+	if err != nil || first == nil {
 		m.streams = nil
 		return 0, err
 	}
-	s.pop(1)
+	for step := n / 2; step > 1; step /= 4 {
+		if skipped, err := m.leapWith(first, step, n); err != nil || skipped > 0 {
+			return skipped, err
+		}
+	}
+	// Its buffer may be gone, to look farther.
+	if first, err = m.first(m.few.skipped); err != nil || first == nil {
+		return 0, err
+	}
+	first.pop(1)
 	return 1, nil
+}
+
+// leapWith goes on by a step of one stream and what the others have up to there, if
+// there is so much, and it is no more than n; otherwise by 0.
+func (m *merge) leapWith(s *stream, step, n int64) (int64, error) {
+	to, ok, err := s.peek(step)
+	if err != nil || !ok {
+		s.weight /= 2
+		return 0, err
+	}
+	passed, err := m.passed(s, to, n-step)
+	if err != nil || step+passed > n {
+		return 0, err
+	}
+	for _, other := range m.streams {
+		other.leapTo(to)
+	}
+	return step + passed, nil
 }
 
 // passed returns how many all streams but one have up to a place; more than limit

@@ -37,6 +37,7 @@ type writer struct {
 	stop chan struct{}         // closed by Close: take no new work
 	gone chan struct{}         // closed when the writer has ended
 	err  atomic.Pointer[error] // why the last commit failed; nil after a good one
+	bulk atomic.Bool           // nothing is tallied, see bulk.go
 }
 
 // A job is a change that shares a commit with others. Its run must not write
@@ -200,7 +201,7 @@ func (w *writer) attempt(batch []*job) error {
 			return w.abandon(j.err)
 		}
 	}
-	if err := t.tallies.write(t.c); err != nil {
+	if err := w.tally(t); err != nil {
 		return w.abandon(err)
 	}
 	if err := exec(w.conn, commit, nil); err != nil {
@@ -208,6 +209,14 @@ func (w *writer) attempt(batch []*job) error {
 	}
 	w.db.tellNotices(t.noticed)
 	return nil
+}
+
+// tally writes what the batch changes of the tallies.
+func (w *writer) tally(t *tx) error {
+	if w.bulk.Load() {
+		return nil
+	}
+	return t.tallies.write(t.c)
 }
 
 func (w *writer) connect() error {

@@ -57,6 +57,7 @@ the command fails if one costs more than that.`,
 			return runBench(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	cmd.AddCommand(benchFillCommand(), benchQueryCommand())
 	cmd.Flags().IntVar(&s.stations, "stations", 1000, "how many stations, each with a connection")
 	cmd.Flags().DurationVar(&s.duration, "duration", 20*time.Second, "how long to measure")
 	cmd.Flags().DurationVar(&s.warmup, "warmup", 3*time.Second, "how long to warm up before")

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"leyden/bench"
+	"leyden/sqlite"
+)
+
+// fillMark is a file that tells a folder that was filled to be measured from one
+// with a ledger that matters.
+const fillMark = "bench-fill"
+
+func benchFillCommand() *cobra.Command {
+	f := bench.Filling{Stations: 2000, Tokens: 50_000}
+	var data string
+	cmd := &cobra.Command{
+		Use:   "fill",
+		Short: "Fill a ledger to measure lists on",
+		Long: `Fill makes a ledger with many transactions: of five years, of chargers and
+idTags that are not all as busy, some begun remotely, some failed, some reported
+late, always the same ones for a seed. They have no events, so such a ledger is
+good for nothing but ` + "`leyden bench query`" + `. A run that was cut goes on
+where it was.`,
+		Example: `  leyden bench fill --transactions 10000000 --data /tmp/fill`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
+				return err
+			}
+			if f.Transactions < 1 || f.Stations < 1 || f.Tokens < 1 || data == "" {
+				return usagef("--transactions, --stations and --tokens must be above 0, and --data must name a folder")
+			}
+			return runFill(cmd.Context(), &f, data, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().IntVar(&f.Transactions, "transactions", 1_000_000, "how many")
+	cmd.Flags().IntVar(&f.Stations, "stations", f.Stations, "of how many chargers")
+	cmd.Flags().IntVar(&f.Tokens, "tokens", f.Tokens, "of how many idTags")
+	cmd.Flags().Uint64Var(&f.Seed, "seed", 1, "other seeds make other transactions")
+	cmd.Flags().StringVar(&data, "data", "", "a folder of its own")
+	return cmd
+}
+
+func runFill(ctx context.Context, f *bench.Filling, data string, stdout, stderr io.Writer) (err error) {
+	if err := markFill(data); err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: data, Serve: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, db) }()
+	began := time.Now()
+	f.Store, f.Begin, f.End = db, fillBegin(), fillEnd()
+	bar := newBar(stderr, f.Transactions, "filling")
+	f.OnProgress = func(n int) {
+		if bar != nil {
+			bar.set(n, "filling")
+			return
+		}
+		if n%500_000 == 0 {
+			fmt.Fprintf(stderr, "%d of %d transactions (%v)\n", n, f.Transactions, time.Since(began).Round(time.Second))
+		}
+	}
+	err = db.Bulk(ctx, func() error { return f.Fill(ctx) })
+	if bar != nil {
+		bar.finish()
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%d transactions in %v\n", f.Transactions, time.Since(began).Round(time.Second))
+	return err
+}
+
+// A ledger is filled with five years.
+func fillBegin() time.Time { return fillEnd().AddDate(-5, 0, 0) }
+
+func fillEnd() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// markFill makes a folder one to be filled, unless it holds anything else.
+func markFill(data string) error {
+	marked, err := exists(filepath.Join(data, fillMark))
+	if err != nil || marked {
+		return err
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return fmt.Errorf("folder to fill: %w", err)
+	}
+	there, err := os.ReadDir(data)
+	if err != nil {
+		return fmt.Errorf("folder to fill: %w", err)
+	}
+	if len(there) > 0 {
+		return usagef("%s is not empty, and was not made by leyden bench fill", data)
+	}
+	return os.WriteFile(filepath.Join(data, fillMark), nil, 0o600)
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"leyden"
+	"leyden/apiv1"
+	"leyden/apiv2"
+	"leyden/auth"
+	"leyden/bench"
+	"leyden/csms"
+	"leyden/memory"
+	"leyden/rest"
+	"leyden/sqlite"
+)
+
+type benchQuerySettings struct {
+	data   string
+	lists  bench.Lists
+	maxP95 time.Duration
+	json   bool
+}
+
+func benchQueryCommand() *cobra.Command {
+	s := benchQuerySettings{lists: bench.Lists{Stations: 2000, Tokens: 50_000}}
+	cmd := &cobra.Command{
+		Use:   "query",
+		Short: "Measure lists on a ledger that was filled",
+		Long: `Query asks for lists as clients do, through both façades in this process: every
+filter and many pairs, in every order, both ways, the first page, a page that
+begins up to 10,000 later, and the page behind that by cursor; with other values
+each time. It shows the slowest order of each; --json has them all. It fails if a
+95th percentile is above --max-p95.`,
+		Example: `  leyden bench fill --transactions 10000000 --data /tmp/fill
+  leyden bench query --data /tmp/fill --max-p95 10ms`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
+				return err
+			}
+			if s.data == "" || s.lists.Rounds < 1 || s.maxP95 < 0 {
+				return usagef("--data must name a folder, and --rounds be above 0")
+			}
+			return runBenchQuery(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&s.data, "data", "", "folder that leyden bench fill made")
+	cmd.Flags().IntVar(&s.lists.Rounds, "rounds", 20, "how often each is asked")
+	cmd.Flags().IntVar(&s.lists.Stations, "stations", s.lists.Stations, "as it was filled")
+	cmd.Flags().IntVar(&s.lists.Tokens, "tokens", s.lists.Tokens, "as it was filled")
+	cmd.Flags().DurationVar(&s.maxP95, "max-p95", 0, "fail if a 95th percentile is above; 0 is any")
+	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
+	return cmd
+}
+
+func runBenchQuery(ctx context.Context, s *benchQuerySettings, stdout, stderr io.Writer) (err error) {
+	if err := findLedger(s.data); err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: s.data})
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(err, db) }()
+	if s.lists.Handler, s.lists.Header, err = listsOf(ctx, db); err != nil {
+		return err
+	}
+	s.lists.Begin, s.lists.End = fillBegin(), fillEnd()
+	bar := newBar(stderr, -1, "measuring")
+	s.lists.OnProgress = func(done, all int) {
+		if bar != nil {
+			bar.set(done, fmt.Sprintf("measuring %d of %d", done, all))
+		}
+	}
+	figures, err := s.lists.Measure(ctx)
+	if bar != nil {
+		bar.finish()
+	}
+	if err != nil {
+		return err
+	}
+	if err := showLists(stdout, figures, s.json); err != nil {
+		return err
+	}
+	limit := float64(s.maxP95.Microseconds()) / 1000
+	for _, f := range bench.Worst(figures) {
+		if limit > 0 && f.P95 > limit {
+			return fmt.Errorf("%s, %s, page by %s: 95th percentile of %.1f ms", f.Filter, f.Order, f.Page, f.P95)
+		}
+	}
+	return nil
+}
+
+// listsOf returns both façades over a ledger, and what lets a request in.
+func listsOf(ctx context.Context, db *sqlite.DB) (http.Handler, http.Header, error) {
+	log := slog.New(slog.DiscardHandler)
+	credentials := auth.Config{Store: memory.New(time.Now), Secrets: auth.NewSecrets(), Issuer: "leyden", Now: time.Now, Log: log}
+	authenticator, err := auth.NewAuthenticator(credentials)
+	if err != nil {
+		return nil, nil, err
+	}
+	registrar := auth.NewRegistrar(credentials)
+	_, key, err := registrar.CreateKey(ctx, auth.Spec{Name: "bench", Scopes: []string{string(auth.TransactionsRead)}})
+	if err != nil {
+		return nil, nil, err
+	}
+	ledger := leyden.NewLedger(db, db, leyden.Options{Now: time.Now})
+	api := rest.New(rest.Config{Version: version, Auth: authenticator, Now: time.Now, Log: log})
+	apiv1.Register(api, apiv1.Config{Ledger: ledger, Stations: csms.New(ledger, csms.Options{}), Registrar: registrar, Devices: db})
+	apiv2.Register(api, db, authenticator)
+	return api, http.Header{"X-Api-Key": {string(key)}}, nil
+}
+
+func showLists(out io.Writer, figures []bench.ListFigure, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(figures)
+	}
+	ms := func(v float64) string { return fmt.Sprintf("%.1f", v) }
+	return table(out, "LIST\tPAGE\tSLOWEST ORDER\tP50 MS\tP95 MS\tP99 MS", bench.Worst(figures), func(f bench.ListFigure) string {
+		return join(f.Filter, f.Page, f.Order, ms(f.P50), ms(f.P95), ms(f.P99))
+	})
+}
