@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,15 +102,31 @@ func TestWriteBroken(t *testing.T) {
 // A flaky target fails for days that it is told.
 type flaky struct {
 	daily.Target
+	mu  sync.Mutex // guards all below
 	bad map[string]bool
 	put []string
 }
 
+// fail makes the files with these names fail from now on, and no others.
+func (f *flaky) fail(names ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad = map[string]bool{}
+	for _, name := range names {
+		f.bad[name] = true
+	}
+}
+
 func (f *flaky) Put(ctx context.Context, name string, write func(io.Writer) error) (string, error) {
-	if f.bad[name] {
+	f.mu.Lock()
+	bad := f.bad[name]
+	if !bad {
+		f.put = append(f.put, name)
+	}
+	f.mu.Unlock()
+	if bad {
 		return "", errors.New("no route to host")
 	}
-	f.put = append(f.put, name)
 	return f.Target.Put(ctx, name, write)
 }
 
@@ -124,7 +141,7 @@ func schedule(store daily.Store, target daily.Target, clock *time.Time) *daily.S
 // day that fails is tried again and keeps no other from being written.
 func TestRounds(t *testing.T) {
 	now := date(21).Add(time.Hour)
-	store, target := memory.New(time.Now), &flaky{Target: daily.Folder(t.TempDir()), bad: map[string]bool{}}
+	store, target := memory.New(time.Now), &flaky{Target: daily.Folder(t.TempDir())}
 	s := schedule(store, target, &now)
 	round := func(fails bool, missing int64, want ...string) {
 		t.Helper()
@@ -147,14 +164,14 @@ func TestRounds(t *testing.T) {
 	round(false, 0)
 
 	now = date(25).Add(3 * time.Hour) // it was away
-	target.bad[file(22)] = true
+	target.fail(file(22))
 	round(true, 1, file(21), file(23), file(24))
 	runs, err := store.DailyRuns(t.Context(), true, 10)
 	if err != nil || len(runs) != 1 || runs[0].Attempts != 1 || runs[0].Error != "export "+file(22)+": no route to host" {
 		t.Errorf("got %+v, %v", runs, err)
 	}
 	round(true, 1)
-	target.bad[file(22)] = false
+	target.fail()
 	again := schedule(store, target, &now) // another process
 	s = again
 	round(false, 0, file(22))
@@ -166,7 +183,7 @@ func TestRounds(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 
-	target.bad[daily.ManifestName(date(25))] = true // a file without a manifest is not done
+	target.fail(daily.ManifestName(date(25))) // a file without a manifest is not done
 	now = date(26).Add(3 * time.Hour)
 	round(true, 1, file(25))
 }
@@ -188,7 +205,7 @@ func TestSince(t *testing.T) {
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// The bubble's clock begins at midnight of 2000-01-01.
-		target := &flaky{Target: daily.Folder(t.TempDir()), bad: map[string]bool{}}
+		target := &flaky{Target: daily.Folder(t.TempDir())}
 		s := schedule(memory.New(time.Now), target, nil)
 		s.Now = time.Now
 		ctx, cancel := context.WithCancel(t.Context())
@@ -201,15 +218,17 @@ func TestRun(t *testing.T) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
+			target.mu.Lock()
+			defer target.mu.Unlock()
 			if len(target.put) != want {
 				t.Errorf("%v: %v were put, want %d", time.Now().UTC(), target.put, want)
 			}
 		}
 		wait(time.Second, 2)
 		wait(2*time.Hour, 4)
-		target.bad["transactions-2000-01-01.ndjson"] = true
+		target.fail("transactions-2000-01-01.ndjson")
 		wait(24*time.Hour, 4)
-		target.bad = nil
+		target.fail()
 		wait(time.Minute, 6)
 		cancel()
 		<-ended
