@@ -221,6 +221,7 @@ func TestDeliveries(t *testing.T) {
 	withWebhooks(t, func(w *world, in *inbox) {
 		id := w.hook(`{"url":"https://billing.example/hook"}`)
 		list := "/webhooks/" + id + "/deliveries"
+		w.rest(time.Second)
 		w.happen(leyden.TopicStarted)
 		w.rest(time.Second)
 		in.code = http.StatusServiceUnavailable

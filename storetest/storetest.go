@@ -1,7 +1,8 @@
 // Package storetest says what the storage interfaces promise, as tests that
 // every driver runs: [Run] for [leyden.Store], [RunRegistry] for
 // [leyden.Registry], [RunAuth] for auth.Store, [RunDevice] for device.Store,
-// [RunDaily] for daily.Store, and [RunReopen] for drivers that outlive their process. New behaviour of a driver starts here.
+// [RunDaily] for daily.Store, [RunWebhooks] for feed.WebhookStore, and [RunReopen]
+// for drivers that outlive their process. New behaviour of a driver starts here.
 //
 // Each test opens an empty store of its own. The tests use the public face
 // only, and never depend on how fast a driver is.
