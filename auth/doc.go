@@ -24,6 +24,13 @@
 // by another process counts from the next request on. That holds for access
 // tokens too, whose client must still exist and still have the scope.
 //
+// A credential may be limited to chargers and sites. What it reaches is looked up
+// with it: a charger that moves counts from the next request on, also for access
+// tokens that were issued before. The scope admin cannot be limited.
+//
+// The key that signs access tokens may be rotated in the data folder beside
+// running servers; the old one verifies until what it signed has expired.
+//
 // A station that is sent a new password may use it and the old one until it
 // first used the new one: no lost answer locks it out.
 //

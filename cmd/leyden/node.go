@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ type node struct {
 func (n *node) wire() error {
 	s, db, log := n.settings, n.db, n.log
 	db.config.Log, db.config.Operator = log, s.tls.operator
+	db.config.Issuer = cmp.Or(strings.TrimSuffix(s.publicURL, "/"), db.config.Issuer)
 	if err := n.trustOwn(); err != nil {
 		return err
 	}
