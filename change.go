@@ -111,7 +111,9 @@ func (l *Ledger) fold(ctx context.Context, t Transaction, unsaved []Event, e Eve
 }
 
 // corrected reports whether an operator made n of old.
-func corrected(old, n *Transaction) bool { return len(n.Evidence.Corrections) > len(old.Evidence.Corrections) }
+func corrected(old, n *Transaction) bool {
+	return len(n.Evidence.Corrections) > len(old.Evidence.Corrections)
+}
 
 // revised reports whether n is a final record that differs from old in what v2
 // shows of it, or that an operator corrected: also one that is not final any more,

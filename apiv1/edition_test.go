@@ -21,7 +21,9 @@ func TestEditions(t *testing.T) {
 			{"/vehicles/VAN-12", `{"name":"name %d"}`},
 		} {
 			get := func() string { return w.do("GET "+c.path, "").Header().Get("ETag") }
-			code := func(method, body string, headers ...string) int { return w.do(method+" "+c.path, body, headers...).Code }
+			code := func(method, body string, headers ...string) int {
+				return w.do(method+" "+c.path, body, headers...).Code
+			}
 			first := get()
 			if got := code("GET", "", "If-None-Match: "+first); first == "" || got != http.StatusNotModified {
 				t.Errorf("GET %s of what one has: %d, ETag %s", c.path, got, first)

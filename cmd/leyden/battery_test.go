@@ -122,7 +122,7 @@ func count(t *testing.T, tables []*battery) {
 type arena struct {
 	*process
 	data   string
-	before memory
+	before footprint
 }
 
 func newArena(t *testing.T, args []string) *arena {
@@ -556,18 +556,18 @@ func (p *player) quarantine(station string, trials []*trial) {
 }
 
 // Memory is what a process has resident, in MiB.
-type memory struct{ rss, peak int }
+type footprint struct{ rss, peak int }
 
 var residentSize = regexp.MustCompile(`(?m)^Vm(RSS|HWM):\s+(\d+) kB$`)
 
 // memory returns zeros where there is no /proc, and so no measure.
-func (p *process) memory() memory {
+func (p *process) memory() footprint {
 	p.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil && runtime.GOOS == "linux" {
 		p.t.Fatal(err)
 	}
-	var m memory
+	var m footprint
 	for _, found := range residentSize.FindAllStringSubmatch(string(text), -1) {
 		kib, _ := strconv.Atoi(found[2]) // digits
 		if found[1] == "RSS" {
