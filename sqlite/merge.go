@@ -17,6 +17,7 @@ type merge struct {
 	few     sizes
 	limit   int64
 	streams []*stream
+	later   []*stream // what comes after all of streams: unknown times are the newest
 }
 
 // A stream is what a class has behind a place, in order. It is read in parts.
@@ -41,13 +42,25 @@ var readAtOnce = [...]int64{16, 128, 1024}
 func (m *merge) take() (ids []int64, err error) {
 	for int64(len(ids)) < m.limit {
 		s, err := m.first(m.limit - int64(len(ids)))
-		if err != nil || s == nil {
-			return ids, err
+		if err != nil {
+			return nil, err
+		}
+		if s == nil && m.turn() {
+			continue
+		}
+		if s == nil {
+			return ids, nil
 		}
 		ids = append(ids, s.buffer[0].id)
 		s.pop(1)
 	}
 	return ids, nil
+}
+
+// turn goes on to what comes later, if there is anything.
+func (m *merge) turn() bool {
+	m.streams, m.later = m.later, nil
+	return len(m.streams) > 0
 }
 
 // first returns the stream whose next is the first of all, nil at the end. It
@@ -79,21 +92,59 @@ func (s *stream) pop(n int) {
 // skip goes on by n: as long as that is many, by as much of the heaviest stream
 // as it has of all, and by what the others have before that place.
 func (m *merge) skip(n int64) error {
-	slices.SortFunc(m.streams, compareStreams)
-	for n > m.few.skipped && len(m.streams) > 0 {
-		skipped, err := m.leap(n)
+	for n > 0 && len(m.streams)+len(m.later) > 0 {
+		left, err := m.skipStreams(n)
 		if err != nil {
 			return err
 		}
+		if n = left; len(m.streams) == 0 {
+			m.turn()
+		}
+	}
+	return nil
+}
+
+// skipStreams goes on by n, and returns how many are left to skip when all are at
+// their end.
+func (m *merge) skipStreams(n int64) (int64, error) {
+	if n > m.few.skipped {
+		if err := m.weigh(); err != nil {
+			return 0, err
+		}
+	}
+	for n > m.few.skipped && len(m.streams) > 0 {
+		skipped, err := m.leap(n)
+		if err != nil {
+			return 0, err
+		}
 		n -= skipped
 	}
-	for ; n > 0; n-- {
+	for n > 0 && len(m.streams) > 0 {
 		s, err := m.first(n)
-		if err != nil || s == nil {
-			return err
+		if err != nil {
+			return 0, err
 		}
-		s.pop(1)
+		if s != nil {
+			s.pop(1)
+			n--
+		}
 	}
+	return n, nil
+}
+
+// weigh finds out which streams have next to nothing.
+func (m *merge) weigh() error {
+	for _, s := range m.streams {
+		if len(s.buffer) == 0 && !s.whole {
+			if err := s.read(1); err != nil {
+				return err
+			}
+		}
+		if s.whole {
+			s.weight = float64(len(s.buffer))
+		}
+	}
+	m.streams = slices.DeleteFunc(m.streams, func(s *stream) bool { return s.whole && len(s.buffer) == 0 })
 	return nil
 }
 
@@ -114,13 +165,8 @@ func (m *merge) leap(n int64) (int64, error) {
 	if err != nil || skipped > 0 {
 		return skipped, err
 	}
-	if len(m.streams) == 1 {
-		m.streams = nil // it has less
-		return 0, nil
-	}
 	first, err := m.first(m.few.skipped)
 	if err != nil || first == nil {
-		m.streams = nil
 		return 0, err
 	}
 	for step := n / 2; step > 1; step /= 4 {
@@ -266,7 +312,12 @@ func (s *stream) read(n int64) error {
 
 func (s *stream) readAll() error {
 	sel := &selection{hint: `INDEXED BY ` + timeIndex(s.sorted)}
-	s.restrict(sel, s.want)
+	want := s.want
+	if s.m.q.Order != leyden.ByID {
+		t := s.m.q.Order - leyden.ByStart
+		want[t] = want[t].and(s.along)
+	}
+	s.restrict(sel, want)
 	err := s.fetch(`SELECT `+s.placeColumns()+` `+sel.from(), sel)
 	slices.SortFunc(s.buffer, func(a, b place) int {
 		if a.before(b, s.m.q.Ascending) {
@@ -319,16 +370,20 @@ func (s *stream) selectionFrom(from, to place) *selection {
 		want[s.m.q.Order-leyden.ByStart] = anything() // along says it, and SQLite shall look there
 	}
 	s.restrict(sel, want)
-	sel.behind(s.m.q, from)
-	upTo := ` >= `
+	than, upTo := ` < `, ` >= `
 	if s.m.q.Ascending {
-		upTo = ` <= `
+		than, upTo = ` > `, ` <= `
 	}
-	if s.m.q.Order == leyden.ByID {
+	column := orderColumn(s.m.q.Order)
+	if s.along == justUnknown() {
+		sel.in(column, s.along) // what is left of the order is the number
+	}
+	if s.along == justUnknown() || s.m.q.Order == leyden.ByID {
+		sel.add(`id`+than+`?`, integer(from.id))
 		sel.add(`id`+upTo+`?`, integer(to.id))
 		return sel
 	}
-	column := orderColumn(s.m.q.Order)
+	sel.behind(s.m.q, from)
 	if to.id == math.MinInt64 || to.id == math.MaxInt64 {
 		sel.add(column+upTo+`?`, integer(to.at))
 		return sel

@@ -195,6 +195,9 @@ func (m *merge) add(p *classPart) {
 		}
 	}
 	s := stream{m: m, class: p.class, want: p.want, weight: float64(p.most()), sorted: -1}
+	if fewest >= 0 && p.want[fewest].known() {
+		s.want[fewest] = p.bounds[fewest]
+	}
 	if m.q.Order == leyden.ByID {
 		s.along, s.sorted = p.numbersIn(), fewest
 		m.begin(s)
@@ -202,14 +205,12 @@ func (m *merge) add(p *classPart) {
 	}
 	t := int(m.q.Order) - int(leyden.ByStart)
 	if fewest >= 0 && fewest != t {
-		s.along, s.sorted = anything(), fewest
-		m.begin(s)
-		return
+		s.sorted = fewest
 	}
 	s.along = p.bounds[t]
 	m.begin(s)
 	if p.want[t].high == unknown {
-		s.along, s.weight = justUnknown(), s.weight/10
+		s.along = justUnknown()
 		m.begin(s)
 	}
 }
@@ -228,9 +229,14 @@ func (m *merge) begin(s stream) {
 	if begin := beginOf(m.q); m.q.After != nil && s.at.before(begin, m.q.Ascending) {
 		s.at = begin
 	}
-	if !s.along.empty() && s.at.before(s.end, m.q.Ascending) {
-		m.streams = append(m.streams, &s)
+	if s.along.empty() || !s.at.before(s.end, m.q.Ascending) {
+		return
 	}
+	if late := s.along == justUnknown(); late == m.q.Ascending {
+		m.later = append(m.later, &s)
+		return
+	}
+	m.streams = append(m.streams, &s)
 }
 
 // total implements [list].
