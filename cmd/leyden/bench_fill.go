@@ -49,7 +49,7 @@ where it was.`,
 }
 
 func runFill(ctx context.Context, f *bench.Filling, data string, stdout, stderr io.Writer) (err error) {
-	if err := markFill(data); err != nil {
+	if err := markFill(data, fmt.Sprintf("%d of %d and %d, seed %d\n", f.Transactions, f.Stations, f.Tokens, f.Seed)); err != nil {
 		return err
 	}
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: data, Serve: true})
@@ -85,10 +85,19 @@ func fillBegin() time.Time { return fillEnd().AddDate(-5, 0, 0) }
 
 func fillEnd() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// markFill makes a folder one to be filled, unless it holds anything else.
-func markFill(data string) error {
-	marked, err := exists(filepath.Join(data, fillMark))
-	if err != nil || marked {
+// markFill makes a folder one to be filled with something, unless it holds anything
+// else.
+func markFill(data, with string) error {
+	file := filepath.Join(data, fillMark)
+	marked, err := exists(file)
+	if err != nil {
+		return err
+	}
+	if marked {
+		text, err := os.ReadFile(file)
+		if err == nil && string(text) != with {
+			err = usagef("%s was begun with other flags: %s", data, text)
+		}
 		return err
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
@@ -101,5 +110,5 @@ func markFill(data string) error {
 	if len(there) > 0 {
 		return usagef("%s is not empty, and was not made by leyden bench fill", data)
 	}
-	return os.WriteFile(filepath.Join(data, fillMark), nil, 0o600)
+	return os.WriteFile(file, []byte(with), 0o600)
 }
