@@ -555,7 +555,7 @@ func (p *player) quarantine(station string, trials []*trial) {
 	}
 }
 
-// Memory is what a process has resident, in MiB.
+// A footprint is what a process has resident, in MiB.
 type footprint struct{ rss, peak int }
 
 var residentSize = regexp.MustCompile(`(?m)^Vm(RSS|HWM):\s+(\d+) kB$`)
