@@ -36,9 +36,13 @@ type Options struct {
 	// Digest returns a digest of all that is kept, by what it is of. Nil: not
 	// looked at.
 	Digest func() map[string]uint64
-	// Version returns a number that is another one after every change. Nil: the
-	// digest is taken around a sample of the requests.
+	// Version returns a number that is another one after every change, and does not
+	// change by reading. Nil: the digest is taken around a sample of all requests, as
+	// it is around one of those that do not read, whose calls are recorded.
 	Version func() int64
+	// Lacks is what the server says in a 503 where it was wired without a part; ""
+	// where it has all.
+	Lacks string
 	// Refresh is called from time to time, to bring back what was taken away.
 	Refresh func()
 	// Again is the command that repeats a run, with %d for the seed and %d for
@@ -72,7 +76,7 @@ func (r Report) Never() []string {
 const (
 	refreshEvery = 300
 	canaryEvery  = 20
-	sampleEvery  = 25
+	sampleEvery  = 31 // not a part of how many operations there are
 	mostFailures = 20
 	repeats      = 3
 )
@@ -135,7 +139,7 @@ func (g *gun) shoot(op *operation) {
 	if g.spares(r) {
 		return
 	}
-	before, version := g.look()
+	before, version := g.look(r)
 	began := time.Now()
 	reply, err := g.line.send(g.o.Dial, r)
 	if err != nil {
@@ -151,7 +155,7 @@ func (g *gun) shoot(op *operation) {
 
 // spares reports whether a request would take away what the barrage stands on.
 func (g *gun) spares(r *request) bool {
-	if r.method == http.MethodGet || r.method == http.MethodHead {
+	if r.reads() {
 		return false
 	}
 	uri := r.uri()
@@ -175,7 +179,7 @@ func (g *gun) judge(r *request, reply answer) {
 		g.fail(r, "%v", err)
 	}
 	op := g.operationOf(asked)
-	if reply.Status >= http.StatusInternalServerError && !excused(op, reply.Reply) {
+	if reply.Status >= http.StatusInternalServerError && !excused(op, reply.Reply) && !g.lacks(reply.Reply) {
 		g.fail(r, "got %d %s", reply.Status, reply.Body)
 	}
 	if r.kind == broken && reply.Status < http.StatusBadRequest {
@@ -199,6 +203,11 @@ func (g *gun) operationOf(r *http.Request) *operation {
 	return g.byID[method+" "+template]
 }
 
+// lacks reports whether a reply tells of a part that the server was wired without.
+func (g *gun) lacks(reply resttest.Reply) bool {
+	return g.o.Lacks != "" && reply.Status == http.StatusServiceUnavailable && strings.Contains(string(reply.Body), g.o.Lacks)
+}
+
 // excused reports whether a 5xx tells of a station, not of us.
 func excused(op *operation, reply resttest.Reply) bool {
 	if op == nil || !op.stations {
@@ -215,15 +224,14 @@ func (g *gun) harmless(r *request, reply answer) bool {
 	if reply.Header.Get("X-Command-ID") != "" || strings.Contains(string(reply.Body), "REJECTED_BY_CHARGER") {
 		return false
 	}
-	reads := r.method == http.MethodGet || r.method == http.MethodHead
-	return reads || reply.Status >= http.StatusBadRequest && reply.Status < http.StatusInternalServerError
+	return r.reads() || reply.Status >= http.StatusBadRequest && reply.Status < http.StatusInternalServerError
 }
 
 // look takes what there is to compare before a request.
-func (g *gun) look() (digest map[string]uint64, version int64) {
+func (g *gun) look(r *request) (digest map[string]uint64, version int64) {
 	switch {
 	case g.o.Digest == nil:
-	case g.o.Version != nil:
+	case g.o.Version != nil && r.reads():
 		g.o.Settle()
 		return nil, g.o.Version()
 	case g.report.Thrown%sampleEvery == 0:
@@ -237,12 +245,12 @@ func (g *gun) look() (digest map[string]uint64, version int64) {
 // that something changed, which may have been anything, the request is repeated
 // between digests, and what is to blame changes every time.
 func (g *gun) compare(r *request, reply answer, before map[string]uint64, version int64) {
-	if g.o.Digest == nil || before == nil && g.o.Version == nil {
+	if before == nil && version == 0 {
 		return
 	}
 	g.o.Settle()
 	g.report.Compared++
-	if g.o.Version != nil && g.o.Version() == version {
+	if before == nil && g.o.Version() == version {
 		return
 	}
 	var changed []string
@@ -261,7 +269,7 @@ func (g *gun) compare(r *request, reply answer, before map[string]uint64, versio
 		}
 		g.o.Settle()
 		now := differing(before, g.o.Digest())
-		if i > 0 || g.o.Version == nil {
+		if changed != nil {
 			now = slices.DeleteFunc(now, func(name string) bool { return !slices.Contains(changed, name) })
 		}
 		changed = now

@@ -42,6 +42,9 @@ func (r *request) set(name, value string) {
 	r.header = append(r.header, [2]string{name, value})
 }
 
+// reads reports whether it changes nothing by its method.
+func (r *request) reads() bool { return r.method == "GET" || r.method == "HEAD" }
+
 func (r *request) drop(name string) {
 	for i := range r.header {
 		if strings.EqualFold(r.header[i][0], name) {
