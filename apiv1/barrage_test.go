@@ -30,39 +30,44 @@ func TestBarrage(t *testing.T) {
 			t.Fatalf("LEYDEN_BARRAGE is SEED:REQUESTS, not %q", given)
 		}
 	}
-	inWorld(t, func(w *world) {
-		listener := barrage.NewListener()
-		server := &http.Server{Handler: w.api.API, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute}
-		served := make(chan error)
-		go func() { served <- server.Serve(listener) }()
-		var stations []*station
-		refresh := func() { stations = w.strangeStations(stations) }
-		refresh()
-		w.chargeSome(stations[0])
-		report := barrage.Run(t, barrage.Options{
-			Contract: w.contract, Dial: listener.Dial, Seed: seed, Requests: requests,
-			Credentials: [][2]string{{"X-API-Key", w.key}, {"X-API-Key", w.keyWith("transactions:read")}, {"X-API-Key", w.keyWith("chargers:read")}},
-			Known:       map[string][]string{"chargeBoxId": {"OBEYS", "REJECTS", "FAILS"}, "idTag": {"USER123"}, "connectorId": {"1", "2"}},
-			Protected:   w.keyIDs(),
-			Canary:      "/api/v1/transactions?limit=1",
-			Settle:      func() { time.Sleep(12 * time.Millisecond); synctest.Wait() }, // the limit of rates is per second
-			Digest:      func() map[string]uint64 { return digestOf(w.store) },
-			Refresh:     refresh,
-			Lacks:       "this server sends nothing to webhooks",
-			Again:       "LEYDEN_BARRAGE=%d:%d go test ./apiv1 -run TestBarrage",
-		})
-		t.Logf("%d requests, %d looked at for a change: %v", report.Thrown, report.Compared, report.Statuses)
-		t.Logf("never a success:\n%s", strings.Join(report.Never(), "\n"))
-		w.must(listener.Close())
-		w.must(server.Close())
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-		for _, s := range stations {
-			s.end()
-		}
-		time.Sleep(time.Minute) // simulated: net/http lingers after some replies
+	barrage.Salvos(seed, requests, func(seed uint64, requests int) {
+		inWorld(t, func(w *world) { w.fire(t, seed, requests) })
 	})
+}
+
+// fire throws one salvo.
+func (w *world) fire(t *testing.T, seed uint64, requests int) {
+	listener := barrage.NewListener()
+	server := &http.Server{Handler: w.api.API, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute}
+	served := make(chan error)
+	go func() { served <- server.Serve(listener) }()
+	var stations []*station
+	refresh := func() { stations = w.strangeStations(stations) }
+	refresh()
+	w.chargeSome(stations[0])
+	report := barrage.Run(t, barrage.Options{
+		Contract: w.contract, Dial: listener.Dial, Seed: seed, Requests: requests,
+		Credentials: [][2]string{{"X-API-Key", w.key}, {"X-API-Key", w.keyWith("transactions:read")}, {"X-API-Key", w.keyWith("chargers:read")}},
+		Known:       map[string][]string{"chargeBoxId": {"OBEYS", "REJECTS", "FAILS"}, "idTag": {"USER123"}, "connectorId": {"1", "2"}},
+		Protected:   w.keyIDs(),
+		Canary:      "/api/v1/transactions?limit=1",
+		Settle:      func() { time.Sleep(12 * time.Millisecond); synctest.Wait() }, // the limit of rates is per second
+		Digest:      func() map[string]uint64 { return digestOf(w.store) },
+		Refresh:     refresh,
+		Lacks:       "this server sends nothing to webhooks",
+		Again:       "LEYDEN_BARRAGE=%d:%d go test ./apiv1 -run TestBarrage",
+	})
+	t.Logf("%d requests, %d looked at for a change: %v", report.Thrown, report.Compared, report.Statuses)
+	t.Logf("never a success:\n%s", strings.Join(report.Never(), "\n"))
+	w.must(listener.Close())
+	w.must(server.Close())
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
+	for _, s := range stations {
+		s.end()
+	}
+	time.Sleep(time.Minute) // simulated: net/http lingers after some replies
 }
 
 // strangeStations connects chargers that do what they are told, or do not, as

@@ -15,6 +15,19 @@ import (
 	"leyden/rest/resttest"
 )
 
+// Salvo is how much is thrown at one server before the next one takes its place:
+// what it keeps grows, and with it what a look at all of that costs.
+const Salvo = 5_000
+
+// Salvos parts a number of requests into salvos, and calls f for each with a seed
+// of its own.
+func Salvos(seed uint64, requests int, f func(seed uint64, requests int)) {
+	for ; requests > 0; requests -= Salvo {
+		f(seed, min(requests, Salvo))
+		seed++
+	}
+}
+
 // Options say what is thrown, and at what.
 type Options struct {
 	Contract *resttest.Contract
@@ -27,6 +40,10 @@ type Options struct {
 	Credentials [][2]string
 	// Known are values to begin with, by the name of a parameter or field.
 	Known map[string][]string
+	// Fixed are the only values of texts, by name, that are given.
+	Fixed map[string]string
+	// Spare reports requests that must not be thrown; nil for none.
+	Spare func(uri, body string) bool
 	// Protected are ids that no request may take away.
 	Protected []string
 	// Canary is the path of a good GET, which is answered with 200 always.
@@ -85,7 +102,7 @@ const (
 func Run(t testing.TB, o Options) Report {
 	t.Helper()
 	g := &gun{t: t, o: o, byID: map[string]*operation{}, report: Report{Statuses: map[int]int{}, Succeeded: map[string]int{}, Refused: map[string]string{}}}
-	g.maker = &maker{document: o.Contract.Document, rng: rand.New(rand.NewPCG(o.Seed, 1)), pool: pool{}, patterns: map[string]*regexp.Regexp{}}
+	g.maker = &maker{document: o.Contract.Document, rng: rand.New(rand.NewPCG(o.Seed, 1)), pool: pool{}, fixed: o.Fixed, patterns: map[string]*regexp.Regexp{}}
 	for _, name := range slices.Sorted(maps.Keys(o.Known)) {
 		for _, value := range o.Known[name] {
 			g.maker.pool.learn(name, value)
@@ -155,6 +172,9 @@ func (g *gun) shoot(op *operation) {
 
 // spares reports whether a request would take away what the barrage stands on.
 func (g *gun) spares(r *request) bool {
+	if g.o.Spare != nil && g.o.Spare(r.uri(), r.body) {
+		return true
+	}
 	if r.reads() {
 		return false
 	}

@@ -36,6 +36,7 @@ type maker struct {
 	document any
 	rng      *rand.Rand
 	pool     pool
+	fixed    map[string]string
 	patterns map[string]*regexp.Regexp
 }
 
@@ -151,6 +152,9 @@ func (m *maker) told(s schema, name, collection string) (string, bool) {
 
 // text returns a string that a schema allows.
 func (m *maker) text(s schema, name, collection string) string {
+	if text, ok := m.fixed[name]; ok {
+		return text
+	}
 	if enum := texts(s["enum"]); len(enum) > 0 {
 		return enum[m.rng.IntN(len(enum))]
 	}

@@ -62,7 +62,7 @@ func (c *Contract) breach(r *http.Request, reply Reply) error {
 
 // isPage reports whether a path is no operation by design: see rest.New.
 func isPage(path string) bool {
-	pages := []string{"/", "/docs", "/openapi.json", "/openapi.yaml", "/metrics"}
+	pages := []string{"/", "/%2F", "/%2f", "/docs", "/openapi.json", "/openapi.yaml", "/metrics"}
 	return slices.Contains(pages, path) || strings.HasPrefix(path, "/docs/") || strings.HasPrefix(path, "/ocpp/")
 }
 
