@@ -121,7 +121,11 @@ func registerTokenLife(api *rest.API, oauth *rest.Facade, tokens *auth.Authentic
 		if err != nil {
 			return nil, err
 		}
-		return &emptyOutput{}, tokens.RevokeToken(ctx, login, text)
+		client, err := tokens.RevokeToken(ctx, login, text)
+		if client.ID != "" {
+			rest.Introduce(ctx, auth.Principal{ID: client.ID, Name: client.Name, Client: true})
+		}
+		return &emptyOutput{}, err
 	})
 	rest.Handle(api, oauth, rest.Operation{
 		Method: http.MethodPost, Path: "/oauth2/introspect", ID: "introspectAccessToken", Tag: tagTokens, Public: true,

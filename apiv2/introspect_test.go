@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,10 @@ import (
 	"time"
 
 	"leyden/auth"
+	"leyden/calls"
+	"leyden/csms"
+	"leyden/memory"
+	"leyden/rest"
 )
 
 // client makes another client and returns the header with which it logs in.
@@ -55,6 +60,40 @@ func TestRevoke(t *testing.T) {
 	w := i.get("GET /v2/transactions")
 	if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "the access token is revoked") {
 		t.Errorf("revoked: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestRevokeIsRecorded: the audit log has who ended an access token, and who tried,
+// but no token.
+func TestRevokeIsRecorded(t *testing.T) {
+	var book *calls.Book
+	records := memory.New(time.Now)
+	i := newIssuer(t, func(c *rest.Config) {
+		var err error
+		if book, err = calls.NewBook(calls.Config{Store: records, Secret: make([]byte, 32), Mask: csms.Masked, Now: c.Now}); err != nil {
+			t.Fatal(err)
+		}
+		c.Calls = book
+	})
+	token := i.token()
+	other, login := i.client("admin")
+	i.do("POST /oauth2/revoke", asked(token), form, login)
+	i.do("POST /oauth2/revoke", asked(token), form, "X-None: ")
+	i.do("POST /oauth2/introspect", asked(token), form, login)
+	i.do("POST /oauth2/revoke", asked(token), form, i.basic(i.id, i.secret))
+	list, _, err := book.Store.Records(t.Context(), calls.RecordQuery{Operation: "revokeAccessToken"})
+	i.must(err)
+	if len(list) != 2 || list[0].By != i.id || list[0].Status != http.StatusOK || list[0].Name != "reader" || list[0].Kind != calls.ByClient ||
+		list[1].By != other || list[1].Status != http.StatusBadRequest {
+		t.Errorf("got %+v", list)
+	}
+	for _, r := range list {
+		if strings.Contains(fmt.Sprintf("%+v", r), token) {
+			t.Errorf("a record holds the token: %+v", r)
+		}
+	}
+	if _, n, err := book.Store.Records(t.Context(), calls.RecordQuery{}); err != nil || n != 2 {
+		t.Errorf("%d records, %v; want the two revocations alone", n, err)
 	}
 }
 

@@ -257,24 +257,25 @@ func (a *Authenticator) VerifyToken(ctx context.Context, text Secret) (AccessTok
 
 // RevokeToken ends an access token of the client that logs in (RFC 7009). One
 // that is not valid anyway is no error; one of another client is
-// [ErrInvalidRequest]. It fails as [Authenticator.AuthenticateClient] does.
-func (a *Authenticator) RevokeToken(ctx context.Context, login ClientLogin, text Secret) error {
+// [ErrInvalidRequest]. It fails as [Authenticator.AuthenticateClient] does, and
+// returns the client once it is known.
+func (a *Authenticator) RevokeToken(ctx context.Context, login ClientLogin, text Secret) (ClientRecord, error) {
 	c, err := a.AuthenticateClient(ctx, login)
 	if err != nil {
-		return err
+		return ClientRecord{}, err
 	}
 	signer, err := a.signing()
 	if err != nil {
-		return err
+		return c, err
 	}
 	t, err := signer.verify(text, a.now())
 	if err != nil {
-		return nil // there is nothing left to revoke (RFC 7009 §2.2)
+		return c, nil // there is nothing left to revoke (RFC 7009 §2.2)
 	}
 	if t.ClientID != c.ID {
-		return fmt.Errorf("%w: the access token belongs to another client", ErrInvalidRequest)
+		return c, fmt.Errorf("%w: the access token belongs to another client", ErrInvalidRequest)
 	}
-	return a.store.SaveRevocation(ctx, Revocation{t.ID, t.ExpiresAt, a.now().UTC().Truncate(time.Microsecond)})
+	return c, a.store.SaveRevocation(ctx, Revocation{t.ID, t.ExpiresAt, a.now().UTC().Truncate(time.Microsecond)})
 }
 
 // Introspect returns what an access token holds, for a client that logs in (RFC

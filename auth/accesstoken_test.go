@@ -138,14 +138,22 @@ func TestRevokeToken(t *testing.T) {
 	_, login := w.client(t, "admin")
 	_, other := w.client(t, "admin")
 	g, kept := w.token(t, login), w.token(t, login)
-	wantError(t, "revocation by another client", w.RevokeToken(t.Context(), other, g.Text), auth.ErrInvalidRequest)
-	wantError(t, "revocation by nobody", w.RevokeToken(t.Context(), auth.ClientLogin{}, g.Text), auth.ErrInvalidClient)
+	refused := func(what string, by auth.ClientLogin, want error) {
+		t.Helper()
+		c, err := w.RevokeToken(t.Context(), by, g.Text)
+		wantError(t, what, err, want)
+		if c.ID != by.ID {
+			t.Errorf("%s: by client %q, want %q", what, c.ID, by.ID)
+		}
+	}
+	refused("revocation by another client", other, auth.ErrInvalidRequest)
+	refused("revocation by nobody", auth.ClientLogin{}, auth.ErrInvalidClient)
 	if _, err := w.withToken(t, g.Text); err != nil {
 		t.Fatalf("before it was revoked: %v", err)
 	}
 	for _, text := range []auth.Secret{g.Text, g.Text, "", "nonsense"} {
-		if err := w.RevokeToken(t.Context(), login, text); err != nil {
-			t.Errorf("RevokeToken: %v", err)
+		if c, err := w.RevokeToken(t.Context(), login, text); err != nil || c.ID != login.ID {
+			t.Errorf("RevokeToken: %q, %v", c.ID, err)
 		}
 	}
 	_, err := w.withToken(t, g.Text)

@@ -183,7 +183,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 		"Authenticate with a token":  func() error { _, err := w.withToken(t, g.Text); return err },
 		"VerifyToken":                func() error { _, err := w.VerifyToken(ctx, g.Text); return err },
 		"AuthenticateClient":         func() error { _, err := w.AuthenticateClient(ctx, login); return err },
-		"RevokeToken":                func() error { return w.RevokeToken(ctx, login, g.Text) },
+		"RevokeToken":                func() error { _, err := w.RevokeToken(ctx, login, g.Text); return err },
 		"Admit":                      func() error { return gate.Admit(ctx, leyden.Attempt{Station: "S1"}) },
 		"Rotate":                     func() error { _, err := gate.Rotate(ctx, "S1", given); return err },
 		"CreateKey":                  func() error { _, _, err := w.CreateKey(ctx, adminSpec()); return err },

@@ -9,14 +9,11 @@ import (
 	"leyden"
 )
 
-// clientIDPrefix begins the ID of a client, and of no key.
-const clientIDPrefix = "cli_"
-
 // CreateClient makes an OAuth2 client with one secret. The secret is returned
 // here and never again.
 func (r *Registrar) CreateClient(ctx context.Context, spec Spec) (ClientRecord, Secret, error) {
 	now := r.time()
-	c := ClientRecord{ID: leyden.NewPublicID(clientIDPrefix, now), CreatedAt: now, Version: 1}
+	c := ClientRecord{ID: leyden.NewPublicID("cli_", now), CreatedAt: now, Version: 1}
 	if err := c.terms().begin(spec, now); err != nil {
 		return ClientRecord{}, "", err
 	}

@@ -183,7 +183,9 @@ func TestIntrospect(t *testing.T) {
 			t.Errorf("%.20q is active: %+v", string(text), got)
 		}
 	}
-	wantError(t, "revocation", w.RevokeToken(t.Context(), login, g.Text), nil)
+	if _, err := w.RevokeToken(t.Context(), login, g.Text); err != nil {
+		t.Errorf("revocation: %v", err)
+	}
 	if _, active := introspect(g.Text); active {
 		t.Error("a revoked access token is active")
 	}

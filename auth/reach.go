@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -91,25 +90,4 @@ func reachOf(ctx context.Context, s StationStore, l *Limit) (*Reach, error) {
 	}
 	slices.Sort(all)
 	return &Reach{l.Chargers, l.Sites, slices.Compact(all)}, nil
-}
-
-// ReachOf returns what the key or client with that ID covers now: nil for all.
-// It fails with [ErrUnauthorized] for a credential that is not valid any more,
-// and with an error of the Store. Feeds and webhooks, which outlive a request,
-// ask it from time to time.
-func (a *Authenticator) ReachOf(ctx context.Context, id string) (*Reach, error) {
-	limit, err := a.limitOf(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return reachOf(ctx, a.store, limit)
-}
-
-func (a *Authenticator) limitOf(ctx context.Context, id string) (*Limit, error) {
-	if strings.HasPrefix(id, clientIDPrefix) {
-		c, err := a.store.Client(ctx, id)
-		return c.LimitedTo, cmp.Or(unknown(err), c.lapsed(a.now()))
-	}
-	k, err := a.store.Key(ctx, id)
-	return k.LimitedTo, cmp.Or(unknown(err), k.lapsed(a.now()))
 }

@@ -13,7 +13,7 @@ func TestReach(t *testing.T) {
 	w := newWorld(t)
 	w.store.sites = map[leyden.StationID]string{"A2": "A", "A1": "A", "B1": "B"}
 	limit := &auth.Limit{Chargers: []leyden.StationID{"X", "A1", "X"}, Sites: []string{" A ", "A", "nowhere"}}
-	k, key, err := w.CreateKey(t.Context(), auth.Spec{Name: "k", Scopes: []string{"chargers:read"}, LimitedTo: limit})
+	_, key, err := w.CreateKey(t.Context(), auth.Spec{Name: "k", Scopes: []string{"chargers:read"}, LimitedTo: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,18 +44,6 @@ func TestReach(t *testing.T) {
 	w.store.sites["B1"] = "A"
 	if p, err := w.withToken(t, g.Text); err != nil || !p.Reach.Covers("B1") {
 		t.Errorf("moved: %v, %v", p.Reach.Within(), err)
-	}
-	for _, id := range []string{k.ID, c.ID} {
-		if r, err := w.ReachOf(t.Context(), id); err != nil || !r.Covers("B1") || r.Covers("C") {
-			t.Errorf("ReachOf %s: %v, %v", id, r.Within(), err)
-		}
-	}
-	if _, err := w.RevokeClient(t.Context(), c.ID); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []string{c.ID, "key_none", "cli_none", ""} {
-		_, err := w.ReachOf(t.Context(), id)
-		wantError(t, "ReachOf "+id, err, auth.ErrUnauthorized)
 	}
 }
 
