@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"leyden"
 	"leyden/auth"
@@ -189,11 +188,7 @@ func mayRead(ctx context.Context, events []string) error {
 		events = feed.WebhookEvents()
 	}
 	for _, event := range events {
-		scope := auth.TransactionsRead
-		if strings.HasPrefix(event, "charger.") || strings.HasPrefix(event, "connector.") {
-			scope = auth.ChargersRead
-		}
-		if !rest.PrincipalOf(ctx).Allow(scope) {
+		if scope := scopeOf(event); !rest.PrincipalOf(ctx).Allow(scope) {
 			return rest.Errorf(http.StatusForbidden, "the credential lacks the scope %s, without which nobody is sent %s", scope, event)
 		}
 	}

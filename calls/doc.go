@@ -15,8 +15,8 @@
 // with it is refused with [ErrMismatch], one that comes while the first runs with
 // [ErrRunning]. A claim without a reply of which nobody runs the call was left
 // behind when a server ended, or when storage failed: whether the call was
-// carried out nobody knows, so that it is refused with [ErrUnknown] and never run
-// again.
+// carried out nobody knows, so that it is refused with an [UnknownError] and never
+// run again.
 //
 // Replies may hold secrets that are shown once. They are kept sealed (AES-256-GCM)
 // under a key of the installation, which is not in the database.

@@ -97,11 +97,6 @@ func (w *Webhook) Check() error {
 	return nil
 }
 
-// Wants reports whether it is sent events of that topic.
-func (w *Webhook) Wants(topic string) bool {
-	return len(w.Events) == 0 || slices.Contains(w.Events, topic)
-}
-
 // WebhookEvents returns the topics that a webhook may be sent.
 func WebhookEvents() []string { return Topics() }
 

@@ -59,7 +59,7 @@ type cell struct {
 	class        class
 }
 
-// A share is what cells gain or lose.
+// A gain is what a cell gains or loses, and between which numbers.
 type gain struct{ n, low, high int64 }
 
 type owner struct {
