@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -65,9 +66,31 @@ type Rotation struct {
 	Forget bool
 }
 
-// Rotate does it, durable before it returns, and returns the id of the new key.
+// rotationLock is the name, inside the data folder, of the file that who rotates
+// holds: of two at once the second must find the key of the first, or its access
+// tokens would be nobody's.
+const rotationLock = "secrets.lock"
+
+// Rotate does it, durable before it returns, and returns the id of the new key. Of
+// several at once each replaces the key of the one before.
 func (r Rotation) Rotate() (kid string, err error) {
 	path := filepath.Join(r.Dir, SecretsFile)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("rotate the key of access tokens: %w", err)
+	}
+	held, err := os.OpenFile(filepath.Join(r.Dir, rotationLock), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("rotate the key of access tokens: %w", err)
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	if err := lock(held); err != nil {
+		return "", fmt.Errorf("rotate the key of access tokens: %w", err)
+	}
+	return r.replace(path)
+}
+
+// replace does it, once nobody else can.
+func (r Rotation) replace(path string) (kid string, err error) {
 	old, _, err := readSecrets(path)
 	if err != nil {
 		return "", fmt.Errorf("rotate the key of access tokens: %w", err)
@@ -87,14 +110,14 @@ func (r Rotation) Rotate() (kid string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := putSecrets(path, renewed, replace); err != nil {
+	if err := putSecrets(path, renewed, supplant); err != nil {
 		return "", fmt.Errorf("rotate the key of access tokens: %w", err)
 	}
 	return key.KeyID, nil
 }
 
-// replace gives tmp the name path, which is another file's.
-func replace(tmp *os.File, path string) error {
+// supplant gives tmp the name path, which is another file's.
+func supplant(tmp *os.File, path string) error {
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,5 +134,35 @@ func TestSecretsOutOfReach(t *testing.T) {
 	}
 	if _, err := (auth.Rotation{Dir: dir, Now: w.now}).Rotate(); err == nil {
 		t.Error("a broken file was rotated")
+	}
+}
+
+// Of several who rotate at once, in the order in which they come, none loses the key
+// of another: whatever one of them signed verifies still.
+func TestRotateAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := auth.LoadSecrets(dir); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	kids := make([]string, 10)
+	for i := range kids {
+		group.Go(func() {
+			var err error
+			if kids[i], err = (auth.Rotation{Dir: dir, Now: time.Date(2026, 5, 4, 10, 30, 0, 0, time.UTC)}).Rotate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	secrets, err := auth.LoadSecrets(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := newWorldWith(t, secrets).keyIDs(t)
+	for _, kid := range kids {
+		if !slices.Contains(ids, kid) {
+			t.Errorf("key %s, which signed for a while, is none of %v", kid, ids)
+		}
 	}
 }
