@@ -22,6 +22,15 @@ func (q *Query) Selects(t *Transaction) bool {
 		q.Overlaps.overlaps(t)
 }
 
+// Mirror makes a query that is restricted by InsertedAt, and names no status,
+// select all that is final or was, with what was joined into another record:
+// whoever has that learns of it. It leaves other queries as they are.
+func (q *Query) Mirror() {
+	if len(q.Statuses) == 0 && !q.Inserted.IsZero() {
+		q.Statuses = []Status{Active, Stopping, Completed, Void}
+	}
+}
+
 // overlaps reports whether t may have run in w.
 func (w Window) overlaps(t *Transaction) bool {
 	begun := w.To.IsZero() || !t.StartedAt.IsZero() && t.StartedAt.Before(w.To)

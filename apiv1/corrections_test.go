@@ -169,7 +169,7 @@ func TestJoinTransaction(t *testing.T) {
 		}
 		joined := w.shown("POST /transactions/1/join", `{"orphan":3,"reason":"same card"}`)
 		void := w.shown("GET /transactions/3", "")
-		if joined.Status != "completed" || *joined.EnergyDelivered != 8 || void.Status != "void" || *void.InsertedAt < *orphan.InsertedAt {
+		if joined.Status != "completed" || *joined.EnergyDelivered != 8 || void.EnergyDelivered != nil || void.Status != "void" || *void.InsertedAt < *orphan.InsertedAt {
 			t.Errorf("joined: %+v\nvoid: %+v", joined, void)
 		}
 		var p page
@@ -180,6 +180,16 @@ func TestJoinTransaction(t *testing.T) {
 		w.must(json.Unmarshal([]byte(w.want(200, "GET /transactions?status=void", "")), &p))
 		if got := p.ids(); got != "3" {
 			t.Errorf("void: %s", got)
+		}
+		// Who mirrors by InsertedAt has the orphan, and learns that it is void.
+		mirror := "GET /transactions?sort=insertedAt&insertedFrom="
+		w.must(json.Unmarshal([]byte(w.want(200, mirror+*joined.InsertedAt, "")), &p))
+		if got := p.ids(); got != "1 3" {
+			t.Errorf("revised: %s", got)
+		}
+		file := w.want(200, mirror+*joined.InsertedAt+"&format=ndjson", "")
+		if !strings.Contains(file, `"status":"void"`) || strings.Count(file, "\n") != 2 {
+			t.Errorf("revised: %s", file)
 		}
 		w.golden("revisions_joined", w.want(200, "GET /transactions/1/revisions", ""))
 		w.wantError("PATCH /transactions/3", `{"note":"x"}`, 409, "CONFLICT", "transaction 3 was joined into another: not possible in this state")

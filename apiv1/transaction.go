@@ -58,7 +58,7 @@ type Transaction struct {
 
 // Present shows t as it is at now.
 func Present(t *leyden.Transaction, now time.Time) Transaction {
-	return Transaction{
+	shown := Transaction{
 		ID:              t.PublicID,
 		TransactionID:   t.ID,
 		ChargeBoxID:     t.Station,
@@ -100,6 +100,10 @@ func Present(t *leyden.Transaction, now time.Time) Transaction {
 		InsertedAt:       rest.Time{Time: t.InsertedAt},
 		Revision:         t.Revision,
 	}
+	if t.Status == leyden.Void { // the record that it was joined into has what flowed
+		shown.EnergyDelivered, shown.EnergySource, shown.Power = rest.KWh{}, nil, nil
+	}
+	return shown
 }
 
 // minutes returns how long a charge lasts or lasted; nil while one of its ends

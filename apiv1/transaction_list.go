@@ -18,7 +18,7 @@ type listTransactionsInput struct {
 // A TransactionFilter selects transactions by a query.
 type TransactionFilter struct {
 	ChargeBoxID   string    `query:"chargeBoxId" pattern:"^[A-Za-z0-9._:@|=*+-]{1,48}$" patternDescription:"the identity of a charger" doc:"Only those of this charger."`
-	Status        []string  `query:"status" enum:"pending,active,stopping,completed,failed,expired,cancelled,void,in_progress" doc:"Only those in one of these states, with commas between them. in_progress is active and stopping. Without it all but void are listed."`
+	Status        []string  `query:"status" enum:"pending,active,stopping,completed,failed,expired,cancelled,void,in_progress" doc:"Only those in one of these states, with commas between them. in_progress is active and stopping. Without it all but void are listed, and void too where insertedFrom or insertedTo is given."`
 	ConnectorID   int       `query:"connectorId" minimum:"1" doc:"Only those of this connector."`
 	IDTag         string    `query:"idTag" maxLength:"255" doc:"Only those that this idTag started, whatever its case."`
 	VehicleID     string    `query:"vehicleId" maxLength:"255" doc:"Only those of this vehicle."`
@@ -108,6 +108,7 @@ func (a *api) query(ctx context.Context, in *listTransactionsInput) (leyden.Quer
 	if in.RemoteStarted != "" {
 		q.Remote = new(in.RemoteStarted == "true")
 	}
+	q.Mirror()
 	field, descending := strings.CutPrefix(in.Sort, "-")
 	q.Order, q.Ascending = orderOf(field), !descending
 	return q, nil

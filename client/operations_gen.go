@@ -1785,7 +1785,7 @@ type ListTransactionsQuery struct {
 	// Only those of this charger.
 	ChargeBoxID string
 	// Only those in one of these states, with commas between them. in_progress is active and stopping.
-	// Without it all but void are listed.
+	// Without it all but void are listed, and void too where insertedFrom or insertedTo is given.
 	Status []string
 	// Only those of this connector.
 	ConnectorID int64

@@ -45,7 +45,8 @@ func exportTransactionsCommand(data *string, use, full string) *cobra.Command {
 it is whole. How many there are is told on standard error.
 
 --by insertedAt selects by when the final record was stored: windows that follow
-each other then show every final record once, also those reported late.`,
+each other then show every final record once, also those reported late, and what
+was joined into another (status void), for whoever has it.`,
 		Example: "  " + full + " --from 2026-02-01 --to 2026-03-01 > february.csv\n" +
 			"  " + full + " --by insertedAt --from 2026-02-01 --to 2026-03-01 --format parquet -o february.parquet",
 		Args: noArgs,
@@ -89,6 +90,7 @@ func selectBy(q *leyden.Query, by string) error {
 		q.Stopped, q.Order = window, leyden.ByStop
 	case byInserted:
 		q.Inserted, q.Order = window, leyden.ByInserted
+		q.Mirror()
 	default:
 		return usagef("--by is startTime, stopTime or insertedAt, not %q", by)
 	}

@@ -91,9 +91,8 @@ func (f *folder) dayOf(ctx context.Context, w io.Writer, format export.Format, d
 	end := day.Add(daily.Length)
 	q := leyden.Query{
 		Inserted: leyden.Window{From: day, To: end}, Order: leyden.ByInserted, Ascending: true,
-		// Also what was joined into another transaction since: who has it learns of that.
-		Statuses: []leyden.Status{leyden.Active, leyden.Stopping, leyden.Completed, leyden.Void},
 	}
+	q.Mirror()
 	return export.Copy(w, format, presented(f.Scan(ctx, q), end), nil)
 }
 
