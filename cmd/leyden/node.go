@@ -144,8 +144,9 @@ func (n *node) signer() csms.Signer {
 	return n.authority
 }
 
-// serveBeside serves stations without TLS where that was asked for, keeps the
-// certificates fresh, and forgets what clients asked for long ago.
+// serveBeside runs, until ctx is done, what a node does beside serving: stations
+// without TLS where that was asked for, fresh certificates, the files of days, the
+// feed and what webhooks are sent; and forgets what is old.
 func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	if n.plainListener != nil {
 		n.log.Warn("stations may come without TLS: their passwords cross the network in clear", "address", n.plainListener.Addr())
