@@ -42,6 +42,16 @@ func (in *presentedInput) login(ctx context.Context) (auth.ClientLogin, auth.Sec
 	return login, auth.Secret(in.Body.Token), err
 }
 
+// meet recognises the client that logs in. It comes before anything is done for the
+// client: whoever asks too often is refused here.
+func meet(ctx context.Context, tokens *auth.Authenticator, login auth.ClientLogin) error {
+	c, err := tokens.AuthenticateClient(ctx, login)
+	if err != nil {
+		return err
+	}
+	return rest.Introduce(ctx, auth.Principal{ID: c.ID, Name: c.Name, Client: true})
+}
+
 // formOf returns a form with the fields that are not empty.
 func formOf(fields map[string]string) url.Values {
 	form := url.Values{}
@@ -111,7 +121,7 @@ type metadataOutput struct {
 
 func registerTokenLife(api *rest.API, oauth *rest.Facade, tokens *auth.Authenticator) {
 	rest.Handle(api, oauth, rest.Operation{
-		Method: http.MethodPost, Path: "/oauth2/revoke", ID: "revokeAccessToken", Tag: tagTokens, Public: true,
+		Method: http.MethodPost, Path: "/oauth2/revoke", ID: "revokeAccessToken", Tag: tagTokens, Public: true, LogsIn: true,
 		Summary: "Revoke an access token",
 		Description: "RFC 7009. The client logs in as at `/oauth2/token` and ends an access token of its own, on every server of this ledger. " +
 			"What is no valid access token is answered alike; one of another client is 400 `invalid_request`.",
@@ -121,14 +131,15 @@ func registerTokenLife(api *rest.API, oauth *rest.Facade, tokens *auth.Authentic
 		if err != nil {
 			return nil, err
 		}
-		client, err := tokens.RevokeToken(ctx, login, text)
-		if client.ID != "" {
-			rest.Introduce(ctx, auth.Principal{ID: client.ID, Name: client.Name, Client: true})
+		if err := meet(ctx, tokens, login); err != nil {
+			return nil, err
 		}
+		_, err = tokens.RevokeToken(ctx, login, text)
 		return &emptyOutput{}, err
 	})
 	rest.Handle(api, oauth, rest.Operation{
-		Method: http.MethodPost, Path: "/oauth2/introspect", ID: "introspectAccessToken", Tag: tagTokens, Public: true,
+		Method: http.MethodPost, Path: "/oauth2/introspect", ID: "introspectAccessToken", Tag: tagTokens,
+		Public: true, LogsIn: true, Unrecorded: true,
 		Summary: "Introspect an access token",
 		Description: "RFC 7662: tells a client whether an access token that it was shown is valid now, and what it allows. " +
 			"Whatever is none is `{\"active\":false}`: expired, revoked, of a client that is gone, or never ours.",
@@ -157,6 +168,9 @@ func registerWellKnown(api *rest.API, wellKnown *rest.Facade, tokens *auth.Authe
 func introspect(ctx context.Context, tokens *auth.Authenticator, in *presentedInput) (*introspectOutput, error) {
 	login, text, err := in.login(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := meet(ctx, tokens, login); err != nil {
 		return nil, err
 	}
 	t, active, err := tokens.Introspect(ctx, login, text)

@@ -54,7 +54,7 @@ func registerToken(api *rest.API, tokens *auth.Authenticator) {
 		Description: "Grant type `client_credentials` (RFC 6749 §4.4). The client logs in with HTTP Basic `clientId:clientSecret` or with the " +
 			"form fields `client_id` and `client_secret`. Send the token as `Authorization: Bearer`.",
 		Tag:    tagTokens,
-		Public: true,
+		Public: true, LogsIn: true, Unrecorded: true,
 		Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests},
 	}, func(ctx context.Context, in *tokenInput) (*tokenOutput, error) { return issue(ctx, tokens, in) })
 	registerTokenLife(api, oauth, tokens)
@@ -78,6 +78,9 @@ func issue(ctx context.Context, tokens *auth.Authenticator, in *tokenInput) (*to
 	})
 	request, err := auth.ParseTokenRequest(in.Authorization, form, rest.ClientAddr(ctx))
 	if err != nil {
+		return nil, err
+	}
+	if err := meet(ctx, tokens, request.Login); err != nil {
 		return nil, err
 	}
 	grant, err := tokens.IssueToken(ctx, request)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +202,47 @@ func TestGuessingIsSlowed(t *testing.T) {
 	i.bearer = i.token()
 	if w := i.get("GET /v2/transactions"); w.Code != http.StatusOK {
 		t.Errorf("a right credential enters at any time: got %d %s", w.Code, w.Body)
+	}
+}
+
+// Guesses and other requests of strangers keep no client out that comes from the
+// same address, also when they have used up what the address may ask for. What a
+// client itself asks for is counted.
+func TestRightSecretEntersDuringFlood(t *testing.T) {
+	i := newIssuer(t, func(c *rest.Config) {
+		c.Limits = rest.Limits{PerSecond: 1, Burst: 4, StrangerPerSecond: 1, StrangerBurst: 5}
+	})
+	ask := func(path, body, secret string) *httptest.ResponseRecorder {
+		return i.do("POST /oauth2/"+path, body, form, i.basic(i.id, secret))
+	}
+	statuses := map[int]int{}
+	for n := range 20 {
+		statuses[ask("token", grantAll, "guess").Code]++
+		statuses[i.do([]string{"GET /v2/nothing", "POST /oauth2/token"}[n%2], "", form).Code]++
+	}
+	if statuses[http.StatusTooManyRequests] < 30 || statuses[http.StatusUnauthorized] == 0 || statuses[http.StatusOK] > 0 {
+		t.Errorf("the flood got %v", statuses)
+	}
+	token := i.token()
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"introspect": ask("introspect", asked(token), i.secret), "revoke": ask("revoke", asked(token), i.secret), "token": ask("token", grantAll, i.secret),
+	} {
+		if w.Code != http.StatusOK || w.Header().Get("RateLimit-Limit") != "4" {
+			t.Errorf("%s during a flood: %d %s, %v", name, w.Code, w.Body, w.Header())
+		}
+	}
+	w := ask("token", grantAll, i.secret)
+	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "temporarily_unavailable") || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("too many of the client itself: %d %s, %v", w.Code, w.Body, w.Header())
+	}
+	kept := i.now
+	i.now = i.now.Add(time.Second)
+	i.bearer = i.token()
+	if w := ask("revoke", asked(i.bearer), i.secret); w.Code != http.StatusTooManyRequests {
+		t.Errorf("revoke, too many: %d %s", w.Code, w.Body)
+	}
+	i.now = kept.Add(time.Minute)
+	if w := i.get("GET /v2/transactions"); w.Code != http.StatusOK {
+		t.Errorf("what was refused was done: %d %s", w.Code, w.Body)
 	}
 }

@@ -59,14 +59,21 @@ func (op Operation) keyed() bool { return op.Method == http.MethodPost && !op.Pu
 
 // audited reports whether calls are recorded: all that may change something.
 func (op Operation) audited() bool {
-	return op.Method != http.MethodGet && op.Method != http.MethodHead
+	return op.Method != http.MethodGet && op.Method != http.MethodHead && !op.Unrecorded
 }
 
 // decide finds out what the reply is.
 func (c *call) decide() {
+	if c.operation.LogsIn {
+		c.w.count = func(refused error) error { return c.api.limit(c.w, c.r, refused) }
+	}
 	err := c.admitted()
 	if err == nil {
 		err = c.carriedOut()
+	}
+	if count := c.w.count; count != nil { // nobody was recognised
+		c.w.count = nil
+		err = count(err)
 	}
 	if err != nil {
 		c.refuse(err)
@@ -316,9 +323,19 @@ func (c *call) record(book *calls.Book) *calls.Record {
 // maxRecordedPath is how much of a path is recorded, in bytes.
 const maxRecordedPath = 500
 
-// Introduce notes, for the audit log, who makes a call of a public operation that
-// recognises its callers itself. Without it such a call is not recorded.
-func Introduce(ctx context.Context, p auth.Principal) { replyOf(ctx).principal = p }
+// Introduce notes who makes a call of an operation that LogsIn, for the audit log and
+// for what a credential may ask for. The handler calls it as soon as it knows, and
+// returns the error: there were too many requests.
+func Introduce(ctx context.Context, p auth.Principal) error {
+	w := replyOf(ctx)
+	w.principal = p
+	count := w.count
+	if count == nil {
+		return nil
+	}
+	w.count = nil
+	return count(nil)
+}
 
 // Concerns notes, for the audit log, which charger and which transaction a call is
 // about; "" and 0 note nothing.

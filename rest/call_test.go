@@ -82,10 +82,9 @@ func withCalls(t *testing.T, store calls.Store, c *counter, change ...func(*rest
 		Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusBadGateway, http.StatusGatewayTimeout},
 	}, c.handle)
 	hello := func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-		rest.Introduce(ctx, auth.Principal{ID: "cli_7", Client: true})
-		return nil, nil
+		return nil, rest.Introduce(ctx, auth.Principal{ID: "cli_7", Client: true})
 	}
-	rest.Handle(f.API, facade, rest.Operation{Method: http.MethodPost, Path: "/c/hello", ID: "hello", Public: true}, hello)
+	rest.Handle(f.API, facade, rest.Operation{Method: http.MethodPost, Path: "/c/hello", ID: "hello", Public: true, LogsIn: true}, hello)
 	rest.Handle(f.API, facade, rest.Operation{Method: http.MethodPost, Path: "/c/silent", ID: "silent", Public: true},
 		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	return f

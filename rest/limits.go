@@ -122,6 +122,9 @@ func (a *API) limit(w *reply, r *http.Request, refused error) error {
 	if _, guessed := errors.AsType[*auth.ThrottledError](refused); guessed {
 		return refused
 	}
+	if w.count != nil {
+		return refused // it is not yet known whom to count
+	}
 	m, now := a.meters, a.config.Now()
 	switch {
 	case w.principal.ID != "" && m.limits.PerSecond > 0:

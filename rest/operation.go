@@ -24,6 +24,11 @@ type Operation struct {
 
 	Scope  auth.Scope // what the caller must be allowed
 	Public bool       // needs no credential; exactly one of Scope and Public is set
+	// LogsIn marks a public operation whose callers show who they are in the request
+	// itself: the handler recognises them and calls [Introduce]. They are counted then,
+	// by credential, and only those whom nobody recognises by their address, so that a
+	// flood of guesses keeps nobody out who guesses nothing.
+	LogsIn bool
 	// Limited lets credentials in that are limited to some chargers: the handler
 	// keeps to [auth.Principal.Reach]. Without it they are refused.
 	Limited bool
@@ -39,6 +44,9 @@ type Operation struct {
 	Lasting bool
 	// Unmetered requests do not count against [Limits]: those of probes.
 	Unmetered bool
+	// Unrecorded marks an operation that changes nothing although its method is not
+	// GET, and of whose calls nobody needs a record.
+	Unrecorded bool
 	// FindOut is a sentence for a client whose request was interrupted: how to find
 	// out what came of it; "" is a general one.
 	FindOut string
@@ -78,6 +86,9 @@ func Handle[I, O any](a *API, f *Facade, op Operation, handler func(context.Cont
 func (op Operation) complete() Operation {
 	if op.Public == (op.Scope != "") {
 		panic("rest: " + op.Method + " " + op.Path + " must have a scope, or be public")
+	}
+	if op.LogsIn && !op.Public {
+		panic("rest: " + op.Method + " " + op.Path + " has a scope: its callers are known already")
 	}
 	if op.Status == 0 {
 		op.Status = http.StatusOK

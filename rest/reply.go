@@ -28,6 +28,10 @@ type reply struct {
 	station     leyden.StationID
 	transaction leyden.TransactionID
 	unrecorded  bool // nothing: there were too many requests
+
+	// count counts the request of an operation that LogsIn, once it is known whose
+	// it is; nil when that is done.
+	count func(refused error) error
 }
 
 type replyKey struct{}
