@@ -87,15 +87,15 @@ func (l *Ledger) desk(s StationID) *desk {
 	return d
 }
 
-// dismiss clears the desks of stations that have been silent for long: not all
-// of them come back. What they knew is stored.
+// dismiss clears the desks of stations that left and have been silent for long: not
+// all of them come back. What they knew is stored.
 func (l *Ledger) dismiss() {
 	idle := l.Now().Add(-deskIdle)
 	for s, d := range l.desks {
 		if !d.mu.TryLock() {
 			continue // somebody sits there
 		}
-		if waits := d.dirty && d.known || d.queued || d.telling != nil; !waits && d.sighting.SeenAt.Before(idle) {
+		if waits := d.dirty && d.known || d.queued || d.telling != nil || d.sighting.Connected(); !waits && d.sighting.SeenAt.Before(idle) {
 			d.gone = true
 			delete(l.desks, s)
 		}
@@ -139,6 +139,7 @@ func mergeSighting(stored, heard Sighting) Sighting {
 		heard.ClockSkew, heard.ClockAt = stored.ClockSkew, stored.ClockAt
 	}
 	heard.ConnectedAt = latest(stored.ConnectedAt, heard.ConnectedAt)
+	heard.DisconnectedAt = latest(stored.DisconnectedAt, heard.DisconnectedAt)
 	heard.SeenAt = latest(stored.SeenAt, heard.SeenAt)
 	heard.HeartbeatAt = latest(stored.HeartbeatAt, heard.HeartbeatAt)
 	if len(heard.Connectors) == 0 {

@@ -16,9 +16,11 @@ func TestDesksOfSilentStationsAreDismissed(t *testing.T) {
 	b.status(1, "Preparing")
 	come := func(day, n int) {
 		for i := range n {
-			if err := b.Connected(t.Context(), leyden.StationID(fmt.Sprintf("S%d-%d", day, i)), "ocpp1.6"); err != nil {
+			id := leyden.StationID(fmt.Sprintf("S%d-%d", day, i))
+			if err := b.Connected(t.Context(), id, "ocpp1.6"); err != nil {
 				t.Fatal(err)
 			}
+			b.Disconnected(id, "connection lost", func() bool { return false })
 		}
 		if err := b.Flush(t.Context()); err != nil {
 			t.Fatal(err)

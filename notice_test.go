@@ -81,6 +81,63 @@ func TestAnnouncesStations(t *testing.T) {
 	)
 }
 
+// A station that was connected when the server ended abruptly is announced to have
+// left, once, and again only if it came again.
+func TestAnnouncesWhoLeftWithTheServer(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	b.register()
+	recovered := func(want int) {
+		t.Helper()
+		b.Ledger = leyden.NewLedger(b.Store(), b.Registry(), leyden.Options{Now: func() time.Time { return b.clock }}) // nothing is flushed
+		if n, err := b.Recover(t.Context()); n != want || err != nil {
+			t.Errorf("%d left, %v; want %d", n, err, want)
+		}
+	}
+	recovered(0) // it never came
+	b.connect()
+	recovered(0) // nobody was told that it came
+	b.connect()
+	flush(b)
+	b.pass(time.Minute)
+	recovered(1)
+	recovered(0)
+	b.pass(time.Minute)
+	b.connect()
+	b.pass(time.Minute)
+	b.Disconnected("S", "connection lost", func() bool { return false })
+	flush(b)
+	recovered(0)
+	clock := func(n int) string { return at(n).Format("15:04") }
+	wantAnnounced(t, b.Store(),
+		clock(0)+" charger.connected ocpp1.6",
+		clock(1)+" charger.disconnected the server ended",
+		clock(2)+" charger.connected ocpp1.6",
+		clock(3)+" charger.disconnected connection lost",
+	)
+}
+
+// A registry that fails leaves it for the next time.
+func TestRecoverFails(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	broken := errors.New("no disk")
+	store := &deaf{memory.New(b.Now), nil}
+	b.Ledger = leyden.NewLedger(store, store, leyden.Options{Now: func() time.Time { return b.clock }})
+	b.register()
+	b.connect()
+	flush(b)
+	store.err = broken
+	if n, err := b.Recover(t.Context()); n != 0 || !errors.Is(err, broken) {
+		t.Errorf("%d left, %v", n, err)
+	}
+	store.err = nil
+	if n, err := b.Recover(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d left, %v", n, err)
+	}
+	if got := announced(t, store, 0); len(got) != 2 {
+		t.Errorf("announced: %q", got)
+	}
+}
+
 // What the ledger needs as evidence is written, and announced, before what rests
 // on it; Flush does not announce it again.
 func TestAnnouncesEvidence(t *testing.T) {

@@ -34,8 +34,41 @@ func (l *Ledger) Connected(ctx context.Context, s StationID, protocol string) er
 func (l *Ledger) Disconnected(s StationID, reason string, back func() bool) {
 	d := l.sit(s)
 	defer l.rise(d)
-	if !back() {
-		d.tell(TopicDisconnected, l.Now(), NoticeDetail{Reason: reason})
+	if back() {
+		return
+	}
+	d.sighting.DisconnectedAt, d.dirty = l.Now(), true
+	d.tell(TopicDisconnected, d.sighting.DisconnectedAt, NoticeDetail{Reason: reason})
+}
+
+// serverEnded is why connections ended that a server had which ended abruptly.
+const serverEnded = "the server ended"
+
+// Recover announces that stations left whose connections a server had that ended
+// abruptly over the same storage, once, and returns how many. Call it before the
+// first station comes.
+func (l *Ledger) Recover(ctx context.Context) (n int, err error) {
+	q := StationQuery{Connected: true}
+	for {
+		list, _, err := l.registry.Stations(ctx, q)
+		if err != nil {
+			return n, fmt.Errorf("stations that were connected: %w", err)
+		}
+		if len(list) == 0 {
+			return n, nil
+		}
+		seen, notices := make(map[StationID]Sighting, len(list)), make([]Notice, len(list))
+		for i := range list {
+			s, now := &list[i], l.Now()
+			s.DisconnectedAt = latest(now, s.ConnectedAt)
+			seen[s.ID] = s.Sighting
+			notices[i] = Notice{Topic: TopicDisconnected, Station: s.ID, At: now, Detail: &NoticeDetail{Reason: serverEnded}}
+		}
+		if err := l.registry.SaveSightings(ctx, seen, notices); err != nil {
+			return n, fmt.Errorf("announce that stations left: %w", err)
+		}
+		n += len(list)
+		q.After = &Cursor{Name: string(list[len(list)-1].ID)}
 	}
 }
 

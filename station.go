@@ -60,13 +60,17 @@ type Station struct {
 // A Sighting is what a station last said of itself. It is written behind: a
 // crash may lose the last second of it.
 type Sighting struct {
-	Vendor       string
-	Model        string
-	Serial       string
-	Firmware     string
-	Protocol     string // e.g. ocpp1.6
-	BootedAt     time.Time
-	ConnectedAt  time.Time
+	Vendor      string
+	Model       string
+	Serial      string
+	Firmware    string
+	Protocol    string // e.g. ocpp1.6
+	BootedAt    time.Time
+	ConnectedAt time.Time
+	// DisconnectedAt is when its last connection ended; before ConnectedAt while
+	// there is one, and after a server ended abruptly until [Ledger.Recover].
+	DisconnectedAt time.Time
+
 	SeenAt       time.Time // last message
 	HeartbeatAt  time.Time
 	ClockSkew    time.Duration // station's clock minus ours, at its last live timestamp
@@ -76,6 +80,9 @@ type Sighting struct {
 	Habits       Habits
 	ReportedKeys []ReportedKey // public keys of meters, the latest last
 }
+
+// Connected reports whether the station came and is not known to have left.
+func (s *Sighting) Connected() bool { return s.ConnectedAt.After(s.DisconnectedAt) }
 
 // A Connector is what a station last said of one of its connectors.
 type Connector struct {
@@ -121,11 +128,12 @@ type Slice struct {
 
 // A StationQuery selects stations. Zero fields do not restrict.
 type StationQuery struct {
-	Site   string
-	Within []StationID // only these; nil: all. An empty list selects nothing
-	After  *Cursor     // Name is an ID
-	Limit  int         // 0: MaxWorking
-	Offset int
+	Site      string
+	Within    []StationID // only these; nil: all. An empty list selects nothing
+	Connected bool        // only those that were connected and are not known to have left
+	After     *Cursor     // Name is an ID
+	Limit     int         // 0: MaxWorking
+	Offset    int
 }
 
 // A TokenQuery selects idTags. Zero fields do not restrict.

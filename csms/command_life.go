@@ -41,6 +41,17 @@ const leftByServer = "the server ended before the answer came: the station may h
 // storage. Call it before the first station comes. What it cannot settle it logs:
 // no charge depends on it.
 func (srv *Server) Recover(ctx context.Context) {
+	n, err := srv.ledger.Recover(ctx)
+	if err != nil {
+		srv.log.WarnContext(ctx, "stations stay as the last server left them", "error", err)
+	}
+	if n > 0 {
+		srv.log.InfoContext(ctx, "the last server ended while stations were connected", "number", n)
+	}
+	srv.recoverCommands(ctx)
+}
+
+func (srv *Server) recoverCommands(ctx context.Context) {
 	if srv.opt.Devices == nil {
 		return
 	}

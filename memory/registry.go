@@ -124,7 +124,8 @@ func (s *Store) Stations(ctx context.Context, q leyden.StationQuery) ([]leyden.S
 	defer s.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(s.stations), func(a, b leyden.Station) int { return cmp.Compare(a.ID, b.ID) })
 	all = slices.DeleteFunc(all, func(st leyden.Station) bool {
-		return !st.RemovedAt.IsZero() || q.Site != "" && st.Site != q.Site || !within(q.Within, st.ID)
+		return !st.RemovedAt.IsZero() || q.Site != "" && st.Site != q.Site || !within(q.Within, st.ID) ||
+			q.Connected && !st.Connected()
 	})
 	rest := behind(all, q.After, true, func(st leyden.Station) leyden.Cursor { return leyden.Cursor{Name: string(st.ID)} })
 	return part(rest, leyden.Slice{Limit: q.Limit, Offset: q.Offset}), len(all), ctx.Err()

@@ -26,6 +26,7 @@ func TestPlans(t *testing.T) {
 		{stationsAt, "COVERING INDEX stations_by_site (site=?)"},
 		{keyByHash, "api_keys_by_old_hash (old_hash=?)"},
 		{stationList(stationsOf(&leyden.StationQuery{Site: "S"})), "stations_by_site (site=?)"},
+		{stationList(stationsOf(&leyden.StationQuery{Connected: true})), "stations_connected"},
 		{meterKeys, "meter_keys USING PRIMARY KEY (station=?)"},
 		{dailyRuns, "SCAN daily_runs"},
 		{dailyRunsUnfinished, "daily_runs_unfinished"},

@@ -19,8 +19,8 @@ UNION ALL SELECT 1 FROM stations WHERE public_id = ?2 AND id <> ?1`
 		insert = `
 INSERT OR REPLACE INTO stations (id, public_id, name, location, registration, listed, registered_at, removed_at, quirks,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, habits, reported_keys, site, last_removed_at, version)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+  clock_at, habits, reported_keys, disconnected_at, site, last_removed_at, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
   (SELECT max(removed_at, ifnull(last_removed_at, removed_at)) FROM stations WHERE id = ?1),
   (SELECT ifnull(max(version), 0) + 1 FROM stations WHERE id = ?1))`
 	)
@@ -105,6 +105,7 @@ func (b *binder) sighting(s *heard) {
 	b.time(s.ClockAt)
 	b.text(s.habits)
 	b.text(s.reportedKeys)
+	b.time(s.DisconnectedAt)
 }
 
 func saveConnectors(c *sqlite.Conn, id leyden.StationID, connectors []leyden.Connector) error {
@@ -172,8 +173,8 @@ func (db *DB) SaveSightings(ctx context.Context, seen map[leyden.StationID]leyde
 	const update = `
 UPDATE stations SET vendor = ?1, model = ?2, serial = ?3, firmware = ?4, protocol = ?5, booted_at = ?6,
   connected_at = ?7, seen_at = ?8, heartbeat_at = ?9, clock_skew = ?10, start_timeout = ?11, clock_at = ?12,
-  habits = ?13, reported_keys = ?14
-WHERE id = ?15 AND removed_at IS NULL`
+  habits = ?13, reported_keys = ?14, disconnected_at = ?15
+WHERE id = ?16 AND removed_at IS NULL`
 	postings, err := encodeNotices(notices)
 	if err != nil {
 		return err
@@ -220,7 +221,7 @@ SELECT max(ifnull(removed_at, last_removed_at), ifnull(last_removed_at, removed_
 const selectStations = `
 SELECT id, public_id, name, location, registration, listed, registered_at, removed_at,
   vendor, model, serial, firmware, protocol, booted_at, connected_at, seen_at, heartbeat_at, clock_skew, start_timeout,
-  clock_at, quirks, habits, reported_keys, site, version `
+  clock_at, disconnected_at, quirks, habits, reported_keys, site, version `
 
 const selectStation = selectStations + `FROM stations `
 
@@ -232,6 +233,7 @@ func (r *row) station() (leyden.Station, error) {
 			Vendor: r.text(), Model: r.text(), Serial: r.text(), Firmware: r.text(), Protocol: r.text(),
 			BootedAt: r.time(), ConnectedAt: r.time(), SeenAt: r.time(), HeartbeatAt: r.time(),
 			ClockSkew: r.duration(), StartTimeout: r.duration(), ClockAt: r.time(),
+			DisconnectedAt: r.time(),
 		},
 	}
 	for _, to := range []any{&s.Quirks, &s.Habits, &s.ReportedKeys} {
@@ -318,6 +320,10 @@ func stationsOf(q *leyden.StationQuery) *selection {
 	if q.Site != "" {
 		s.hint = `INDEXED BY stations_by_site`
 		s.equal(`site`, q.Site)
+	}
+	if q.Connected { // in so many words, for the index
+		s.hint = `INDEXED BY stations_connected`
+		s.add(`connected_at > ifnull(disconnected_at, 0)`)
 	}
 	if q.Within != nil {
 		s.add(`id IN (SELECT value FROM json_each(?))`, idList(q.Within))

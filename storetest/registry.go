@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"Stations", stations},
 		{"StationRemoved", stationRemoved},
 		{"Sightings", sightings},
+		{"ConnectedStations", connectedStations},
 		{"StationList", stationList},
 		{"StationsAt", stationsAt},
 		{"MeterKeys", meterKeys},
@@ -54,7 +56,7 @@ func station(id leyden.StationID) leyden.Station {
 func sighting(n int) leyden.Sighting {
 	return leyden.Sighting{
 		Vendor: fmt.Sprint("vendor", n), Model: "m", Serial: "s", Firmware: "f", Protocol: "ocpp1.6",
-		BootedAt: minute(n), ConnectedAt: minute(n + 1), SeenAt: minute(n + 2), HeartbeatAt: minute(n + 3),
+		BootedAt: minute(n), ConnectedAt: minute(n + 1), DisconnectedAt: minute(n + 2), SeenAt: minute(n + 2), HeartbeatAt: minute(n + 3),
 		ClockSkew: -1500 * time.Millisecond, ClockAt: minute(n), StartTimeout: 90 * time.Second,
 		Habits: leyden.Habits{
 			Register: leyden.RegisterCumulative, Continued: leyden.Habit{Count: n, SeenAt: minute(n)}, MissingZone: leyden.Habit{Count: 1, SeenAt: minute(1)},
@@ -155,6 +157,36 @@ func sightings(t *testing.T, r leyden.Registry) {
 	got := must[leyden.Station](t)(r.Station(ctx, "S"))
 	got.Connectors[0].Status = "changed"
 	same(t, "Station after its copy was changed", must[leyden.Station](t)(r.Station(ctx, "S")), s1)
+}
+
+// connectedStations are those that came and are not known to have left.
+func connectedStations(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	for _, id := range []leyden.StationID{"never", "here", "left", "here too", "removed"} {
+		st := station(id)
+		st.Sighting = leyden.Sighting{}
+		if id != "never" {
+			st.ConnectedAt = minute(3)
+		}
+		if id == "left" || id == "here too" {
+			st.DisconnectedAt = minute(2)
+		}
+		wantErr(t, "AddStation", r.AddStation(ctx, st), nil)
+	}
+	gone := station("removed")
+	gone.RemovedAt = minute(4)
+	wantErr(t, "SaveStation", r.SaveStation(ctx, gone), nil)
+	wantErr(t, "SaveSightings", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{
+		"left": {ConnectedAt: minute(3), DisconnectedAt: minute(3)},
+	}, nil), nil)
+	var ids []leyden.StationID
+	list, n, err := r.Stations(ctx, leyden.StationQuery{Connected: true})
+	for i := range list {
+		ids = append(ids, list[i].ID)
+	}
+	if err != nil || n != 2 || !slices.Equal(ids, []leyden.StationID{"here", "here too"}) {
+		t.Errorf("connected are %q, %d, %v", ids, n, err)
+	}
 }
 
 func stationList(t *testing.T, r leyden.Registry) {
