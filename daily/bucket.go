@@ -73,6 +73,7 @@ func (b *Bucket) Put(ctx context.Context, name string, write func(io.Writer) err
 	if err != nil {
 		return "", err
 	}
+	_ = os.Remove(spool.Name()) // while it is open, where that can be: a crash leaves nothing behind
 	defer func() {
 		_ = spool.Close()
 		_ = os.Remove(spool.Name())
