@@ -2,9 +2,15 @@ package apiv1_test
 
 import (
 	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"leyden/rest"
 	"leyden/rest/resttest"
 )
 
@@ -121,6 +127,36 @@ func TestConstraintsAreDocumented(t *testing.T) {
 			if err != nil || string(got) != c.want {
 				t.Errorf("%s: got %s, %v, want %s", strings.Join(c.path, " "), got, err, c.want)
 			}
+		}
+	})
+}
+
+// Scripts of other origins may read whatever header the document tells of, but for
+// the trailer, which browsers give to nobody.
+func TestHeadersAreExposed(t *testing.T) {
+	open := rest.New(rest.Config{CORS: []string{"*"}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil)
+	r.Header.Set("Origin", "https://console.example")
+	out := httptest.NewRecorder()
+	open.ServeHTTP(out, r)
+	exposed := strings.Split(out.Header().Get("Access-Control-Expose-Headers"), ", ")
+	inWorld(t, func(w *world) {
+		seen := map[string]bool{"X-Row-Count": true, "Cache-Control": true}
+		for id, line := range w.operations() {
+			method, path, _ := strings.Cut(line, " ")
+			responses, _ := resttest.At(w.contract.Document, "paths", "/api/v1"+path, strings.ToLower(method), "responses").(map[string]any)
+			for _, response := range responses {
+				headers, _ := resttest.At(response, "headers").(map[string]any)
+				for name := range headers {
+					if !seen[name] && !slices.Contains(exposed, name) {
+						t.Errorf("%s: scripts may not read %s; they may read %v", id, name, exposed)
+					}
+					seen[name] = true
+				}
+			}
+		}
+		if !seen["ETag"] || !seen["X-Total-Count"] {
+			t.Errorf("the document tells of %v alone", seen)
 		}
 	})
 }

@@ -12,8 +12,8 @@ import (
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsHeaders = "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-API-Key, X-Request-ID"
-	corsExposed = "ETag, Idempotent-Replayed, Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, " +
-		"X-Command-ID, X-Request-ID, X-Total-Count"
+	corsExposed = "Content-Disposition, ETag, Idempotent-Replayed, Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, " +
+		"WWW-Authenticate, X-Command-ID, X-Request-ID, X-Total-Count, X-Total-Count-Is-Lower-Bound"
 	corsMaxAge = "7200" // seconds
 	// anyOrigin allows scripts of all origins.
 	anyOrigin = "*"
