@@ -16,10 +16,9 @@ func anything() span { return span{math.MinInt64, unknown} }
 // justUnknown wants a time not to be known.
 func justUnknown() span { return span{unknown, unknown} }
 
-func (s span) empty() bool      { return s.low > s.high }
-func (s span) open() bool       { return s == anything() }
-func (s span) known() bool      { return s.high < unknown }
-func (s span) has(v int64) bool { return v >= s.low && v <= s.high }
+func (s span) empty() bool { return s.low > s.high }
+func (s span) open() bool  { return s == anything() }
+func (s span) known() bool { return s.high < unknown }
 
 func (s span) and(o span) span { return span{max(s.low, o.low), min(s.high, o.high)} }
 

@@ -19,7 +19,6 @@ type operation struct {
 	contentType      string // of the body; "" for none
 	body             schema
 	bodyRequired     bool
-	scope            string
 	stations         bool // it waits for a station
 }
 
