@@ -18,6 +18,7 @@ import (
 	"leyden/calls"
 	"leyden/csms"
 	"leyden/device"
+	"leyden/feed"
 	"leyden/memory"
 )
 
@@ -121,12 +122,28 @@ func (s brokenStore) StationCredential(context.Context, leyden.StationID) (auth.
 	return auth.StationCredential{}, s.err
 }
 
+func (s brokenStore) NoticeBounds(context.Context) (oldest, last int64, err error) {
+	return 0, 0, s.err
+}
+
+func (s brokenStore) Notices(context.Context, feed.Query) (feed.Page, error) {
+	return feed.Page{}, s.err
+}
+
+func (s brokenStore) Webhook(context.Context, string) (feed.Webhook, error) {
+	return feed.Webhook{}, s.err
+}
+
+func (s brokenStore) Webhooks(context.Context) ([]feed.Webhook, error) { return nil, s.err }
+
 // broken makes the façade work on a store that fails with err; who asks is
 // recognised all the same.
 func broken(err error) func(*apiv1.Config) {
 	return func(c *apiv1.Config) {
 		store := brokenStore{memory.New(time.Now), err}
 		c.Ledger, c.Devices, c.Calls = leyden.NewLedger(store, store, leyden.Options{}), store, store
+		c.Feed, c.Events = feed.New(store, feed.Options{}), apiv1.NewRenderer(store, time.Now)
+		c.Webhooks.Store, c.Webhooks.Last = store, func(context.Context) (int64, error) { return 0, err }
 		c.Stations, c.Authority = csms.New(c.Ledger, csms.Options{}), authority{err: err}
 		c.Registrar = auth.NewRegistrar(auth.Config{
 			Store: store, Secrets: auth.NewSecrets(), Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -170,6 +187,8 @@ func bodyOf(operation string) string {
 		"v1GetDiagnostics":            `{"location":"ftp://files.example/d"}`,
 		"v1GetLog":                    `{"logType":"SecurityLog","remoteLocation":"ftp://files.example/d"}`,
 		"v1PutMeterKey":               `{"publicKey":"` + meterPoint + `"}`,
+		"v1AddWebhook":                `{"url":"https://hooks.example/leyden","events":["transaction.started"]}`,
+		"v1ChangeWebhook":             `{"description":"x"}`,
 		"v1AddIDTag":                  `{"idTag":"T"}`,
 		"v1ChangeIDTag":               `{"note":"x"}`,
 		"v1ImportIDTags":              "idTag\nA\n",
@@ -212,7 +231,8 @@ func TestBrokenStorage(t *testing.T) {
 func filled(line string) string {
 	return strings.NewReplacer("{chargeBoxId}", "NOWHERE", "{transactionId}", "7", "{idTag}", "NOBODY", "{vehicleId}", "NONE",
 		"{keyId}", "key_x", "{meterKeyId}", strings.Repeat("0", 32), "{clientId}", "cli_x", "{secretId}", "sec_x", "{quarantineId}", "9",
-		"{commandId}", "cmd_x", "{templateId}", "prf_x", "{reservationId}", "17", "{number}", "1").Replace(line)
+		"{commandId}", "cmd_x", "{templateId}", "prf_x", "{reservationId}", "17", "{number}", "1",
+		"{webhookId}", "wh_x", "{deliveryId}", "dlv_x").Replace(line)
 }
 
 // A vault keeps no password of a charger while it is full.
