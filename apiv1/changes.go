@@ -25,6 +25,8 @@ const (
 	// it takes at most.
 	maxWait        = 60 * time.Second
 	changesTimeout = maxWait + rest.RequestTimeout
+	// readmitAfter is for how long one who follows is known to be allowed to.
+	readmitAfter = time.Second
 	// maxReads is how many pages are read for a reply: filters may drop all that
 	// is in them.
 	maxReads = 25
@@ -44,10 +46,15 @@ type changeList struct {
 	LastSeq int64      `json:"lastSeq" doc:"What to give as after next, also when events is empty: up to it all was looked at." example:"1017"`
 }
 
-// A follower reads what one client wants to know.
+// A follower reads what one client wants to know, and may.
 type follower struct {
-	api   *api
-	query feed.Query
+	api     *api
+	query   feed.Query
+	asked   []string         // topics; none: all
+	station leyden.StationID // that was asked for; "" for all
+	path    TransactionPath  // that was asked for
+	owner   leyden.StationID // of that transaction; "" for none
+	seenAt  time.Time        // when it was last looked at whether the client may
 	// wanted reports whether a transaction is among those that are followed; nil
 	// for all, and changes that are of none.
 	wanted func(*leyden.Transaction) bool
@@ -94,36 +101,69 @@ func (a *api) listChanges(ctx context.Context, in *changesInput) (*bodied[change
 		if more {
 			continue
 		}
-		if len(out.Body.Events) > 0 || a.Feed.Wait(waiting, f.query.After) != nil {
+		if len(out.Body.Events) > 0 || f.wait(waiting) != nil {
 			return out, ctx.Err()
 		}
 		reads = 0
 	}
 }
 
+// wait waits until there may be something new; not for long, for the client may
+// be shut out meanwhile.
+func (f *follower) wait(ctx context.Context) error {
+	beat, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	err := f.api.Feed.Wait(beat, f.query.After)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ctx.Err()
+	}
+	return err
+}
+
 // follower returns what reads what a client asks for, from where it asks for it.
 func (a *api) follower(ctx context.Context, in *changesInput) (*follower, error) {
-	topics, err := visibleTopics(ctx, in.Events)
-	if err != nil {
-		return nil, err
-	}
 	station, err := a.stationFilter(ctx, in.ChargeBoxID)
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{api: a, query: feed.Query{Topics: topics, Stations: reachedOf(ctx, station)}}
+	f := &follower{api: a, asked: in.Events, station: station}
 	if in.TransactionID != "" {
-		path := TransactionPath{in.TransactionID}
-		t, err := a.transaction(ctx, path)
+		f.path = TransactionPath{in.TransactionID}
+		t, err := a.transaction(ctx, f.path)
 		if err != nil {
 			return nil, err
 		}
-		if !rest.PrincipalOf(ctx).Reach.Covers(t.Station) {
-			return nil, path.notThere()
-		}
-		f.query.Transaction = t.ID
+		f.query.Transaction, f.owner = t.ID, t.Station
+	}
+	if err := f.restrict(ctx); err != nil {
+		return nil, err
 	}
 	return f, f.begin(ctx, in.After)
+}
+
+// restrict restricts a follower to what the client may see now.
+func (f *follower) restrict(ctx context.Context) error {
+	topics, err := visibleTopics(ctx, f.asked)
+	if err != nil {
+		return err
+	}
+	if f.owner != "" && !rest.PrincipalOf(ctx).Reach.Covers(f.owner) {
+		return f.path.notThere()
+	}
+	f.query.Topics, f.query.Stations, f.seenAt = topics, reachedOf(ctx, f.station), f.api.Ledger.Now()
+	return nil
+}
+
+// recheck refuses a client that may follow no longer, and restricts the follower
+// to what the client may see now. That is looked at once a second at most.
+func (f *follower) recheck(ctx context.Context) error {
+	if f.api.Ledger.Now().Sub(f.seenAt).Abs() < readmitAfter {
+		return nil
+	}
+	if err := rest.Readmit(ctx); err != nil {
+		return err
+	}
+	return f.restrict(ctx)
 }
 
 // reachedOf returns of which chargers a client is told that asks for one, or with
@@ -197,8 +237,11 @@ type found struct {
 }
 
 // next returns the changes of the next page, moves on behind it, and reports
-// whether there is more already.
+// whether there is more already. It fails if the client may follow no longer.
 func (f *follower) next(ctx context.Context) (part []found, more bool, err error) {
+	if err := f.recheck(ctx); err != nil {
+		return nil, false, err
+	}
 	page, err := f.api.Feed.Read(ctx, f.query)
 	if err != nil {
 		return nil, false, err

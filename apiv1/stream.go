@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,8 @@ func (a *api) serveStream() {
 		Description: "Server-sent events: `id` is the seq of the change, `event` what happened, `data` the same JSON object as in `GET /changes`. " +
 			"A client that comes back with `Last-Event-ID` misses nothing; 410 `GONE` says that not all that follow it are there any more.\n\n" +
 			"The filters are those of the list of transactions, and look at the transaction as `data` shows it; void ones are shown unless `status` says otherwise. " +
-			"A comment comes every 15 seconds when nothing happens. A client that takes nothing for half a minute is given up, and can come back.",
+			"A comment comes every 15 seconds when nothing happens. A client that takes nothing for half a minute is given up, and can come back. " +
+			"The stream ends when the credential does.",
 		Scope: auth.TransactionsRead, Limited: true, Errors: []int{http.StatusGone}, Streams: []string{contentEvents}, Timeout: -1, Lasting: true,
 	}, a.streamTransactions)
 }
@@ -72,15 +74,14 @@ func (a *api) transactionFollower(ctx context.Context, in *streamInput) (*follow
 			q.Statuses = append(q.Statuses, s)
 		}
 	}
-	f := &follower{api: a, wanted: q.Selects}
-	f.query.Limit, f.query.Stations = streamPage, reachedOf(ctx, q.Station)
-	for _, topic := range feed.Topics() {
-		if strings.HasPrefix(topic, "transaction.") {
-			f.query.Topics = append(f.query.Topics, topic)
-		}
+	f := &follower{api: a, station: q.Station, asked: in.Events}
+	q.Within = nil // what the credential reaches is looked at again and again
+	f.wanted, f.query.Limit = q.Selects, streamPage
+	if len(f.asked) == 0 {
+		f.asked = slices.DeleteFunc(feed.Topics(), func(topic string) bool { return !strings.HasPrefix(topic, "transaction.") })
 	}
-	if len(in.Events) > 0 {
-		f.query.Topics = in.Events
+	if err := f.restrict(ctx); err != nil {
+		return nil, err
 	}
 	after := latest
 	for _, given := range []string{in.LastEventID, in.LastEvent, in.After} {
@@ -92,8 +93,9 @@ func (a *api) transactionFollower(ctx context.Context, in *streamInput) (*follow
 	return f, f.begin(ctx, after)
 }
 
-// stream writes events until the client leaves, the server ends, or the client
-// has fallen so far behind that it must be told so when it comes back.
+// stream writes events until the client leaves, the server ends, or the client is
+// to be told why when it comes back: it has fallen too far behind, or its
+// credential ended.
 func (f *follower) stream(ctx context.Context, w rest.StreamWriter) error {
 	// An id alone is no event, but a client that comes back names it.
 	text := fmt.Appendf(nil, "retry: %d\nid: %d\n\n", streamRetry, f.query.After)
@@ -118,7 +120,8 @@ func send(w rest.StreamWriter, text []byte) error {
 // ended returns what went wrong when a stream ends with err; nil for what must be.
 func ended(ctx context.Context, err error) error {
 	_, behind := errors.AsType[*feed.ForgottenError](err)
-	if ctx.Err() != nil || behind || errors.Is(err, feed.ErrEnded) {
+	refused, ok := errors.AsType[*rest.Error](err)
+	if ctx.Err() != nil || behind || ok && refused.Status < http.StatusInternalServerError || errors.Is(err, feed.ErrEnded) {
 		return nil
 	}
 	return err

@@ -84,6 +84,7 @@ func (c *call) decide() {
 func (c *call) admitted() error {
 	op := c.operation
 	err := c.api.admit(c.w, c.r, op)
+	c.w.admit = func(ctx context.Context) error { return c.api.admit(c.w, c.r.WithContext(ctx), op) }
 	if !op.Unmetered {
 		err = c.api.limit(c.w, c.r, err)
 	}

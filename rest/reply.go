@@ -18,6 +18,7 @@ type reply struct {
 	requestID string
 	pattern   string // of the mux
 	principal auth.Principal
+	admit     func(context.Context) error // looks again whether the caller may use the operation
 	request   *http.Request
 	status    int // 0 until something was written
 	bytes     int64
@@ -76,6 +77,17 @@ func RequestID(ctx context.Context) string { return replyOf(ctx).requestID }
 
 // PrincipalOf returns who asks; the zero Principal in public operations.
 func PrincipalOf(ctx context.Context) auth.Principal { return replyOf(ctx).principal }
+
+// Readmit refuses whoever asks as his request would be refused now, and brings what
+// [PrincipalOf] returns up to date. Replies that last call it from time to time:
+// credentials end, and what they reach changes.
+func Readmit(ctx context.Context) error {
+	w := replyOf(ctx)
+	if w.admit == nil {
+		return nil
+	}
+	return w.admit(ctx)
+}
 
 // WriteHeader notes the status and sends the header.
 func (w *reply) WriteHeader(status int) {
