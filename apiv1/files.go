@@ -43,10 +43,11 @@ type listed[L any] struct {
 
 // A whole is all that a request selects.
 type whole[L, R any] struct {
-	head  *L // the list but for its rows
-	total int
-	least bool // there may be more than total
-	rows  iter.Seq2[R, error]
+	head      *L // the list but for its rows
+	total     int
+	least     bool // there may be more than total
+	uncounted bool // the list tells no total
+	rows      iter.Seq2[R, error]
 }
 
 const (
@@ -70,7 +71,8 @@ func inParts[I, L, R any, P interface {
 		},
 		next: func(in *I, l *L) bool {
 			w := P(in).Asked()
-			w.Cursor = paginationIn(*l).NextCursor
+			p, _ := paginationIn(*l)
+			w.Cursor = p.NextCursor
 			return w.Cursor != ""
 		},
 	}
@@ -115,7 +117,9 @@ func (l *listing[I, L, R]) file(ctx context.Context, in *I, f export.Format) (*l
 	if err != nil {
 		return nil, err
 	}
-	out.Total = strconv.Itoa(all.total)
+	if !all.uncounted {
+		out.Total = strconv.Itoa(all.total)
+	}
 	if all.least {
 		out.LowerBound = "true"
 	}
@@ -137,8 +141,8 @@ func (l *listing[I, L, R]) parts(ctx context.Context, in *I) (*whole[L, R], erro
 		return nil, err
 	}
 	all := &whole[L, R]{head: &page.Body}
-	p := paginationIn(page.Body)
-	all.total, all.least = p.Total, p.TotalIsLowerBound
+	p, counted := paginationIn(page.Body)
+	all.total, all.least, all.uncounted = p.Total, p.TotalIsLowerBound, !counted
 	all.rows = func(yield func(R, error) bool) {
 		for page := page; ; {
 			for _, row := range l.rows(&page.Body) {
@@ -159,14 +163,14 @@ func (l *listing[I, L, R]) parts(ctx context.Context, in *I) (*whole[L, R], erro
 	return all, nil
 }
 
-// paginationIn returns the pagination of a list; the zero one where it has none.
-func paginationIn(list any) pagination {
+// paginationIn returns the pagination of a list, if it has one.
+func paginationIn(list any) (pagination, bool) {
 	f := reflect.ValueOf(list).FieldByName("Pagination")
 	if !f.IsValid() {
-		return pagination{}
+		return pagination{}, false
 	}
-	p, _ := f.Interface().(pagination)
-	return p
+	p, has := f.Interface().(pagination)
+	return p, has
 }
 
 // writeDocument writes the same JSON as a page that held all rows.

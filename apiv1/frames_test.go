@@ -44,6 +44,10 @@ func TestFrames(t *testing.T) {
 	conversation(t, j)
 	inWorld(t, func(w *world) {
 		w.register("CHARGER-001")
+		file := w.do("GET /chargers/CHARGER-001/frames?format=ndjson", "")
+		if total, counted := file.Header()["X-Total-Count"]; counted || file.Result().Trailer.Get("X-Row-Count") != "6" {
+			t.Errorf("of a list that is not counted %v rows are expected, and %v come", total, file.Result().Trailer)
+		}
 		w.golden("frames", w.want(200, "GET /chargers/CHARGER-001/frames?limit=500", ""))
 		for _, c := range []struct{ query, want string }{
 			{"", "6 5 4 3 2 1 -"},
