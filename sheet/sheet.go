@@ -33,10 +33,12 @@ func Plain(text string) string {
 }
 
 // computed reports whether a text looks like a formula, also behind marks of
-// [Harmless]: those would be taken for ours.
+// [Harmless]: those would be taken for ours. Some spreadsheets compute what begins
+// with a full-width sign, too.
 func computed(text string) bool {
-	start := strings.TrimLeft(text, " '")
-	return start != "" && strings.ContainsRune("=+-@\t\r\n", rune(start[0]))
+	start := strings.TrimLeft(text, " '\ufeff")
+	first, _ := utf8.DecodeRuneInString(start)
+	return start != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
 }
 
 // NewWriter returns a writer of lines that end as RFC 4180 says. Cells must be

@@ -16,6 +16,7 @@ func TestHarmless(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", ""}, {"plain", "plain"}, {"=1+1", "'=1+1"}, {"+49", "'+49"}, {"-1", "'-1"}, {"@x", "'@x"}, {"  =1", "'  =1"}, {"\tx", "'\tx"},
 		{"'=1", "''=1"}, {"' '@", "'' '@"}, {"'quoted'", "'quoted'"}, {"a=b", "a=b"}, {"'", "'"},
+		{"＝1", "'＝1"}, {"－1", "'－1"}, {"\ufeff=1", "'\ufeff=1"}, {"\ufeffa", "\ufeffa"}, {"日本", "日本"}, {"\xff=", "\xff="},
 	} {
 		got := sheet.Harmless(c.text)
 		if got != c.want || sheet.Plain(got) != c.text {
