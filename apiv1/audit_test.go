@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"leyden"
+	"leyden/auth"
 )
 
 type auditRow struct {
@@ -107,12 +110,76 @@ func TestAuditOfRemoteStart(t *testing.T) {
 		var started struct{ TransactionID int }
 		w.must(json.Unmarshal(out.Body.Bytes(), &started))
 		rows, total, _ := w.audited(fmt.Sprintf("?transactionId=%d&chargeBoxId=S1", started.TransactionID))
-		if total != 1 || rows[0].Operation != "v1RemoteStart" || rows[0].Status != accepted || rows[0].Replayed {
+		if total != 2 || rows[1].Operation != "v1RemoteStart" || rows[1].Status != accepted || rows[1].Replayed || !rows[0].Replayed {
 			t.Errorf("%d records: %v", total, rows)
 		}
 		rows, total, _ = w.audited("")
 		if total != 2 || !rows[0].Replayed {
 			t.Errorf("%d records: %v", total, rows)
+		}
+	})
+}
+
+// What is done to a transaction is found by it, and by its charger.
+func TestAuditOfTransaction(t *testing.T) {
+	inWorld(t, func(w *world) {
+		s := w.connect("CHARGER-001")
+		defer s.end()
+		s.charged()
+		w.want(http.StatusConflict, "POST /transactions/1/stop", "")
+		w.want(http.StatusNotFound, "POST /transactions/1/revisions/1/revert", "")
+		w.want(http.StatusOK, "PATCH /transactions/1", `{"note":"x"}`)
+		w.want(http.StatusConflict, "POST /transactions/1/close", `{"reason":"x"}`)
+		w.want(http.StatusBadRequest, "POST /transactions/1/join", `{"orphan":7}`)
+		if rows, total, _ := w.audited("?transactionId=1&chargeBoxId=CHARGER-001"); total != 5 {
+			t.Errorf("%d records: %v", total, rows)
+		}
+	})
+}
+
+// A reply of then is not for a credential that has lost the charger since. Its
+// refusals tell no more of a charger out of reach than of none.
+func TestKeptReplyOutOfReach(t *testing.T) {
+	inWorld(t, func(w *world) {
+		s := w.connect("A")
+		defer s.end()
+		s.charged()
+		w.register("B")
+		admin := w.key
+		k, text, err := w.registrar.CreateKey(t.Context(), auth.Spec{
+			Name: "test", Scopes: []string{"transactions:control", "chargers:control", "webhooks:write", "chargers:read"},
+			LimitedTo: &auth.Limit{Chargers: []leyden.StationID{"A", "B"}},
+		})
+		w.must(err)
+		ask := func(line, body, key string) int {
+			w.key = string(text)
+			defer func() { w.key = admin }()
+			return w.do(line, body, "Idempotency-Key: "+key).Code
+		}
+		twice := func(line, body, key string, then, now int) {
+			t.Helper()
+			if got := ask(line, body, key); got != then {
+				t.Errorf("%s: %d, want %d", line, got, then)
+			}
+			w.want(http.StatusOK, "PATCH /auth/api-keys/"+k.ID, `{"limitedTo":{"chargers":["B"]}}`)
+			if got := ask(line, body, key); got != now {
+				t.Errorf("%s, with less in reach: %d, want %d", line, got, now)
+			}
+			w.want(http.StatusOK, "PATCH /auth/api-keys/"+k.ID, `{"limitedTo":{"chargers":["A","B"]}}`)
+			if got := ask(line, body, key); got != then {
+				t.Errorf("%s, with all of it again: %d, want %d", line, got, then)
+			}
+		}
+		twice("POST /transactions/1/stop", "", "k1", http.StatusConflict, http.StatusForbidden)
+		twice("POST /chargers", `{"chargeBoxId":"A"}`, "k2", http.StatusConflict, http.StatusForbidden)
+		twice("POST /webhooks", `{"url":"https://example.com/","events":["charger.boot"]}`, "k3", http.StatusCreated, http.StatusForbidden)
+		w.want(http.StatusOK, "PATCH /auth/api-keys/"+k.ID, `{"limitedTo":{"chargers":["B"]}}`)
+		for _, line := range []string{"POST /transactions/1/stop", "POST /transactions/2/stop"} {
+			for range 2 {
+				if got := ask(line, "", "k4"+line[19:20]); got != http.StatusNotFound {
+					t.Errorf("%s: %d, as if it were there", line, got)
+				}
+			}
 		}
 	})
 }

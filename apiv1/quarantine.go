@@ -170,7 +170,7 @@ func (a *api) replayQuarantined(ctx context.Context, in *replayInput) (*bodied[q
 		payload = string(in.Body.Payload)
 	}
 	q, err := a.Stations.Replay(csms.As(ctx, rest.PrincipalOf(ctx).ID), in.ID, payload)
-	return settled(&q, err)
+	return settled(ctx, &q, err)
 }
 
 func (a *api) dismissQuarantined(ctx context.Context, in *dismissInput) (*bodied[quarantined], error) {
@@ -179,12 +179,13 @@ func (a *api) dismissQuarantined(ctx context.Context, in *dismissInput) (*bodied
 		reason = in.Body.Reason
 	}
 	q, err := a.Stations.Dismiss(csms.As(ctx, rest.PrincipalOf(ctx).ID), in.ID, reason)
-	return settled(&q, err)
+	return settled(ctx, &q, err)
 }
 
 // settled shows a message after a decision about it, or says why that could not
 // be made.
-func settled(q *leyden.Quarantined, err error) (*bodied[quarantined], error) {
+func settled(ctx context.Context, q *leyden.Quarantined, err error) (*bodied[quarantined], error) {
+	rest.Concerns(ctx, q.Station, q.Transaction)
 	if errors.Is(err, leyden.ErrState) {
 		return nil, refusal("", err)
 	}

@@ -134,6 +134,7 @@ func (a *api) transaction(ctx context.Context, p TransactionPath) (leyden.Transa
 	if errors.Is(err, leyden.ErrNotFound) {
 		return t, rest.Errorf(http.StatusNotFound, "there is no transaction %.80s", p.Ref)
 	}
+	rest.Concerns(ctx, t.Station, t.ID)
 	return t, err
 }
 

@@ -107,6 +107,12 @@ type Reply struct {
 	Header map[string]string `json:"header"`
 	Body   []byte            `json:"body"`
 	Lost   bool              `json:"lost,omitempty"` // the body was too long to be kept
+
+	// What it is about, and to what the credential was limited then; "" for nothing.
+	// Who reaches less since may not have it.
+	Station     leyden.StationID     `json:"station,omitempty"`
+	Transaction leyden.TransactionID `json:"transaction,omitempty"`
+	LimitedTo   string               `json:"limitedTo,omitempty"`
 }
 
 // A Held claim is one whose call may run, and must be settled.

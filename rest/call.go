@@ -227,6 +227,11 @@ func (op Operation) findOut() string {
 // repeat makes a kept reply that of the call.
 func (c *call) repeat(kept *calls.Reply) error {
 	c.replay = true
+	Concerns(withReply(c.r.Context(), c.w), kept.Station, kept.Transaction)
+	if !reaches(c.w.principal.Reach, kept) {
+		return Errorf(http.StatusForbidden, "the credential does not reach what it did "+
+			"when it first sent this Idempotency-Key, and is not given the reply of then")
+	}
 	h := c.w.Header()
 	h.Set(replayedHeader, "true")
 	if kept.Lost {
@@ -238,6 +243,24 @@ func (c *call) repeat(kept *calls.Reply) error {
 	}
 	c.status, c.output = kept.Status, kept.Body
 	return nil
+}
+
+// reaches reports whether a credential may have a reply from before. One that is
+// about a charger belongs to those who reach the charger now; of any other only
+// what the credential was limited to then tells.
+func reaches(r *auth.Reach, kept *calls.Reply) bool {
+	if kept.Station != "" {
+		return r.Covers(kept.Station)
+	}
+	return r == nil || limitsOf(r) == kept.LimitedTo
+}
+
+// limitsOf returns to what a credential is limited, as a text; "" for nothing.
+func limitsOf(r *auth.Reach) string {
+	if r == nil {
+		return ""
+	}
+	return fmt.Sprintf("%q %q", r.Chargers, r.Sites)
 }
 
 // run runs the handler. With a key it is seen through also when the client has
@@ -282,7 +305,13 @@ func (c *call) settle() error {
 	}
 	var reply *calls.Reply
 	if c.held != nil && c.keeps() {
-		reply = &calls.Reply{Status: c.status, Header: map[string]string{}, Body: c.output}
+		reply = &calls.Reply{
+			Status: c.status, Header: map[string]string{}, Body: c.output,
+			Station: c.w.station, Transaction: c.w.transaction, LimitedTo: limitsOf(c.w.principal.Reach),
+		}
+		if !c.w.principal.Reach.Covers(c.w.station) { // it was told that there is no such thing
+			reply.Station, reply.Transaction = "", 0
+		}
 		for _, name := range keptHeaders() {
 			if value := c.w.Header().Get(name); value != "" {
 				reply.Header[name] = value
