@@ -8,7 +8,8 @@ import (
 )
 
 // A Stream lets an operation write its reply piece by piece. Embed it in the
-// output and call [Stream.Send]; without that call the Body is the reply.
+// output and call [Stream.Send]; without that call the Body is the reply. To HEAD
+// nothing is written.
 //
 // Once the first piece is written the status is out. An error after that, from
 // the writer or from write itself, cuts the connection so that the client
@@ -92,6 +93,10 @@ func (w streamWriter) finish(value string) {
 func (rt *route) runStream(w *reply, r *http.Request, status int) error {
 	w.Header().Set("Content-Type", w.stream.contentType)
 	out := streamWriter{w, status}
+	if r.Method == http.MethodHead { // nobody is sent the pieces, and there may be no end of them
+		out.begin()
+		return nil
+	}
 	err := w.stream.write(out)
 	if err == nil {
 		out.begin()

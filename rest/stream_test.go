@@ -30,6 +30,15 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestHeadOfStream: HEAD has the headers of a stream without its pieces being made:
+// one that has no end would hold the connection.
+func TestHeadOfStream(t *testing.T) {
+	w := newFixture(t).do("HEAD /t/orders?format=csv&offset=13", "")
+	if w.Code != http.StatusOK || w.Body.Len() > 0 || w.Header().Get("Content-Type") != "text/csv; charset=utf-8" {
+		t.Errorf("got %d %q %s", w.Code, w.Body, w.Header().Get("Content-Type"))
+	}
+}
+
 // A stream that breaks off must not look whole.
 func TestBrokenStream(t *testing.T) {
 	f := newFixture(t)
