@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,15 +18,13 @@ import (
 const (
 	// maxFlying bounds how many messages are on their way at once, to all webhooks.
 	maxFlying = 64
-	// refreshEvery is how often changed webhooks are looked for, and sweepEvery how
-	// often old deliveries are forgotten, sweepBatch in one commit.
-	refreshEvery = time.Second
-	sweepEvery   = time.Minute
-	sweepBatch   = 500
+	// sweepEvery is how often old deliveries are forgotten, sweepBatch in one commit.
+	sweepEvery = time.Minute
+	sweepBatch = 500
 )
 
 // A DispatcherConfig is what a [Dispatcher] works with. All fields must be set, but
-// for Chance.
+// for those with a default in brackets.
 type DispatcherConfig struct {
 	Store WebhookStore
 	Feed  *Feed
@@ -39,6 +38,9 @@ type DispatcherConfig struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 	Chance func() float64 // from 0 to 1 [rand.Float64]
+	// Look is how often one looks for webhooks that other processes changed; for
+	// deliveries that they did, ten times as long [a second].
+	Look time.Duration
 }
 
 // A Dispatcher sends events to webhooks: at least once, those of one line one
@@ -62,6 +64,7 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	if c.Chance == nil {
 		c.Chance = rand.Float64
 	}
+	c.Look = cmp.Or(c.Look, time.Second)
 	return &Dispatcher{DispatcherConfig: c, slots: make(chan struct{}, maxFlying), poked: make(chan struct{}, 1)}
 }
 
@@ -81,7 +84,7 @@ func nudge(c chan struct{}) {
 func (d *Dispatcher) Run(ctx context.Context) {
 	targets := &targets{dispatcher: d, running: make(map[string]*target)}
 	defer targets.wait()
-	refresh, sweep := time.NewTicker(refreshEvery), time.NewTicker(sweepEvery)
+	refresh, sweep := time.NewTicker(d.Look), time.NewTicker(sweepEvery)
 	defer refresh.Stop()
 	defer sweep.Stop()
 	for {

@@ -184,11 +184,12 @@ func inOffice(t *testing.T, f func(o *office)) {
 func (o *office) open() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	o.feed = feed.New(o.store, feed.Options{Age: o.age, KeepAfter: func(ctx context.Context) (int64, error) {
+	// Nobody changes anything behind the back of these tests.
+	o.feed = feed.New(o.store, feed.Options{Age: o.age, Look: time.Hour, KeepAfter: func(ctx context.Context) (int64, error) {
 		return feed.OwedAfter(ctx, o.store)
 	}})
 	o.dispatcher = feed.NewDispatcher(feed.DispatcherConfig{
-		Store: o.store, Feed: o.feed, Vault: o.vault, Age: feed.DefaultAge, Now: time.Now, Chance: o.chance,
+		Store: o.store, Feed: o.feed, Vault: o.vault, Age: feed.DefaultAge, Now: time.Now, Chance: o.chance, Look: time.Hour,
 		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Sender: &feed.Sender{Transport: o.town, Now: time.Now, Agent: "Leyden/test"},
 		Render: func(_ context.Context, n *leyden.Notice) ([]byte, error) {

@@ -29,7 +29,6 @@ const (
 	enqueueGap   = 100 * time.Millisecond // between two commits
 	cursorGap    = 1000                   // how far a Cursor may lag when there is nothing to send
 	cursorEvery  = 10 * time.Second       // and for how long
-	lookHeads    = 10 * time.Second       // how often one looks for what other processes changed
 	afterTrouble = time.Second            // until one tries again after storage failed
 	expireBatch  = 500                    // deliveries that are given up in one commit
 	wakeBatch    = 500                    // and that are made due
@@ -118,7 +117,7 @@ func (t *target) run(ctx context.Context) {
 func (t *target) step(ctx context.Context) (time.Duration, error) {
 	t.adopt()
 	if t.webhook.Paused != "" {
-		return lookHeads, nil
+		return 10 * t.Look, nil
 	}
 	for _, do := range []func(context.Context) error{t.catchUp, t.wake, t.expire} {
 		if err := do(ctx); err != nil {
@@ -283,7 +282,7 @@ func (t *target) expire(ctx context.Context) error {
 // again.
 func (t *target) launch(ctx context.Context) (time.Time, error) {
 	now := t.Now()
-	later := now.Add(lookHeads)
+	later := now.Add(10 * t.Look)
 	free := t.health.parallel - len(t.flying)
 	if free <= 0 {
 		return later, nil

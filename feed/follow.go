@@ -21,8 +21,6 @@ const (
 
 	// wakeDelay is how long commits are gathered before all that wait are woken.
 	wakeDelay = 10 * time.Millisecond
-	// lookEvery is how often the Store is asked for what other processes wrote.
-	lookEvery = time.Second
 	// forgetEvery is how often old notices are forgotten, and forgetBatch how many
 	// in one commit: others wait for it.
 	forgetEvery = time.Minute
@@ -36,6 +34,8 @@ const (
 type Options struct {
 	Age time.Duration    // notices are forgotten when they are older [DefaultAge]
 	Now func() time.Time // [time.Now]
+	// Look is how often the Store is asked for what other processes wrote [a second].
+	Look time.Duration
 	// KeepAfter returns the Seq after which notices are still owed to somebody,
 	// who was not sent them yet [nobody is owed any].
 	KeepAfter func(context.Context) (int64, error)
@@ -60,6 +60,7 @@ type Feed struct {
 // New returns the feed of a store, which tells nobody else of its commits.
 func New(store Store, o Options) *Feed {
 	o.Age = cmp.Or(o.Age, DefaultAge)
+	o.Look = cmp.Or(o.Look, time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -76,7 +77,7 @@ func New(store Store, o Options) *Feed {
 // done; then the feed ends. report hears of what went wrong; it goes on regardless.
 func (f *Feed) Run(ctx context.Context, report func(error)) {
 	defer f.End()
-	look, forget := time.NewTicker(lookEvery), time.NewTicker(forgetEvery)
+	look, forget := time.NewTicker(f.opt.Look), time.NewTicker(forgetEvery)
 	defer look.Stop()
 	defer forget.Stop()
 	for {
