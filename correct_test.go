@@ -247,6 +247,35 @@ func TestJoin(t *testing.T) {
 	b.refused(leyden.ErrState, "join to what has a stop", failure(b.Revert(t.Context(), start, 6, operator)))
 }
 
+// The start of an orphan that was joined elsewhere is a charge of its own; once
+// the join is undone, it may be joined to it, and a late start finds it again.
+func TestLateStartOfAJoinedOrphan(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	start, orphan := b.apart()
+	b.amended(b.Join(t.Context(), start, orphan, operator))
+	late := b.startEvent(3, "A", 500)
+	late.At = at(1)
+	own := b.record(late).Transaction.ID
+	if own == start || own == orphan {
+		t.Fatalf("the late start became %d", own)
+	}
+	b.want(own, leyden.Active, none, "OFFLINE")
+	b.refused(leyden.ErrState, "join of what was joined", failure(b.Join(t.Context(), own, orphan, operator)))
+	b.revert(orphan, 1)
+	b.amended(b.Join(t.Context(), own, orphan, operator))
+	b.want(own, leyden.Completed, 8500, "OFFLINE")
+	b.revert(own, 1)
+	later := b.startEvent(4, "A", 600)
+	later.At = at(2)
+	if id := b.record(later).Transaction.ID; id != orphan {
+		t.Errorf("the start after the join was undone became %d, want %d", id, orphan)
+	}
+	b.refused(leyden.ErrState, "join again of what has a start", failure(b.Revert(t.Context(), own, 2, operator)))
+	b.want(own, leyden.Active, none, "OFFLINE")
+	b.refused(leyden.ErrState, "the same from the other half", failure(b.Revert(t.Context(), orphan, b.corrections(orphan), operator)))
+	b.want(orphan, leyden.Completed, 8400, "OFFLINE")
+}
+
 // Two who correct what they saw at once: the second one is told.
 func TestWhenIsAskedAtTheStateThatIsChanged(t *testing.T) {
 	b := newBench(t, leyden.Options{})

@@ -309,12 +309,16 @@ func TestOrphanStops(t *testing.T) {
 		if r := b.record(b.stopEvent(0, 30000)); !r.Replay || r.Transaction.ID != orphan {
 			t.Errorf("resent: %+v", r)
 		}
-		late := b.startEvent(3, "A", 20000)
+		late, alone := b.startEvent(3, "A", 20000), b.get(orphan)
 		late.At = at(30)
+		b.pass(time.Minute)
 		if id := b.record(late).Transaction.ID; id != orphan {
 			t.Errorf("the late start became %d, want %d", id, orphan)
 		}
 		b.want(orphan, leyden.Completed, 10000, "OFFLINE")
+		if whole := b.get(orphan); !whole.InsertedAt.After(alone.InsertedAt) || whole.Revision != alone.Revision+1 {
+			t.Errorf("who has the orphan does not hear of its start: %+v", whole)
+		}
 	})
 	t.Run("never touches another station's", func(t *testing.T) {
 		b := newBench(t, leyden.Options{})
