@@ -134,7 +134,7 @@ func TestConstraintsAreDocumented(t *testing.T) {
 // Scripts of other origins may read whatever header the document tells of, but for
 // the trailer, which browsers give to nobody.
 func TestHeadersAreExposed(t *testing.T) {
-	open := rest.New(rest.Config{CORS: []string{"*"}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	open := resttest.NewServer(t, rest.Config{CORS: []string{"*"}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil)
 	r.Header.Set("Origin", "https://console.example")
 	out := httptest.NewRecorder()
