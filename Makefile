@@ -32,6 +32,8 @@ generate: ## write ocpp/v16/*_gen.go and client/*_gen.go anew
 verify: lint ## everything that CI checks: lint, generated files fresh, go.mod tidy, race detector, README commands
 	go run ./internal/gen -check
 	go run ./internal/genclient -check
+	@if [ -d clients/npm/node_modules ]; then cd clients/npm && npm run --silent check; \
+	else echo "clients/npm/schema.d.ts is not checked: run npm ci in clients/npm (Node.js 20)"; fi
 	go mod tidy -diff
 	go test -race ./...
 	go test -run README -count=1 ./cmd/leyden -args -readme

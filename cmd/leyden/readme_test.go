@@ -194,7 +194,7 @@ func copyTree(t *testing.T) string {
 			return err
 		}
 		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(name, ".") || name == "bin" || name == "data") {
+			if name != "." && (strings.HasPrefix(name, ".") || name == "bin" || name == "data" || d.Name() == "node_modules") {
 				return filepath.SkipDir
 			}
 			return os.MkdirAll(filepath.Join(to, name), 0o755)

@@ -1,0 +1,60 @@
+// What needs no server: replies that a test makes up.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Leyden, LeydenError } from "../src/index.js";
+
+/**
+ * Answers with one status after the other, and keeps what it was asked.
+ *
+ * @param {[status: number, headers?: Record<string, string>][]} replies
+ */
+function answering(...replies) {
+  const asked = /** @type {{ url: string, init: any }[]} */ ([]);
+  /** @type {typeof globalThis.fetch} */
+  const fetch = async (url, init) => {
+    asked.push({ url: String(url), init });
+    const [status, headers] = replies.shift() ?? [200];
+    return new Response(status === 200 ? "{}" : "<h1>busy</h1>", { status, headers });
+  };
+  return { asked, leyden: new Leyden("http://leyden.example/", { fetch }) };
+}
+
+const busy = /** @type {[number, Record<string, string>]} */ ([503, { "Retry-After": "0.01" }]);
+
+test("a POST is sent again with the same key, when the server says when", async () => {
+  const { asked, leyden } = answering(busy, [429, { "Retry-After": "0.01" }]);
+  await leyden.post("/api/v1/id-tags", { body: { idTag: "A1" } });
+  const keys = asked.map(({ init }) => init.headers["Idempotency-Key"]);
+  assert.equal(keys.length, 3);
+  assert.match(keys[0], /^[0-9a-f]{32}$/);
+  assert.equal(new Set(keys).size, 1);
+});
+
+test("what may have been carried out is not sent again, nor what nothing mends", async () => {
+  const patch = answering(busy);
+  const change = patch.leyden.patch("/api/v1/id-tags/{idTag}", { path: { idTag: "A/1 ü" }, body: {} });
+  await assert.rejects(change, (e) => e instanceof LeydenError && e.status === 503 && e.retryAfter === 10);
+  assert.equal(patch.asked.length, 1);
+  assert.equal(patch.asked[0].url, "http://leyden.example/api/v1/id-tags/A%2F1%20%C3%BC");
+  const limited = answering([429, { "Retry-After": "0.01" }]);
+  await limited.leyden.patch("/api/v1/id-tags/{idTag}", { path: { idTag: "A1" }, body: {} });
+  assert.equal(limited.asked.length, 2);
+  const gone = answering([500]);
+  await assert.rejects(gone.leyden.get("/healthz"), (e) => e instanceof LeydenError && e.code === "500");
+  assert.equal(gone.asked.length, 1);
+});
+
+test("waiting ends by the signal", async () => {
+  const { leyden } = answering([503, { "Retry-After": "3600" }]);
+  const stop = new AbortController();
+  const asked = leyden.get("/healthz", { signal: stop.signal });
+  setImmediate(() => stop.abort());
+  await assert.rejects(asked, { name: "AbortError" });
+});
+
+test("a query is written as the server reads it", async () => {
+  const { asked, leyden } = answering();
+  const from = new Date(0);
+  await leyden.get("/api/v1/transactions", { query: { status: ["active", "stopping"], startedFrom: from, idTag: undefined } });
+  assert.equal(asked[0].url, "http://leyden.example/api/v1/transactions?status=active%2Cstopping&startedFrom=1970-01-01T00%3A00%3A00.000Z");
+});
