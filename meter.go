@@ -46,6 +46,7 @@ type Gauge struct {
 // Evidence is what Apply remembers of the events it has seen. It does not grow
 // with their number.
 type Evidence struct {
+	// Both come first: Store implementations read no more of it for lists.
 	StartKey string `json:"startKey,omitempty"` // key of the start that counts
 	StopKey  string `json:"stopKey,omitempty"`  // key of the stop that counts
 	AskedKey string `json:"askedKey,omitempty"` // key of the remote start that counts

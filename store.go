@@ -222,6 +222,10 @@ type Query struct {
 	After     *Cursor // only what is sorted behind it: At is what Order sorts by, ID the number
 	Limit     int     // 0: none
 	Offset    int
+
+	// Brief leaves it to the Store whether the Evidence has more than StartKey,
+	// StopKey and Corrections: that is all that lists show.
+	Brief bool
 }
 
 // A Window is the time from From up to but not including To. A zero bound does

@@ -104,6 +104,7 @@ func (a *api) query(ctx context.Context, in *listTransactionsInput) (leyden.Quer
 		Started:   leyden.Window{From: in.StartedFrom.Time, To: in.StartedTo.Time},
 		Stopped:   leyden.Window{From: in.StoppedFrom.Time, To: in.StoppedTo.Time},
 		Inserted:  leyden.Window{From: in.InsertedFrom.Time, To: in.InsertedTo.Time},
+		Brief:     true,
 	}
 	if in.RemoteStarted != "" {
 		q.Remote = new(in.RemoteStarted == "true")

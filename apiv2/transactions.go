@@ -138,7 +138,7 @@ func list(ctx context.Context, store leyden.Store, in *listInput) (*listOutput, 
 	if err != nil {
 		return nil, err
 	}
-	q.Within = rest.PrincipalOf(ctx).Reach.Within()
+	q.Within, q.Brief = rest.PrincipalOf(ctx).Reach.Within(), true
 	if f, ok := rest.FileAsked(ctx, ""); ok {
 		return file(ctx, store, q, f)
 	}

@@ -31,7 +31,11 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte("null"), nil
 	}
-	return []byte(t.UTC().Format(`"` + timeLayout + `"`)), nil
+	// RFC 3339 is what package time writes fastest, and lists have hundreds.
+	b := t.UTC().AppendFormat(append(make([]byte, 0, len(timeLayout)+2), '"'), time.RFC3339)
+	ms := t.Nanosecond() / int(time.Millisecond)
+	b = append(b[:len(b)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	return append(b, `Z"`...), nil
 }
 
 // UnmarshalJSON reads a text of RFC 3339 or null.

@@ -64,6 +64,13 @@ func TestTime(t *testing.T) {
 			t.Errorf("%s is read as %v", in, at)
 		}
 	}
+	zone := time.FixedZone("", -5*60*60)
+	for _, at := range []time.Time{time.UnixMicro(1_666_860_754_007_999), time.UnixMilli(1_666_860_754_120).In(zone), time.Date(33, 1, 2, 3, 4, 5, 999_999_999, zone)} {
+		want := at.UTC().Format(`"2006-01-02T15:04:05.000Z"`)
+		if got, err := json.Marshal(rest.Time{Time: at}); err != nil || string(got) != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
 	if got, err := json.Marshal(rest.Time{Time: time.Unix(0, 0)}); err != nil || string(got) != `"1970-01-01T00:00:00.000Z"` {
 		t.Errorf("epoch: got %s, %v", got, err)
 	}

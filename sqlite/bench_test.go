@@ -119,7 +119,12 @@ func BenchmarkRead(b *testing.B) {
 		"Working":     func() error { _, err := db.Working(b.Context(), "station-7", begun); return err },
 		"LastOn":      func() error { _, err := db.LastOn(b.Context(), "station-7", 1); return err },
 		"ByKey":       func() error { _, err := db.ByKey(b.Context(), "station-7", "M|1|8|5f2b8c1d9e3a4f60|0"); return err },
-		"OpenWith":    func() error { _, err := db.OpenWith(b.Context(), "nobody"); return err },
+		"Page":        func() error { _, err := db.Transactions(b.Context(), leyden.Query{Limit: 100}); return err },
+		"BriefPage": func() error {
+			_, err := db.Transactions(b.Context(), leyden.Query{Limit: 100, Brief: true})
+			return err
+		},
+		"OpenWith": func() error { _, err := db.OpenWith(b.Context(), "nobody"); return err },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

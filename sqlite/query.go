@@ -18,7 +18,7 @@ func (db *DB) Transactions(ctx context.Context, q leyden.Query) (page leyden.Pag
 		if err != nil {
 			return err
 		}
-		if page.Transactions, err = readRows(c, l); err != nil {
+		if page.Transactions, err = readRows(c, l, q.Brief); err != nil {
 			return err
 		}
 		total, least, err := l.total(c)
@@ -71,7 +71,7 @@ func (db *DB) scanNext(ctx context.Context, q *leyden.Query) (part []leyden.Tran
 	err = db.readLong(ctx, "scan transactions", func(c *sqlite.Conn) error {
 		l, err := plan(c, q, db.opt.sizes)
 		if err == nil {
-			part, err = readRows(c, l)
+			part, err = readRows(c, l, q.Brief)
 		}
 		return err
 	})
@@ -106,8 +106,9 @@ type sizes struct {
 
 func usualSizes() sizes { return sizes{rows: 1000, entries: 20_000, skipped: 64, exact: 100_000} }
 
-// readRows returns the transactions of a page.
-func readRows(c *sqlite.Conn, l list) ([]leyden.Transaction, error) {
+// readRows returns the transactions of a page, of their Evidence only what
+// lists show if that is enough.
+func readRows(c *sqlite.Conn, l list, brief bool) ([]leyden.Transaction, error) {
 	const query = selectTransaction + `WHERE id = ?1`
 	ids, err := l.numbers(c)
 	if err != nil {
@@ -115,7 +116,11 @@ func readRows(c *sqlite.Conn, l list) ([]leyden.Transaction, error) {
 	}
 	found := make([]leyden.Transaction, 0, len(ids))
 	for _, id := range ids {
-		if err := each(c, query, func(b *binder) { b.int(id) }, into(&found)); err != nil {
+		err := each(c, query, func(b *binder) { b.int(id) }, func(r *row) error {
+			found = append(found, leyden.Transaction{})
+			return r.transaction(&found[len(found)-1], brief)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

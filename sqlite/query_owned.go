@@ -104,7 +104,7 @@ func (s *selection) anyOf(alts []times) {
 
 func (l *owned) page() string {
 	s := l.selection()
-	return `SELECT id ` + s.from() + fmt.Sprintf(` ORDER BY %s LIMIT %d OFFSET %d`, orderTerm(l.q), limitOf(l.q), max(l.q.Offset, 0))
+	return `SELECT id ` + s.from() + ` ORDER BY ` + orderTerm(l.q) + ` LIMIT ? OFFSET ?`
 }
 
 // selection returns the list behind q's place.
@@ -121,7 +121,16 @@ func (l *owned) selection() *selection {
 }
 
 func (l *owned) numbers(c *sqlite.Conn) (ids []int64, err error) {
-	err = eachOnce(c, l.page(), l.selection().bind, func(r *row) error {
+	run := eachOnce
+	if _, plain := l.tallied(); plain {
+		run = each // there are few such statements
+	}
+	s := l.selection()
+	err = run(c, l.page(), func(b *binder) {
+		s.bind(b)
+		b.int(limitOf(l.q))
+		b.int(int64(max(l.q.Offset, 0)))
+	}, func(r *row) error {
 		ids = append(ids, r.int())
 		return nil
 	})

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"leyden"
@@ -123,8 +124,8 @@ func (b *binder) transaction(t *leyden.Transaction, inserted time.Time, metadata
 }
 
 // transaction reads a row of transactionColumns into t, and refuses one that
-// breaks an invariant.
-func (r *row) transaction(t *leyden.Transaction) error {
+// breaks an invariant. What is brief has of the Evidence what lists show.
+func (r *row) transaction(t *leyden.Transaction, brief bool) error {
 	t.ID = leyden.TransactionID(r.int())
 	t.PublicID = r.text()
 	t.Station = leyden.StationID(r.text())
@@ -148,14 +149,38 @@ func (r *row) transaction(t *leyden.Transaction) error {
 	t.StopRound = int(r.int())
 	t.DueAt, t.UpdatedAt, t.InsertedAt = r.time(), r.time(), r.time()
 	t.Revision, t.Version = int(r.int()), int(r.int())
-	if err := fromJSON(r.text(), &t.Evidence); err != nil {
-		return fmt.Errorf("evidence of transaction %d: %w", t.ID, err)
-	}
+	evidence := r.text()
 	t.Note, t.NotBillable, t.CorrectedAt = r.text(), r.text(), r.time()
+	if keys := brief && t.CorrectedAt.IsZero() && readKeys(evidence, &t.Evidence); !keys {
+		if err := fromJSON(evidence, &t.Evidence); err != nil {
+			return fmt.Errorf("evidence of transaction %d: %w", t.ID, err)
+		}
+	}
 	if err := fromJSON(metadata, &t.Metadata); err != nil {
 		return fmt.Errorf("metadata of transaction %d: %w", t.ID, err)
 	}
 	return checkRead(t)
+}
+
+// readKeys reads the keys with which an evidence begins, and nothing of what may
+// be much. It reports false if it does not begin as those that leyden writes.
+func readKeys(evidence string, v *leyden.Evidence) bool {
+	rest, ok := strings.CutPrefix(evidence, `{`)
+	for _, key := range []struct {
+		name string
+		to   *string
+	}{{`"startKey":`, &v.StartKey}, {`"stopKey":`, &v.StopKey}} {
+		text, there := strings.CutPrefix(rest, key.name)
+		if !there {
+			continue
+		}
+		n := strings.IndexByte(text[min(1, len(text)):], '"') + 2
+		if n < 2 || strings.IndexByte(text[:n], '\\') >= 0 || text[0] != '"' {
+			return false
+		}
+		*key.to, rest = text[1:n-1], strings.TrimPrefix(text[n:], `,`)
+	}
+	return ok
 }
 
 func (r *row) token() leyden.IDToken { return leyden.IDToken{Value: r.text(), Type: r.text()} }
@@ -183,6 +208,6 @@ func fromJSON(text string, v any) error {
 func into(found *[]leyden.Transaction) func(*row) error {
 	return func(r *row) error {
 		*found = append(*found, leyden.Transaction{})
-		return r.transaction(&(*found)[len(*found)-1])
+		return r.transaction(&(*found)[len(*found)-1], false)
 	}
 }

@@ -36,7 +36,7 @@ func (db *DB) LastOn(ctx context.Context, s leyden.StationID, connector int) (le
 
 func (db *DB) transaction(ctx context.Context, sql string, bind func(*binder)) (t leyden.Transaction, err error) {
 	err = db.read(ctx, "transaction", func(c *sqlite.Conn) error {
-		return one(c, sql, bind, func(r *row) error { return r.transaction(&t) })
+		return one(c, sql, bind, func(r *row) error { return r.transaction(&t, false) })
 	})
 	return t, err
 }
