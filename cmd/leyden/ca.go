@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 	"leyden"
 	"leyden/pki"
+	"leyden/sqlite"
 )
 
 func caCommand() *cobra.Command {
@@ -50,8 +52,23 @@ func withAuthority(s *authoritySettings, data *string, f func(*cobra.Command, *p
 		if err != nil {
 			return err
 		}
-		return f(cmd, a, args)
+		return recordedIn(*data, cmd, args, f(cmd, a, args))
 	}
+}
+
+// recordedIn is recorded of a data folder that may have no ledger yet, nor an audit
+// log.
+func recordedIn(data string, cmd *cobra.Command, args []string, ended error) (err error) {
+	there, err := exists(filepath.Join(data, sqlite.FileName))
+	if err != nil || !there || onlyReads(cmd) {
+		return errors.Join(ended, err)
+	}
+	db, err := openFolder(cmd.Context(), data)
+	if err != nil {
+		return errors.Join(ended, err)
+	}
+	defer func() { err = closing(err, db) }()
+	return db.recorded(cmd, args, ended)
 }
 
 func caShowCommand(s *authoritySettings, data *string) *cobra.Command {

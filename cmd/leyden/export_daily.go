@@ -46,7 +46,7 @@ place of those that are there. The settings are those of leyden serve.`,
 				return err
 			}
 			defer func() { err = closing(err, db) }()
-			return runExport(cmd, db, &s, begin)
+			return db.recorded(cmd, nil, runExport(cmd, db, &s, begin))
 		},
 	}
 	s.flags(cmd)

@@ -223,7 +223,7 @@ func (r *replay) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	transaction, err := r.replay(cmd.Context(), payload)
+	transaction, err := r.replay(cmd, payload)
 	if err != nil {
 		return err
 	}
@@ -262,7 +262,8 @@ func (r *replay) read(stdin io.Reader) (string, error) {
 }
 
 // replay records the message, in the folder unless a server works there.
-func (r *replay) replay(ctx context.Context, payload string) (leyden.TransactionID, error) {
+func (r *replay) replay(cmd *cobra.Command, payload string) (leyden.TransactionID, error) {
+	ctx := cmd.Context()
 	if r.urlGiven {
 		return r.remotely(ctx, payload)
 	}
@@ -277,7 +278,7 @@ func (r *replay) replay(ctx context.Context, payload string) (leyden.Transaction
 		return 0, err
 	}
 	id, err := r.directly(ctx, db, payload)
-	return id, closing(err, db)
+	return id, closing(db.recorded(cmd, cmd.Flags().Args(), err), db)
 }
 
 // directly records the message in a folder that nobody else serves from.

@@ -130,5 +130,8 @@ func TestQuarantineIsReplayed(t *testing.T) {
 	if shown := must(t, "quarantine", "show", "3", "--data", data); !strings.Contains(shown, "by              cli\n") || !strings.Contains(shown, "status          released\n") {
 		t.Errorf("show: %s", shown)
 	}
+	if log := must(t, "audit", "--operation", "leyden quarantine replay", "--data", data); strings.Count(log, "leyden quarantine replay") != 5 || strings.Count(log, " 200") != 1 {
+		t.Errorf("audit log of replays in the folder: %s", log)
+	}
 	must(t, "check", "--data", data)
 }

@@ -21,7 +21,7 @@ import (
 // others are in the audit log.
 func onlyReads(cmd *cobra.Command) bool {
 	switch strings.TrimPrefix(cmd.CommandPath(), "leyden ") {
-	case "audit", "check", "client list", "client secrets", "export list", "export transactions", "id-tag export", "id-tag list",
+	case "audit", "ca show", "check", "client list", "client secrets", "export list", "export transactions", "id-tag export", "id-tag list",
 		"key list", "quarantine list", "quarantine show",
 		"station audit", "station certificates", "station commands", "station events", "station list",
 		"webhook deliveries", "webhook list", "webhook show", "webhook test",
@@ -53,7 +53,8 @@ func (f *folder) recorded(cmd *cobra.Command, args []string, ended error) error 
 	if ended != nil {
 		r.Status, r.Code = 500, "FAILED"
 	}
-	if strings.HasPrefix(cmd.CommandPath(), "leyden station ") && len(args) > 0 {
+	ofStation := strings.HasPrefix(cmd.CommandPath(), "leyden station ") || cmd.CommandPath() == "leyden ca issue-station"
+	if ofStation && len(args) > 0 {
 		r.Station = leyden.StationID(args[0])
 	}
 	return errors.Join(ended, book.Settle(cmd.Context(), r, nil, nil))
@@ -66,7 +67,7 @@ func asked(flags *pflag.FlagSet, args []string) []byte {
 		Flags     map[string]string `json:"flags,omitempty"`
 	}{args, map[string]string{}}
 	flags.Visit(func(f *pflag.Flag) {
-		if f.Name != "data" {
+		if f.Name != "data" && f.Name != "key" { // that is a secret, or where one goes
 			told.Flags[f.Name] = f.Value.String()
 		}
 	})
