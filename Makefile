@@ -29,14 +29,14 @@ lint: ## check formatting, go vet, staticcheck and errcheck
 generate: ## write ocpp/v16/*_gen.go and client/*_gen.go anew
 	go generate ./...
 
-verify: lint ## everything that CI checks: lint, generated files fresh, go.mod tidy, race detector, README commands
+verify: lint ## everything that CI checks: lint, generated files fresh, go.mod tidy, race detector, commands of README and guides
 	go run ./internal/gen -check
 	go run ./internal/genclient -check
 	@if [ -d clients/npm/node_modules ]; then cd clients/npm && npm run --silent check; \
 	else echo "clients/npm/schema.d.ts is not checked: run npm ci in clients/npm (Node.js 20)"; fi
 	go mod tidy -diff
 	go test -race ./...
-	go test -run README -count=1 ./cmd/leyden -args -readme
+	go test -run 'README|Guides' -count=1 ./cmd/leyden -args -readme
 
 bench: build ## measure sessions per second on this machine
 	bin/leyden bench
