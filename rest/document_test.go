@@ -111,7 +111,7 @@ func documentOf(t *testing.T, f fixture) any {
 
 func TestPagesNeedACredentialBeyondLoopback(t *testing.T) {
 	f := newFixture(t, closed)
-	for _, path := range []string{"/docs", "/docs/rapidoc-min.js", "/openapi.json", "/openapi.yaml", "/metrics"} {
+	for _, path := range []string{"/docs", "/docs/rapidoc-min.js", "/docs/docs.js", "/openapi.json", "/openapi.yaml", "/metrics"} {
 		if w := f.do("GET "+path, "", "X-API-Key: "); w.Code != http.StatusUnauthorized || !slices.Contains(w.Header().Values("WWW-Authenticate"), `Basic realm="leyden"`) {
 			t.Errorf("%s for nobody: got %d, %v", path, w.Code, w.Header().Values("WWW-Authenticate"))
 		}

@@ -3,7 +3,7 @@ package rest
 import (
 	"bytes"
 	"compress/gzip"
-	_ "embed" // of the documentation page's script
+	_ "embed" // of the documentation page's scripts
 	"io"
 	"net/http"
 	"strings"
@@ -14,6 +14,9 @@ import (
 //go:embed assets/rapidoc-min.js.gz
 var rapidocScript []byte
 
+//go:embed assets/docs.js
+var docsScript []byte
+
 // The page loads nothing but our own script and document: RapiDoc's fonts,
 // file dialogs and foreign servers are off, and the policy allows no other
 // host. RapiDoc writes its style inline.
@@ -23,11 +26,14 @@ const (
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Leyden API</title>
+<script defer src="docs/docs.js"></script>
 <script type="module" src="docs/rapidoc-min.js"></script>
 </head>
 <body>
 <rapi-doc spec-url="openapi.json" load-fonts="false" render-style="read" schema-style="table" theme="light"
+ default-schema-tab="example" allow-search="true" show-method-in-nav-bar="as-colored-text" use-path-in-nav-bar="false"
  primary-color="#1c6e5a" regular-font="system-ui, sans-serif" mono-font="ui-monospace, monospace"
  show-header="false" allow-spec-url-load="false" allow-spec-file-load="false" allow-server-selection="false"
  allow-authentication="true" persist-auth="false" fetch-credentials="same-origin" sort-endpoints-by="none"></rapi-doc>
@@ -50,6 +56,9 @@ func (a *API) servePages() {
 		return serveText(w, "text/html; charset=utf-8", []byte(docsPage))
 	})
 	a.page("GET /docs/rapidoc-min.js", serveScript)
+	a.page("GET /docs/docs.js", func(w http.ResponseWriter, r *http.Request) error {
+		return serveText(w, "text/javascript; charset=utf-8", docsScript)
+	})
 	a.page("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) error {
 		d := a.rendered()
 		return firstError(d.err, func() error { return serveText(w, "application/json", d.json) })

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,20 @@ func TestDocsPage(t *testing.T) {
 		if !strings.Contains(policy, want) {
 			t.Errorf("the policy %q lacks %s", policy, want)
 		}
+	}
+	// Whatever a script would like to fetch: the browser asks no other host.
+	for directive := range strings.SplitSeq(policy, ";") {
+		for _, source := range strings.Fields(directive)[1:] {
+			if !slices.Contains([]string{"'none'", "'self'", "'unsafe-inline'", "data:"}, source) {
+				t.Errorf("the policy lets the page ask %s: %s", source, directive)
+			}
+		}
+	}
+	if strings.Contains(policy, "script-src 'self' ") || strings.Count(policy, "unsafe") != 1 {
+		t.Errorf("the policy lets in scripts that are not files of ours: %s", policy)
+	}
+	if script := f.do("GET /docs/docs.js", "").Body.String(); !strings.Contains(script, "prefers-color-scheme") || strings.Contains(script, "://") {
+		t.Errorf("the page's own script is %s", script)
 	}
 	for _, link := range regexp.MustCompile(`(?:src|spec-url)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if w := f.do("GET /"+link[1], ""); w.Code != http.StatusOK {
