@@ -323,8 +323,7 @@ func (r *firingRange) tablesOf() (names []string) {
 }
 
 func (r *firingRange) close() {
-	r.must(r.listener.Close())
-	r.must(r.node.http.Close())
+	r.must(r.node.http.Close()) // and the listener: alone it would end with an error that is none
 	r.must(r.node.csms.Drain(r.t.Context()))
 	r.stop()
 	r.running.Wait()
