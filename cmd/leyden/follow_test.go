@@ -299,6 +299,7 @@ func TestFollowCommand(t *testing.T) {
 	line := `(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} %s +\d+ SIM-000\d +1 SIMTAG\d+ +%s`
 	f.await(f.stdout, fmt.Sprintf(line, `transaction\.started`, "active"))
 	f.await(f.stdout, fmt.Sprintf(line, `transaction\.stopped`, "completed"))
+	f.await(f.stdout, `(?s)(.*\n){4}`)
 	remote.await(remote.stdout, `\{"id":"evt_\d+","event":"transaction.stopped","timestamp":"[^"]+","seq":\d+,"data":\{"id":"txn_`)
 	if err := f.end(syscall.SIGINT); err != nil {
 		t.Errorf("Ctrl-C: %v, %s", err, f.stderr)
