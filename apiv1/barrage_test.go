@@ -59,8 +59,7 @@ func (w *world) fire(t *testing.T, seed uint64, requests int) {
 	})
 	t.Logf("%d requests, %d looked at for a change: %v", report.Thrown, report.Compared, report.Statuses)
 	t.Logf("never a success:\n%s", strings.Join(report.Never(), "\n"))
-	w.must(listener.Close())
-	w.must(server.Close())
+	w.must(server.Close()) // and the listener
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)
 	}
