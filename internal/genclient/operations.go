@@ -58,18 +58,20 @@ func (op *operation) content() (contentType, kind string) {
 	if op.RequestBody == nil {
 		return "", ""
 	}
-	for _, contentType := range slices.Sorted(maps.Keys(op.RequestBody.Content)) {
-		s := op.RequestBody.Content[contentType].Schema
-		if contentType != "application/json" && s.Ref == "" {
-			return contentType, "[]byte"
-		}
-		kind := goType(s)
-		if !op.RequestBody.Required {
-			kind = "*" + kind
-		}
-		return contentType, kind
+	contentTypes := slices.Sorted(maps.Keys(op.RequestBody.Content))
+	if len(contentTypes) == 0 {
+		return "", ""
 	}
-	return "", ""
+	contentType = contentTypes[0]
+	s := op.RequestBody.Content[contentType].Schema
+	if contentType != "application/json" && s.Ref == "" {
+		return contentType, "[]byte"
+	}
+	kind = goType(s)
+	if !op.RequestBody.Required {
+		kind = "*" + kind
+	}
+	return contentType, kind
 }
 
 // arguments returns those of the method, and how an iterator passes them on.
