@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,24 +35,29 @@ func webhookRegistrar(w *world) *feed.WebhookRegistrar {
 
 // An inbox is where all webhooks of a world lead. It answers with code.
 type inbox struct {
-	code int
+	code atomic.Int64
+	mu   sync.Mutex // guards what it got from what is sent meanwhile
 	got  []*http.Request
 	body []string
 }
 
 func (b *inbox) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
-	if err != nil || b.code == 0 {
+	code := int(b.code.Load())
+	if err != nil || code == 0 {
 		return nil, errors.Join(err, errors.New("connection refused"))
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.got, b.body = append(b.got, r), append(b.body, string(body))
-	return &http.Response{StatusCode: b.code, Body: io.NopCloser(strings.NewReader("said the receiver"))}, nil
+	return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader("said the receiver"))}, nil
 }
 
 // withWebhooks runs f in a world that sends what happens to an inbox.
 func withWebhooks(t *testing.T, f func(w *world, in *inbox)) {
 	t.Helper()
-	in := &inbox{code: http.StatusOK}
+	in := new(inbox)
+	in.code.Store(http.StatusOK)
 	synctest.Test(t, func(t *testing.T) {
 		var sends *feed.Dispatcher
 		w := newWorld(t, func(c *apiv1.Config) {
@@ -205,9 +212,9 @@ func TestWebhookTest(t *testing.T) {
 		if sent.ID != in.got[0].Header.Get(feed.HeaderID) || sent.Event != "webhook.test" || sent.Data.WebhookID != id || !sent.Timestamp.Equal(noon) {
 			t.Errorf("sent %s", in.body[0])
 		}
-		in.code = http.StatusFound
+		in.code.Store(http.StatusFound)
 		w.golden("webhook_test_failed", w.want(http.StatusOK, "POST /webhooks/"+id+"/test", ""))
-		in.code = 0
+		in.code.Store(0)
 		if got := field(t, w.want(http.StatusOK, "POST /webhooks/"+id+"/test", ""), "error"); got != "connection refused" {
 			t.Errorf("error %q", got)
 		}
@@ -224,7 +231,7 @@ func TestDeliveries(t *testing.T) {
 		w.rest(time.Second)
 		w.happen(leyden.TopicStarted)
 		w.rest(time.Second)
-		in.code = http.StatusServiceUnavailable
+		in.code.Store(http.StatusServiceUnavailable)
 		w.happen(leyden.TopicStopping)
 		w.happen(leyden.TopicStopped)
 		w.rest(time.Second)
@@ -235,7 +242,7 @@ func TestDeliveries(t *testing.T) {
 		w.must(w.store.SettleDelivery(w.t.Context(), feed.Settlement{
 			Delivery: pending[1], Status: feed.DeliveryDead, Attempt: feed.Attempt{At: w.now(), Error: "gone"}, Body: []byte("{}"),
 		}))
-		in.code = http.StatusOK
+		in.code.Store(http.StatusOK)
 		w.rest(time.Hour)
 		for query, want := range map[string]int{
 			"": 3, "?status=dead": 1, "?status=delivered": 2, "?event=transaction.stopped": 1, "?transactionId=7": 3, "?transactionId=8": 0, "?limit=2": 2,
