@@ -35,7 +35,7 @@ verify: lint ## everything that CI checks: lint, generated files fresh, go.mod t
 	@if [ -d clients/npm/node_modules ]; then cd clients/npm && npm run --silent check; \
 	else echo "clients/npm/schema.d.ts is not checked: run npm ci in clients/npm (Node.js 20)"; fi
 	go mod tidy -diff
-	go test -race ./...
+	go test -race -timeout 20m ./...
 	go test -run 'README|Guides' -count=1 ./cmd/leyden -args -readme
 
 bench: build ## measure sessions per second on this machine
