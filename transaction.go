@@ -88,56 +88,56 @@ const (
 
 // A Transaction is one charging transaction, folded from its events. Times of
 // the station's clock and of ours are kept apart; unknown is the zero value or
-// nil.
+// nil, and left out of its JSON, in which stores keep a [Notice].State.
 type Transaction struct {
-	ID        TransactionID
-	PublicID  string // txn_ + 26 characters
-	Station   StationID
-	Connector int     // 0 while unknown
-	Token     IDToken // who started it, or shall start it
-	VehicleID string  // fixed by the start's commit, unless an operator assigned one; "" before
-	Status    Status
-	Remote    bool              // began with a remote start
-	Metadata  map[string]string // what the client said at the remote start, as operators changed it
+	ID        TransactionID     `json:",omitzero"`
+	PublicID  string            `json:",omitzero"` // txn_ + 26 characters
+	Station   StationID         `json:",omitzero"`
+	Connector int               `json:",omitzero"` // 0 while unknown
+	Token     IDToken           `json:",omitzero"` // who started it, or shall start it
+	VehicleID string            `json:",omitzero"` // fixed by the start's commit, unless an operator assigned one; "" before
+	Status    Status            `json:",omitzero"`
+	Remote    bool              `json:",omitzero"` // began with a remote start
+	Metadata  map[string]string `json:",omitzero"` // what the client said at the remote start, as operators changed it
 
-	RequestedAt time.Time // our clock: remote start asked for
-	ExpiresAt   time.Time // our clock: when a pending remote start gives up
+	RequestedAt time.Time `json:",omitzero"` // our clock: remote start asked for
+	ExpiresAt   time.Time `json:",omitzero"` // our clock: when a pending remote start gives up
 
-	StartedAt       time.Time // station's clock
-	StartReceivedAt time.Time // our clock
-	StoppedAt       time.Time // station's clock; for a charge that we closed, of its last evidence
-	StopReceivedAt  time.Time // our clock
-	MeterStart      *WattHours
-	MeterStop       *WattHours // as the station sent it, even when it is no use; without a stop, what an operator read who closed it
-	Reservation     *int       // as the station sent it
+	StartedAt       time.Time  `json:",omitzero"` // station's clock
+	StartReceivedAt time.Time  `json:",omitzero"` // our clock
+	StoppedAt       time.Time  `json:",omitzero"` // station's clock; for a charge that we closed, of its last evidence
+	StopReceivedAt  time.Time  `json:",omitzero"` // our clock
+	MeterStart      *WattHours `json:",omitzero"`
+	MeterStop       *WattHours `json:",omitzero"` // as the station sent it, even when it is no use; without a stop, what an operator read who closed it
+	Reservation     *int       `json:",omitzero"` // as the station sent it
 
-	StopToken      IDToken // who stopped it, when the station said so
-	StopReason     string  // the station's reason as OCPP names it; "" when none was given
-	StopReasonText string  // the station's reason as sent, when OCPP does not know it
-	CloseReason    string  // our own reason, when we closed it; an operator's, when one did
+	StopToken      IDToken `json:",omitzero"` // who stopped it, when the station said so
+	StopReason     string  `json:",omitzero"` // the station's reason as OCPP names it; "" when none was given
+	StopReasonText string  `json:",omitzero"` // the station's reason as sent, when OCPP does not know it
+	CloseReason    string  `json:",omitzero"` // our own reason, when we closed it; an operator's, when one did
 
-	Energy       *WattHours // never negative
-	EnergySource EnergySource
-	Power        *float64 // last known, in W
-	InitialSoC   *float64 // percent
-	EndSoC       *float64 // percent
+	Energy       *WattHours   `json:",omitzero"` // never negative
+	EnergySource EnergySource `json:",omitzero"`
+	Power        *float64     `json:",omitzero"` // last known, in W
+	InitialSoC   *float64     `json:",omitzero"` // percent
+	EndSoC       *float64     `json:",omitzero"` // percent
 
-	SessionStart time.Time // station's clock: plugged in
-	SessionEnd   time.Time // station's clock: plugged out
+	SessionStart time.Time `json:",omitzero"` // station's clock: plugged in
+	SessionEnd   time.Time `json:",omitzero"` // station's clock: plugged out
 
-	Note        string    // of an operator
-	NotBillable string    // why it must not be billed, as an operator said; "": it may be
-	CorrectedAt time.Time // our clock: last correction by an operator
+	Note        string    `json:",omitzero"` // of an operator
+	NotBillable string    `json:",omitzero"` // why it must not be billed, as an operator said; "": it may be
+	CorrectedAt time.Time `json:",omitzero"` // our clock: last correction by an operator
 
-	Flags      Flags
-	StopRound  int       // how many remote stops were asked for
-	DueAt      time.Time // our clock: when the ledger must look again; zero: never
-	UpdatedAt  time.Time // our clock: last event
-	InsertedAt time.Time // our clock: commit of the final record, or of its last revision
-	Revision   int       // how often the final record was written; 0 while there is none
-	Version    int       // number of changes; guards concurrent writers
+	Flags      Flags     `json:",omitzero"`
+	StopRound  int       `json:",omitzero"` // how many remote stops were asked for
+	DueAt      time.Time `json:",omitzero"` // our clock: when the ledger must look again; zero: never
+	UpdatedAt  time.Time `json:",omitzero"` // our clock: last event
+	InsertedAt time.Time `json:",omitzero"` // our clock: commit of the final record, or of its last revision
+	Revision   int       `json:",omitzero"` // how often the final record was written; 0 while there is none
+	Version    int       `json:",omitzero"` // number of changes; guards concurrent writers
 
-	Evidence Evidence // what Apply must remember; not for readers
+	Evidence Evidence `json:",omitzero"` // what Apply must remember; not for readers
 }
 
 // HasStart reports whether the station's start is known.

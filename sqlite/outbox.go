@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -27,7 +26,7 @@ func encodeNotices(notices []leyden.Notice) ([]posting, error) {
 		p := posting{Notice: &notices[i]}
 		var err error
 		if p.State != nil {
-			p.state, err = stateText(p.State)
+			err = toJSON(&p.state, p.State)
 		}
 		if err == nil && p.Detail != nil {
 			err = toJSON(&p.detail, p.Detail)
@@ -38,20 +37,6 @@ func encodeNotices(notices []leyden.Notice) ([]posting, error) {
 		list[i] = p
 	}
 	return list, nil
-}
-
-// stateText returns the fields of t that say something, as a JSON object with
-// the names of [leyden.Transaction].
-func stateText(t *leyden.Transaction) (text string, err error) {
-	fields := make(map[string]any)
-	v := reflect.ValueOf(t).Elem()
-	for i := range v.NumField() {
-		if f := v.Field(i); !f.IsZero() {
-			fields[v.Type().Field(i).Name] = f.Interface()
-		}
-	}
-	err = toJSON(&text, fields)
-	return text, err
 }
 
 // post writes a notice with the stamp of the record that it shows and the number
