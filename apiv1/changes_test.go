@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"leyden"
 	"leyden/auth"
 	"leyden/feed"
+	"leyden/rest/barrage"
 )
 
 // An event is what a client reads of a change.
@@ -435,35 +435,16 @@ func TestStreamHeartbeat(t *testing.T) {
 	})
 }
 
-// pipes is a listener whose connections stay in memory, so that time can be
-// simulated.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error {
-	close(p)
-	return nil
-}
-
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // A client that takes nothing is given up, and misses nothing when it comes back:
 // also behind a server whose replies must be written within a minute.
 func TestStreamSlowReader(t *testing.T) {
 	inWorld(t, func(w *world) {
-		listener := make(pipes)
+		listener := barrage.NewListener()
 		server := &http.Server{Handler: w.api, WriteTimeout: time.Minute}
 		stopped := make(chan error, 1)
 		go func() { stopped <- server.Serve(listener) }()
-		client, end := net.Pipe()
-		listener <- end
+		client, err := listener.Dial()
+		w.must(err)
 		fmt.Fprintf(client, "GET /api/v1/transactions/stream HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\n\r\n", w.key)
 		replies := bufio.NewReader(client)
 		res, err := http.ReadResponse(replies, nil)
@@ -493,12 +474,12 @@ func TestStreamSlowReader(t *testing.T) {
 func TestStreamLasts(t *testing.T) {
 	inWorld(t, func(w *world) {
 		s := w.connect("A")
-		listener := make(pipes)
+		listener := barrage.NewListener()
 		server := &http.Server{Handler: w.api, WriteTimeout: time.Minute}
 		server.RegisterOnShutdown(w.feed.End)
 		go func() { _ = server.Serve(listener) }() // it ends with the test
-		client, end := net.Pipe()
-		listener <- end
+		client, err := listener.Dial()
+		w.must(err)
 		fmt.Fprintf(client, "GET /api/v1/transactions/stream HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\n\r\n", w.key)
 		res, err := http.ReadResponse(bufio.NewReader(client), nil)
 		w.must(err)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -239,10 +240,10 @@ func retryAfter(err error, attempt int) (time.Duration, bool) {
 	if err == nil {
 		return 0, false
 	}
-	wait := time.Duration(math.Pow(2, float64(attempt)) * float64(200*time.Millisecond))
+	wait := time.Duration(math.Pow(2, float64(min(attempt, 16))) * float64(200*time.Millisecond))
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
-		_, lost := errors.AsType[*url.Error](err)
+		_, lost := errors.AsType[net.Error](err)
 		return wait, lost || errors.Is(err, io.ErrUnexpectedEOF)
 	}
 	return max(wait, e.RetryAfter), e.RetryAfter > 0

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,22 +20,33 @@ import (
 // followWait is how long the server may wait for the next change, in seconds.
 const followWait = 25
 
+// followPatience bounds how long Follow waits before it asks a server again that
+// does not answer.
+const followPatience = 30 * time.Second
+
 // Follow tells every change after a place in the feed, as it comes, until the
-// context ends. Whoever keeps the Seq of the last change that it dealt with, and
-// follows from there when it starts anew, misses none and sees none twice but that
-// one at most. An error ends it; one with status 410 says that the server has
-// forgotten changes after that place.
+// context ends. A server that restarts, is away or has too much to do is asked
+// again until it answers. Whoever keeps the Seq of the last change that it dealt
+// with, and follows from there when it starts anew, misses none and sees none twice
+// but that one at most. Any other error ends it; one with status 410 says that the
+// server has forgotten changes after that place.
 func (c *Client) Follow(ctx context.Context, after int64, query ListChangesQuery, options ...Option) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		query.After, query.Wait = strconv.FormatInt(after, 10), followWait
-		for ctx.Err() == nil {
+		for failures := 0; ctx.Err() == nil; {
 			page, err := c.ListChanges(ctx, query, options...)
+			if wait, again := retryAfter(err, failures); again || unreachable(err) {
+				failures++
+				pause(ctx, min(wait, followPatience))
+				continue
+			}
 			if err != nil {
 				if ctx.Err() == nil {
 					yield(Event{}, err)
 				}
 				return
 			}
+			failures = 0
 			for _, change := range page.Events {
 				if !yield(change, nil) {
 					return
@@ -42,6 +54,22 @@ func (c *Client) Follow(ctx context.Context, after int64, query ListChangesQuery
 			}
 			query.After = strconv.FormatInt(page.LastSeq, 10)
 		}
+	}
+}
+
+// unreachable reports whether a proxy answered for a server that is away.
+func unreachable(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, e.Status)
+}
+
+// pause waits, or until the context ends.
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -69,6 +69,8 @@ func TestCheckURL(t *testing.T) {
 		{"https://", closed, false},
 		{"https:///path", closed, false},
 		{"https://:443/", closed, false},
+		{"https://example.com:0/", closed, false},
+		{"https://example.com:65536/", closed, false},
 		{"ftp://example.com/", closed, false},
 		{"file:///etc/passwd", open, false},
 		{"example.com", closed, false},

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -118,12 +119,14 @@ func EventsOf(names []string) ([]string, error) {
 func CheckURL(text string, g *Guard) error {
 	bad := func(reason string) error { return &FieldError{"url", reason} }
 	if len(text) > MaxURL || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
-		return bad(fmt.Sprintf("must be a URL of at most %d bytes", MaxURL))
+		return bad(fmt.Sprintf("must be a URL of at most %d bytes, without spaces", MaxURL))
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return bad("must be a URL, https://HOST/PATH")
+	case !validPort(u.Port()):
+		return bad("must have a port from 1 to 65535, or none")
 	case u.User != nil:
 		return bad("must not hold a user or a password: verify the signature instead")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
@@ -137,6 +140,12 @@ func CheckURL(text string, g *Guard) error {
 		}
 	}
 	return nil
+}
+
+// validPort reports whether a server may listen there; "" is the scheme's own port.
+func validPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
 }
 
 // CheckDescription says what is wrong with a description.

@@ -13,36 +13,21 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"leyden/rest/barrage"
 )
-
-// pipes is a listener whose connections stay in memory, so that time can be
-// simulated.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error {
-	close(p)
-	return nil
-}
-
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // serve runs h until the test ends and returns a connection to it.
 func serve(t *testing.T, h http.Handler) net.Conn {
 	t.Helper()
-	listener := make(pipes)
+	listener := barrage.NewListener()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: time.Minute}
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Serve(listener) }()
-	client, end := net.Pipe()
-	listener <- end
+	client, err := listener.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		client.Close()
 		if err := server.Close(); err != nil {

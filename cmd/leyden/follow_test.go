@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"leyden/client"
 	"leyden/feed"
 	"leyden/ocpp"
 	"leyden/sim"
@@ -131,6 +133,18 @@ func streamOnce(ctx context.Context, base, last string, c *consumer) string {
 	return last
 }
 
+// followByClient follows by the Go client, which goes on by itself over restarts.
+func followByClient(ctx context.Context, base string, c *consumer) {
+	for e, err := range client.New(base, client.Key(adminKey)).Follow(ctx, 0, client.ListChangesQuery{}) {
+		raw, malformed := json.Marshal(e)
+		if err = errors.Join(err, malformed); err != nil {
+			c.bad = append(c.bad, err.Error())
+			return
+		}
+		c.sees(raw)
+	}
+}
+
 // commandLine follows by the command, which is killed and started again and again.
 func commandLine(ctx context.Context, t *testing.T, c *consumer, args ...string) {
 	state := filepath.Join(t.TempDir(), "place")
@@ -183,9 +197,11 @@ func TestFollow(t *testing.T) {
 	defer consumers.Wait()
 	defer stop()
 	polled, streamed := newConsumer("GET /changes", true), newConsumer("the stream", false)
+	called := newConsumer("client.Follow", true)
 	local, remote := newConsumer("follow --data", false), newConsumer("follow --url", false)
 	consumers.Go(func() { pollChanges(following, base, polled) })
 	consumers.Go(func() { streamChanges(following, base, streamed) })
+	consumers.Go(func() { followByClient(following, base, called) })
 	consumers.Go(func() { commandLine(following, t, local, "--data", data) })
 	consumers.Go(func() { commandLine(following, t, remote, "--url", base) })
 
@@ -216,14 +232,14 @@ func TestFollow(t *testing.T) {
 	})
 	all := outbox(t, data)
 	eventually(t, limit, "everybody has seen what there is", func() bool {
-		return polled.reached(end.LastSeq) && streamed.reached(lastOf(all, false))
+		return polled.reached(end.LastSeq) && called.reached(end.LastSeq) && streamed.reached(lastOf(all, false))
 	})
 	eventually(t, limit, "the command line has seen what there is", func() bool {
 		return local.reached(lastOf(all, false)) && remote.reached(lastOf(all, false))
 	})
 	stop()
 	consumers.Wait()
-	for _, c := range []*consumer{polled, streamed, local, remote} {
+	for _, c := range []*consumer{polled, streamed, called, local, remote} {
 		c.compare(t, all)
 	}
 	p.drain()

@@ -4,27 +4,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"leyden/rest/barrage"
 )
-
-// A pipeListener accepts the far ends of connections in memory.
-type pipeListener chan net.Conn
-
-func (l pipeListener) Accept() (net.Conn, error) {
-	c, ok := <-l
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (l pipeListener) Close() error   { return nil }
-func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // TestHandshakeTimesOut: who does not get his request said in ten seconds is cut
 // off, with a 400 if that began at all, however busy he seems.
@@ -45,12 +32,14 @@ func TestHandshakeTimesOut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				listener := make(pipeListener)
+				listener := barrage.NewListener()
 				srv := newHTTP(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 				ended := make(chan error, 1)
 				go func() { ended <- srv.Serve(listener) }()
-				near, far := net.Pipe()
-				listener <- near
+				far, err := listener.Dial()
+				if err != nil {
+					t.Fatal(err)
+				}
 				began := time.Now()
 				var saying sync.WaitGroup
 				saying.Go(func() {
@@ -68,11 +57,10 @@ func TestHandshakeTimesOut(t *testing.T) {
 				}
 				far.Close()
 				saying.Wait()
-				close(listener)
 				if err := srv.Close(); err != nil {
 					t.Error(err)
 				}
-				if err := <-ended; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+				if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 					t.Error(err)
 				}
 			})

@@ -76,7 +76,7 @@ func (a *amending) amend(cmd *cobra.Command, args []string, method, path, body s
 	if err != nil {
 		return err
 	}
-	if status == http.StatusNotFound || status >= 300 {
+	if status >= 300 {
 		return errors.New(refusalIn(text))
 	}
 	var t struct {
@@ -119,8 +119,8 @@ func (a *amending) ask(cmd *cobra.Command, args []string, method, path, body str
 	if status >= 300 {
 		ended = errors.New(refusalIn(text))
 	}
-	if recorded := db.recorded(cmd, args, cmp.Or(err, ended)); err == nil && recorded != nil && ended == nil {
-		err = recorded
+	if recorded := db.recorded(cmd, args, cmp.Or(err, ended)); recorded != nil {
+		err = errors.Join(err, ended, recorded)
 	}
 	return status, text, closing(err, db)
 }
