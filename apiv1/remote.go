@@ -156,9 +156,32 @@ func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest, 
 			ChargeBoxID:   t.Station,
 			ConnectorID:   t.Connector,
 			Status:        t.Status.String(),
-			Note:          "Transaction will start when vehicle is connected and ready",
+			Note:          startNote(t.Status),
 		},
 	}, nil
+}
+
+// Notes of the replies to a remote start and stop.
+const (
+	noteStopping  = "Transaction will stop shortly. Final details available after StopTransaction is received."
+	noteCancelled = "Should the charger begin all the same, it will be stopped at once."
+	noteEnded     = "The transaction has ended. Final details are available."
+)
+
+// startNote tells what to expect of a transaction whose remote start was
+// accepted: the charger may have acted before it answered, and others meanwhile.
+func startNote(s leyden.Status) string {
+	switch s {
+	case leyden.Pending:
+		return "Transaction will start when vehicle is connected and ready"
+	case leyden.Active:
+		return "The transaction has started already."
+	case leyden.Stopping:
+		return noteStopping
+	case leyden.Cancelled:
+		return "The remote start was cancelled meanwhile. " + noteCancelled
+	}
+	return noteEnded
 }
 
 // about adds to a refusal which transaction records it: after silence it waits
@@ -200,11 +223,13 @@ func (a *api) remoteStop(ctx context.Context, in *TransactionPath) (*created[sto
 		TransactionID: t.ID,
 		ChargeBoxID:   t.Station,
 		Status:        t.Status.String(),
-		Note:          "Transaction will stop shortly. Final details available after StopTransaction is received.",
+		Note:          noteStopping,
 	}
-	if t.Status == leyden.Cancelled {
-		out.Message = "Pending remote start cancelled"
-		out.Note = "Should the charger begin all the same, it will be stopped at once."
+	switch t.Status {
+	case leyden.Cancelled:
+		out.Message, out.Note = "Pending remote start cancelled", noteCancelled
+	case leyden.Completed:
+		out.Note = noteEnded
 	}
 	return &created[stopAccepted]{Location: fmt.Sprintf("%s/transactions/%d", prefix, t.ID), Body: out}, nil
 }

@@ -120,6 +120,57 @@ func TestCancelledRemoteStart(t *testing.T) {
 	})
 }
 
+// What a reply says of a transaction agrees with the status that it shows, also
+// when the charger acted before it answered, or somebody else did meanwhile.
+func TestQuickCharger(t *testing.T) {
+	const (
+		start  = "POST /chargers/CHARGER-001/remote-start"
+		stop   = "POST /transactions/1/stop"
+		accept = "Remote start accepted by charger"
+		obey   = "Remote stop accepted by charger"
+	)
+	cases := []struct {
+		name    string
+		action  string
+		first   func(w *world, s *station) // before the charger answers
+		line    string
+		body    string
+		status  string
+		message string
+		note    string
+	}{
+		{
+			"started", "RemoteStartTransaction", func(_ *world, s *station) { s.start(1000) },
+			start, remoteStart, "active", accept, "The transaction has started already.",
+		},
+		{
+			"cancelled", "RemoteStartTransaction", func(w *world, _ *station) { w.want(accepted, stop, "") },
+			start, remoteStart, "cancelled", accept, "The remote start was cancelled meanwhile. Should the charger begin all the same, it will be stopped at once.",
+		},
+		{
+			"stopped", "RemoteStopTransaction", func(_ *world, s *station) { s.stop(1, 15000, "") },
+			stop, "", "completed", obey, "The transaction has ended. Final details are available.",
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				s := w.connect("CHARGER-001")
+				if c.line == stop {
+					s.start(1000)
+				}
+				s.hurries(c.action, func() { c.first(w, s) })
+				out := w.want(accepted, c.line, c.body)
+				for name, want := range map[string]string{"status": c.status, "message": c.message, "note": c.note} {
+					if got := field(t, out, name); got != want {
+						t.Errorf("%s: got %q, want %q", name, got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
 // A startRefusal is a way in which a remote start fails.
 type startRefusal struct {
 	name    string

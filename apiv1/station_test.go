@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"leyden"
@@ -22,7 +23,8 @@ type station struct {
 	answers   map[string]ocpp.Reply // by action; what has none gets otherwise
 	otherwise ocpp.Reply            // Accepted, unless a test says so
 	silent    map[string]bool
-	heard     []string // "Action payload"
+	first     map[string]func() // what it does before it answers, by action
+	heard     []string          // "Action payload"
 }
 
 // connect registers a charger and connects it.
@@ -37,7 +39,7 @@ func (w *world) reconnect(id leyden.StationID) *station {
 	w.t.Helper()
 	ours, theirs := ocpp.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &station{w: w, id: id, conn: ocpp.NewConn(theirs, ocpp.Options{IDPrefix: "m"}), answers: map[string]ocpp.Reply{}, silent: map[string]bool{}, otherwise: answering(`{"status":"Accepted"}`)}
+	s := &station{w: w, id: id, conn: ocpp.NewConn(theirs, ocpp.Options{IDPrefix: "m"}), answers: map[string]ocpp.Reply{}, silent: map[string]bool{}, first: map[string]func(){}, otherwise: answering(`{"status":"Accepted"}`)}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -61,8 +63,12 @@ func (s *station) answer(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 	s.mu.Lock()
 	s.heard = append(s.heard, f.Action+" "+string(f.Payload))
 	reply, known := s.answers[f.Action]
-	silent, otherwise := s.silent[f.Action], s.otherwise
+	silent, otherwise, first := s.silent[f.Action], s.otherwise, s.first[f.Action]
 	s.mu.Unlock()
+	if first != nil {
+		go first()
+		synctest.Wait() // the answer to what it reports is read after its own
+	}
 	if silent {
 		<-ctx.Done()
 	}
@@ -83,6 +89,13 @@ func (s *station) says(action string, r ocpp.Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[action] = r
+}
+
+// hurries makes the charger do something before it answers an action.
+func (s *station) hurries(action string, first func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first[action] = first
 }
 
 // ignores makes the charger answer neither an action nor anything after it.
