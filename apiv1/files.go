@@ -29,8 +29,14 @@ type listing[I, L, R any] struct {
 	// all returns all that in selects without pages; nil where there is no better
 	// way.
 	all func(context.Context, *I) (*whole[L, R], error)
-	// own writes files of a format whose rows are others; it may be nil, or return nil.
-	own func(ctx context.Context, in *I, f export.Format) func(io.Writer) (int64, error)
+	// own makes files of a format whose rows are others; it may be nil, or return nil.
+	own func(ctx context.Context, in *I, f export.Format) (*ownFile, error)
+}
+
+// An ownFile is a file whose rows are not those of the list.
+type ownFile struct {
+	total int // how many rows to expect
+	write func(io.Writer) (rows int64, err error)
 }
 
 // A listed is a page of a list, or all of it as a file.
@@ -104,8 +110,13 @@ func timely[I, L any](ctx context.Context, page func(context.Context, *I) (*bodi
 func (l *listing[I, L, R]) file(ctx context.Context, in *I, f export.Format) (*listed[L], error) {
 	out := &listed[L]{}
 	if l.own != nil {
-		if write := l.own(ctx, in, f); write != nil {
-			out.SendFile(l.name, f, write)
+		own, err := l.own(ctx, in, f)
+		if err != nil {
+			return nil, err
+		}
+		if own != nil {
+			out.Total = strconv.Itoa(own.total)
+			out.SendFile(l.name, f, own.write)
 			return out, nil
 		}
 	}

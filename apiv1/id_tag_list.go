@@ -102,15 +102,21 @@ func (a *api) listIDTags(ctx context.Context, in *listIDTagsInput) (*bodied[idTa
 
 // exportIDTags writes the CSV that the import takes; other formats have all that
 // a page has.
-func (a *api) exportIDTags(ctx context.Context, in *listIDTagsInput, f export.Format) func(io.Writer) (int64, error) {
+func (a *api) exportIDTags(ctx context.Context, in *listIDTagsInput, f export.Format) (*ownFile, error) {
 	if f != export.CSV {
-		return nil
+		return nil, nil
 	}
 	q := in.query()
 	if q.Listed == nil {
 		q.Listed = new(true)
 	}
-	return func(w io.Writer) (rows int64, err error) {
+	counted := q
+	counted.Limit = 1
+	_, total, err := a.Ledger.Registry().Tokens(ctx, counted)
+	if err != nil {
+		return nil, err
+	}
+	return &ownFile{total, func(w io.Writer) (rows int64, err error) {
 		buffered := bufio.NewWriterSize(w, exportBuffer)
 		err = taglist.Write(buffered, func(yield func(leyden.Token, error) bool) {
 			for t, err := range a.Ledger.Registry().ScanTokens(ctx, q) {
@@ -124,7 +130,7 @@ func (a *api) exportIDTags(ctx context.Context, in *listIDTagsInput, f export.Fo
 			return rows, err
 		}
 		return rows, buffered.Flush()
-	}
+	}}, nil
 }
 
 const exportBuffer = 32 << 10 // bytes that leave at a time
