@@ -99,6 +99,17 @@ func parseTags(text string) (tags []entityTag, any, ok bool) {
 	return tags, false, len(tags) > 0
 }
 
+// Header returns a header of the request. An If-Match without a value, which huma
+// would take for none, is a blank: who sends one means to change only what he
+// knows.
+func (x *exchange) Header(name string) string {
+	value := x.carrier.Header(name)
+	if r, _ := humago.Unwrap(x.carrier); name == ifMatchHeader && value == "" && len(r.Header.Values(name)) > 0 {
+		return " "
+	}
+	return value
+}
+
 // SetHeader sets a header of the reply, but for the edition: its tag is made when
 // the body is known.
 func (x *exchange) SetHeader(name, value string) {

@@ -88,6 +88,11 @@ func TestEntityTags(t *testing.T) {
 		t.Errorf("HEAD: %d", out.Code)
 	}
 
+	if out := ask(f, http.MethodPatch); out.Code != 200 {
+		t.Errorf("a change without If-Match: %d", out.Code)
+	}
+	tag = ask(f, http.MethodGet).Header().Get("ETag")
+
 	// What moved by itself is another body, and no other edition.
 	r.heard++
 	out := ask(f, http.MethodGet, "If-None-Match", tag)
@@ -98,7 +103,7 @@ func TestEntityTags(t *testing.T) {
 		header string
 		want   int
 	}{
-		{"nonsense", 400}, {`"`, 400}, {`"1" "2"`, 400}, {",", 400}, {"W/" + tag, 412}, {`"2-00"`, 412}, {tag, 200}, {tag, 412}, {`"x", "1.1-00"`, 200}, {"*", 200}, {"", 200},
+		{"nonsense", 400}, {`"`, 400}, {`"1" "2"`, 400}, {",", 400}, {"W/" + tag, 412}, {`"2-00"`, 412}, {tag, 200}, {tag, 412}, {`"x", "1.1.1-00"`, 200}, {"*", 200}, {"", 400},
 	} {
 		out := ask(f, http.MethodPatch, "If-Match", c.header)
 		if out.Code != c.want || out.Code == 412 && !strings.Contains(out.Body.String(), "PRECONDITION_FAILED") {
