@@ -150,7 +150,7 @@ func TestRefusesCursors(t *testing.T) {
 		_, cursor, _ := w.listed("/transactions?limit=2&chargeBoxId=C1")
 		for target, reason := range map[string]string{
 			"/transactions?limit=3&chargeBoxId=C1&cursor=" + cursor:                "",
-			"/transactions?limit=2&offset=0&chargeBoxId=C1&cursor=" + cursor:       "",
+			"/transactions?limit=2&offset=0&chargeBoxId=C1&cursor=" + cursor:       "does not go with offset",
 			"/transactions?limit=2&offset=2&chargeBoxId=C1&cursor=" + cursor:       "does not go with offset",
 			"/transactions?limit=2&chargeBoxId=C2&cursor=" + cursor:                "belongs to a list with other filters or in another order",
 			"/transactions?limit=2&chargeBoxId=C1&sort=startTime&cursor=" + cursor: "belongs to a list with other filters or in another order",

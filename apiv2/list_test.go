@@ -188,6 +188,7 @@ func TestRefusesCursors(t *testing.T) {
 		"limit=2&cursor=" + cursor:             http.StatusOK,
 		"limit=3&cursor=" + cursor:             http.StatusOK,
 		"limit=2&page=2&cursor=" + cursor:      http.StatusBadRequest,
+		"limit=2&page=1&cursor=" + cursor:      http.StatusBadRequest,
 		"order=asc&cursor=" + cursor:           http.StatusBadRequest,
 		"orderBy=StartAt&cursor=" + cursor:     http.StatusBadRequest,
 		"chargerId=A&cursor=" + cursor:         http.StatusBadRequest,

@@ -21,10 +21,7 @@ func (in *listInput) place(ctx context.Context, q *leyden.Query) (back bool, err
 	if in.Cursor == "" {
 		return false, nil
 	}
-	if in.Page > 1 {
-		return false, rest.Invalid("cursor", "does not go with page")
-	}
-	after, err := rest.ReadCursor(ctx, in.Cursor)
+	after, err := rest.ReadCursor(ctx, in.Cursor, "page")
 	if err != nil {
 		return false, err
 	}

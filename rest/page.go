@@ -25,10 +25,7 @@ func (w Window) Part(ctx context.Context) (leyden.Slice, error) {
 	if w.Cursor == "" {
 		return s, nil
 	}
-	if w.Offset > 0 {
-		return s, Invalid("cursor", "does not go with offset")
-	}
-	after, err := ReadCursor(ctx, w.Cursor)
+	after, err := ReadCursor(ctx, w.Cursor, "offset")
 	s.After = &after
 	return s, err
 }
