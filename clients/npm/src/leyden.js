@@ -98,7 +98,10 @@ export class Leyden {
         continue;
       }
       patience.reset();
-      yield* page.events;
+      for (const event of page.events) {
+        yield event;
+        if (signal?.aborted) return;
+      }
       after = page.lastSeq;
     }
   }
@@ -117,6 +120,7 @@ export class Leyden {
           patience.reset();
           last = id ?? last;
           if (data !== "") yield JSON.parse(data);
+          if (signal?.aborted) return; // more of them may have come already
         }
         await patience.pause();
       } catch (error) {

@@ -58,3 +58,20 @@ test("a query is written as the server reads it", async () => {
   await leyden.get("/api/v1/transactions", { query: { status: ["active", "stopping"], startedFrom: from, idTag: undefined } });
   assert.equal(asked[0].url, "http://leyden.example/api/v1/transactions?status=active%2Cstopping&startedFrom=1970-01-01T00%3A00%3A00.000Z");
 });
+
+test("after the signal no change is told any more", async () => {
+  const changes = [1, 2, 3].map((seq) => ({ seq, event: "transaction.started", data: {} }));
+  const text = changes.map((change) => `id: ${change.seq}\ndata: ${JSON.stringify(change)}\n\n`).join("");
+  /** @type {typeof globalThis.fetch} */
+  const fetch = async (url) => new Response(String(url).includes("stream") ? text : JSON.stringify({ events: changes, lastSeq: 3 }));
+  const leyden = new Leyden("http://leyden.example/", { fetch });
+  for (const way of /** @type {const} */ (["follow", "stream"])) {
+    const stop = new AbortController();
+    const told = [];
+    for await (const { seq } of leyden[way]({ after: 0, signal: stop.signal })) {
+      told.push(seq);
+      if (seq === 2) stop.abort();
+    }
+    assert.deepEqual(told, [1, 2], way);
+  }
+});
