@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,18 +49,24 @@ func Bearer(token string) Credential {
 // A Setting changes a client from what [New] makes of it.
 type Setting func(*Client)
 
-// Over makes a client use an HTTP client of its own [http.DefaultClient].
+// Over makes a client use an HTTP client of its own [http.DefaultClient], but for
+// its CheckRedirect: see [New].
 func Over(h *http.Client) Setting { return func(c *Client) { c.http = h } }
 
 // Retries sets how often a request is sent again that failed for a moment [4].
 func Retries(n int) Setting { return func(c *Client) { c.retries = n } }
 
 // New returns a client of the server at a base URL such as https://csms.example.com.
+// It follows no redirect: the credential is for nobody else, and a POST would become
+// a GET. Such a reply is an [*Error].
 func New(base string, credential Credential, settings ...Setting) *Client {
 	c := &Client{base: strings.TrimSuffix(base, "/"), credential: credential, http: http.DefaultClient, retries: 4}
 	for _, set := range settings {
 		set(c)
 	}
+	own := *c.http
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.http = &own
 	return c
 }
 
@@ -116,8 +123,13 @@ func (c *Client) do(ctx context.Context, r request, reply any, options []Option)
 	if err != nil {
 		return err
 	}
+	shown := new(showing)
+	ctx = context.WithValue(ctx, showingKey{}, shown)
 	for attempt := 0; ; attempt++ {
 		err := c.once(ctx, r, header, body, reply)
+		if shown.outdated(err) {
+			continue
+		}
 		wait, again := retryAfter(err, attempt)
 		if !again || !r.repeatable(header) || attempt >= c.retries || ctx.Err() != nil {
 			return err
@@ -168,9 +180,11 @@ func (c *Client) once(ctx context.Context, r request, header http.Header, body [
 	switch {
 	case err != nil:
 		return fmt.Errorf("reply of %s %s: %w", r.method, r.path, err)
-	case res.StatusCode >= http.StatusBadRequest:
+	case res.StatusCode == http.StatusNotModified:
+		return nil
+	case res.StatusCode >= http.StatusMultipleChoices:
 		return refusal(res, data)
-	case reply == nil || res.StatusCode == http.StatusNotModified:
+	case reply == nil:
 		return nil
 	}
 	if err := json.Unmarshal(data, reply); err != nil {
@@ -188,6 +202,9 @@ func (c *Client) send(ctx context.Context, r request, header http.Header, body [
 	if err != nil {
 		return nil, err
 	}
+	if scheme := req.URL.Scheme; scheme != "http" && scheme != "https" || req.URL.Host == "" {
+		return nil, errBase
+	}
 	req.Header = header.Clone()
 	if body != nil {
 		req.Header.Set("Content-Type", r.contentType)
@@ -199,6 +216,8 @@ func (c *Client) send(ctx context.Context, r request, header http.Header, body [
 	}
 	return c.http.Do(req)
 }
+
+var errBase = errors.New("the base URL is no http://HOST or https://HOST")
 
 // refusal makes an error of a reply, in whichever of the façades' words it is.
 func refusal(res *http.Response, data []byte) error {
@@ -231,6 +250,9 @@ func refusal(res *http.Response, data []byte) error {
 			e.Code = other.OAuth
 		}
 	}
+	if to := res.Header.Get("Location"); e.Message == "" && to != "" {
+		e.Message = "what was asked for is at " + to
+	}
 	return e
 }
 
@@ -243,10 +265,19 @@ func retryAfter(err error, attempt int) (time.Duration, bool) {
 	wait := time.Duration(math.Pow(2, float64(min(attempt, 16))) * float64(200*time.Millisecond))
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
-		_, lost := errors.AsType[net.Error](err)
-		return wait, lost || errors.Is(err, io.ErrUnexpectedEOF)
+		return wait, lost(err)
 	}
 	return max(wait, e.RetryAfter), e.RetryAfter > 0
+}
+
+// lost reports whether a connection was lost, or could not be made, in a way that
+// may pass.
+func lost(err error) bool {
+	if _, foreign := errors.AsType[*tls.CertificateVerificationError](err); foreign {
+		return false
+	}
+	_, lost := errors.AsType[net.Error](err)
+	return lost || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // all follows the cursors of a list.

@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -21,7 +19,7 @@ import (
 const followWait = 25
 
 // followPatience bounds how long Follow waits before it asks a server again that
-// does not answer.
+// does not answer, and how much longer than it was asked to wait an answer may take.
 const followPatience = 30 * time.Second
 
 // Follow tells every change after a place in the feed, as it comes, until the
@@ -34,7 +32,7 @@ func (c *Client) Follow(ctx context.Context, after int64, query ListChangesQuery
 	return func(yield func(Event, error) bool) {
 		query.After, query.Wait = strconv.FormatInt(after, 10), followWait
 		for failures := 0; ctx.Err() == nil; {
-			page, err := c.ListChanges(ctx, query, options...)
+			page, err := c.changes(ctx, query, options)
 			if wait, again := retryAfter(err, failures); again || unreachable(err) {
 				failures++
 				pause(ctx, min(wait, followPatience))
@@ -57,6 +55,14 @@ func (c *Client) Follow(ctx context.Context, after int64, query ListChangesQuery
 	}
 }
 
+// changes asks for changes once. A server that fell silent is not waited for: its
+// machine may be gone without a word.
+func (c *Client) changes(ctx context.Context, query ListChangesQuery, options []Option) (ChangeList, error) {
+	ctx, cancel := context.WithTimeout(ctx, followWait*time.Second+followPatience)
+	defer cancel()
+	return c.ListChanges(ctx, query, options...)
+}
+
 // unreachable reports whether a proxy answered for a server that is away.
 func unreachable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
@@ -73,33 +79,12 @@ func pause(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// ClientCredentials is the credential of an OAuth2 client: it gets an access token
-// when it needs one, and a new one a minute before that ends.
-func ClientCredentials(base, id, secret string) Credential {
-	var mu sync.Mutex
-	var token string
-	var until time.Time
-	plain := New(base, func(_ context.Context, r *http.Request) error {
-		r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
-		return nil
-	})
-	return func(ctx context.Context, r *http.Request) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if time.Now().After(until) {
-			grant := "client_credentials"
-			got, err := plain.IssueAccessToken(ctx, V2TokenRequest{GrantType: &grant})
-			if err != nil {
-				return fmt.Errorf("access token: %w", err)
-			}
-			token, until = got.AccessToken, time.Now().Add(time.Duration(got.ExpiresIn)*time.Second-time.Minute)
-		}
-		return Bearer(token)(ctx, r)
-	}
-}
-
 // webhookAge is how old a webhook may be, and how far ahead of the clock.
 const webhookAge = 5 * time.Minute
+
+// leastSecret is how many bytes the secret of a webhook has at least: less is one
+// that was never set.
+const leastSecret = 24
 
 // VerifyWebhook proves that a webhook was signed with one of the secrets, whsec_…,
 // and lately: by the convention of Standard Webhooks. Keep the old secret beside
@@ -114,9 +99,9 @@ func VerifyWebhook(header http.Header, body []byte, now time.Time, secrets ...st
 		return fmt.Errorf("webhook: it was signed %v ago", age)
 	}
 	for _, secret := range secrets {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-		if err != nil {
-			return fmt.Errorf("webhook: secret: %w", err)
+		key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimPrefix(secret, "whsec_"), "="))
+		if err != nil || len(key) < leastSecret {
+			return errors.New("webhook: a secret is not whsec_ and base64 of 24 bytes or more")
 		}
 		mac := hmac.New(sha256.New, key)
 		fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)

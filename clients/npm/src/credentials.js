@@ -23,7 +23,7 @@ export function clientCredentials(id, secret, scopes = []) {
     const form = new URLSearchParams({ grant_type: "client_credentials" });
     if (scopes.length > 0) form.set("scope", scopes.join(" "));
     const headers = { Authorization: `Basic ${basic}` };
-    const response = await fetch(`${base}/oauth2/token`, { method: "POST", headers, body: form });
+    const response = await fetch(`${base}/oauth2/token`, { method: "POST", headers, body: form, redirect: "manual" });
     if (!response.ok) throw await refusal(response);
     const got = await response.json();
     // A minute before it ends, or at half time if that is sooner.

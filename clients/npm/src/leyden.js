@@ -14,6 +14,7 @@ import { wait } from "./wait.js";
 const firstPause = 200; // ms
 const longestPause = 15_000; // ms
 const longPoll = 25; // seconds
+const redirect = /** @type {const} */ ("manual"); // followed, it would take the key to another host
 const silence = 45_000; // ms: three signs of life that did not come
 
 /** What the server is asked through; index.d.ts has its types. */
@@ -180,7 +181,7 @@ export class Leyden {
     if (ifMatch !== undefined) headers["If-Match"] = ifMatch;
     let content;
     if (body !== undefined) [headers["Content-Type"], content] = encoded(body, form);
-    return { url: `${this.#base}${filled}${queryOf(query)}`, init: { method, headers: { ...headers, ...own }, body: content, signal } };
+    return { url: `${this.#base}${filled}${queryOf(query)}`, init: { method, headers: { ...headers, ...own }, body: content, signal, redirect } };
   }
 
   /** @param {Record<string, string>} headers */

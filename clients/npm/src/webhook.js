@@ -1,5 +1,7 @@
 // @ts-check
 
+const leastSecret = 24; // bytes: less is a secret that was never set, or cut
+
 /** A webhook that was not signed with any of the secrets, or not lately. */
 export class WebhookError extends Error {
   /** @param {string} message */
@@ -60,7 +62,7 @@ function signatures(text) {
 /** @param {string} secret */
 function importKey(secret) {
   const key = decoded(secret.replace(/^whsec_/, ""));
-  if (key === null || key.length === 0) throw new WebhookError("the secret is not whsec_ with base64");
+  if (key === null || key.length < leastSecret) throw new WebhookError("the secret is not whsec_ with base64 of 24 bytes or more");
   return crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
 }
 

@@ -1,7 +1,7 @@
 // What needs no server: replies that a test makes up.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Leyden, LeydenError } from "../src/index.js";
+import { clientCredentials, Leyden, LeydenError, verifyWebhook, WebhookError } from "../src/index.js";
 
 /**
  * Answers with one status after the other, and keeps what it was asked.
@@ -74,4 +74,32 @@ test("after the signal no change is told any more", async () => {
     }
     assert.deepEqual(told, [1, 2], way);
   }
+});
+
+test("no redirect takes the key elsewhere", async () => {
+  const { asked, leyden } = answering([302, { Location: "http://elsewhere.example/" }]);
+  await assert.rejects(leyden.post("/api/v1/id-tags", { body: {} }), (e) => e instanceof LeydenError && e.status === 302);
+  assert.deepEqual(asked.map(({ init }) => init.redirect), ["manual"]);
+  const places = /** @type {(string | undefined)[]} */ ([]);
+  /** @type {typeof globalThis.fetch} */
+  const issuer = async (_, init) => {
+    places.push(init?.redirect);
+    return new Response("", { status: 307, headers: { Location: "http://elsewhere.example/" } });
+  };
+  const client = new Leyden("http://leyden.example", { fetch: issuer, credential: clientCredentials("id", "secret") });
+  await assert.rejects(client.get("/v2/transactions"), (e) => e instanceof LeydenError && e.status === 307);
+  assert.deepEqual(places, ["manual"]);
+});
+
+test("a secret that was never set proves nothing", async () => {
+  const body = "{}";
+  const stamp = String(Math.floor(Date.now() / 1000));
+  for (const [secret, ok] of /** @type {[string, boolean][]} */ ([["c2hvcnQ=", false], ["a2tra2tra2tra2tra2tra2tra2tra2tra2s=", true]])) {
+    const key = await crypto.subtle.importKey("raw", Buffer.from(secret, "base64"), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+    const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(`evt_1.${stamp}.${body}`));
+    const headers = { "webhook-id": "evt_1", "webhook-timestamp": stamp, "webhook-signature": `v1,${Buffer.from(mac).toString("base64")}` };
+    const verified = verifyWebhook(headers, body, `whsec_${secret}`);
+    await (ok ? verified : assert.rejects(verified, WebhookError));
+  }
+  await assert.rejects(verifyWebhook({ "webhook-id": "e", "webhook-timestamp": stamp }, body, ""), WebhookError);
 });
