@@ -261,10 +261,11 @@ func (t *target) skip(ctx context.Context, e *ForgottenError, now time.Time) err
 	return nil
 }
 
-// expire gives up what is old, of a receiver that was down for as long.
+// expire gives up what is old, of a receiver that was down for as long, and is still:
+// after a pause, a change or a start of ours it is tried before.
 func (t *target) expire(ctx context.Context) error {
 	now := t.Now()
-	if t.health.since.IsZero() || now.Sub(t.health.since) < RetryFor || len(t.flying) > 0 {
+	if t.health.since.IsZero() || now.Sub(t.health.since) < RetryFor || t.health.failures < failing || len(t.flying) > 0 {
 		return nil
 	}
 	n, err := t.Store.ExpireDeliveries(ctx, t.id, now.Add(-RetryFor), now, expireBatch)

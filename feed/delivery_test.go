@@ -272,6 +272,54 @@ func TestBoundsAndNeighbours(t *testing.T) {
 	})
 }
 
+// TestSlowNeighbours: many receivers that take their time, and all that may be under
+// way for it, leave others their share.
+func TestSlowNeighbours(t *testing.T) {
+	inOffice(t, func(o *office) {
+		for i := range 10 {
+			o.subscribe(fmt.Sprintf("slow%d", i)).set(func(letter) reply { return reply{code: 200, delay: 4 * time.Second} })
+		}
+		const lines = 400
+		for i := range lines {
+			o.happen(leyden.TopicStarted, leyden.TransactionID(i+1))
+		}
+		after(30 * time.Second)
+		quick := o.subscribe("quick")
+		for i := range lines {
+			o.happen(leyden.TopicStopped, leyden.TransactionID(i+1))
+		}
+		after(time.Second)
+		if _, taken := quick.letters(); len(taken) != lines {
+			t.Errorf("the quick one has %d of %d after a second", len(taken), lines)
+		}
+	})
+}
+
+// TestBacklogIsReadInParts: to send what gathered takes few looks for what is next.
+func TestBacklogIsReadInParts(t *testing.T) {
+	inOffice(t, func(o *office) {
+		to := o.subscribe("a")
+		to.set(always(http.StatusBadGateway))
+		const lines = 1000
+		for i := range lines {
+			o.happen(leyden.TopicStarted, leyden.TransactionID(i+1))
+		}
+		after(10 * time.Minute)
+		to.set(func(letter) reply { // no two end at once
+			got := time.Duration(len(to.taken))
+			return reply{code: 200, delay: 5*time.Millisecond + got*time.Microsecond}
+		})
+		before := o.store.looks.Load()
+		after(2 * time.Minute)
+		if _, taken := to.letters(); len(taken) != lines {
+			t.Errorf("%d of %d after two minutes", len(taken), lines)
+		}
+		if looks := o.store.looks.Load() - before; looks > lines/10 {
+			t.Errorf("one looked %d times to send %d", looks, lines)
+		}
+	})
+}
+
 // TestRecovery: when a receiver is back after hours, its backlog drains quickly.
 func TestRecovery(t *testing.T) {
 	inOffice(t, func(o *office) {
@@ -325,6 +373,51 @@ func TestBacklogExpires(t *testing.T) {
 		_, taken := to.letters()
 		o.wantSeqs("taken", taken, seq)
 	})
+}
+
+// TestBacklogOutlivesPause: what waited while nothing was sent for days, be it that
+// the webhook was paused or the server off, is sent before it is given up.
+func TestBacklogOutlivesPause(t *testing.T) {
+	for name, wait := range map[string]func(o *office, back func()){
+		"paused": func(o *office, back func()) {
+			o.change("wh_a", func(w *feed.Webhook) { w.Pause(feed.PausedByOperator, time.Now()) })
+			after(100 * time.Hour)
+			back()
+			o.change("wh_a", func(w *feed.Webhook) { w.Resume() })
+		},
+		"off": func(o *office, back func()) {
+			o.close()
+			after(100 * time.Hour)
+			back()
+			o.open()
+		},
+	} {
+		for _, well := range []bool{true, false} {
+			inOffice(t, func(o *office) {
+				to := o.subscribe("a")
+				to.set(always(http.StatusBadGateway))
+				for i := range leyden.TransactionID(20) {
+					o.happen(leyden.TopicStarted, i+1)
+				}
+				after(time.Hour)
+				tried, _ := to.letters()
+				wait(o, func() {
+					if well {
+						to.set(always(http.StatusOK))
+					}
+				})
+				after(time.Hour)
+				got, taken := to.letters()
+				if well && len(taken) != 20 {
+					t.Errorf("%s: %d of 20 came", name, len(taken))
+				}
+				dead, _, err := o.store.Deliveries(t.Context(), feed.DeliveryQuery{Webhook: "wh_a", Status: feed.DeliveryDead, Limit: 100})
+				if err != nil || !well && (len(dead) != 20 || len(got) == len(tried)) {
+					t.Errorf("%s: %d of 20 are dead after %d more attempts, %v", name, len(dead), len(got)-len(tried), err)
+				}
+			})
+		}
+	}
 }
 
 // TestSweep: what was delivered is forgotten after a while.
