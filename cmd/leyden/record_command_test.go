@@ -18,7 +18,7 @@ func TestCommandsAreRecorded(t *testing.T) {
 			"webhook deliveries, webhook list, webhook show, webhook test",
 		false: "client add-secret, client change, client create, client disable, client enable, client remove-secret, client revoke, " +
 			"export run, id-tag add, id-tag admit, id-tag block, id-tag import, id-tag remove, " +
-			"key change, key create, key disable, key enable, key revoke, key rotate, quarantine dismiss, quarantine replay, " +
+			"key change, key create, key disable, key enable, key revoke, key rotate, quarantine dismiss, quarantine replay, simulate, " +
 			"station add, station password, station remove, station site, token rotate-key, " +
 			"transactions close, transactions correct, transactions join, transactions revert, " +
 			"webhook add, webhook pause, webhook remove, webhook replay, webhook resume, webhook rotate",
@@ -30,7 +30,7 @@ func TestCommandsAreRecorded(t *testing.T) {
 			walk(sub)
 		}
 		path := strings.TrimPrefix(cmd.CommandPath(), "leyden ")
-		others := []string{"serve", "simulate", "frames"}
+		others := []string{"serve", "frames"}
 		if cmd.HasSubCommands() || cmd.InheritedFlags().Lookup("data") == nil && cmd.Flags().Lookup("data") == nil ||
 			slices.Contains(others, path) || strings.HasPrefix(path, "ca ") || strings.HasPrefix(path, "bench") {
 			return

@@ -67,6 +67,14 @@ that --password gives.`,
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 				return err
 			}
+			if err := s.complete(); err != nil {
+				return err
+			}
+			if s.data != "" {
+				if err := recordedIn(s.data, cmd, nil, s.register(cmd.Context())); err != nil {
+					return err
+				}
+			}
 			return simulate(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -102,14 +110,6 @@ func (s *simulateSettings) flags(cmd *cobra.Command) {
 }
 
 func simulate(ctx context.Context, s *simulateSettings, stdout, stderr io.Writer) error {
-	if err := s.complete(); err != nil {
-		return err
-	}
-	if s.data != "" {
-		if err := s.register(ctx); err != nil {
-			return err
-		}
-	}
 	if err := s.knock(ctx); err != nil {
 		return err
 	}
