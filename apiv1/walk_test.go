@@ -158,7 +158,7 @@ func (w *walker) questions(o walked, values map[string][]string) (list []questio
 	for _, path := range paths(o.path, values) {
 		plain := question{method: o.method, target: path, body: body}
 		list = append(list, plain)
-		for _, query := range queries(o, values) {
+		for _, query := range w.queries(o, values) {
 			q := plain
 			q.target += "?" + query
 			list = append(list, q)
@@ -190,9 +190,10 @@ func paths(template string, values map[string][]string) []string {
 }
 
 // queries returns queries of one parameter each.
-func queries(o walked, values map[string][]string) (list []string) {
+func (w *walker) queries(o walked, values map[string][]string) (list []string) {
 	parameters, _ := o.described["parameters"].([]any)
 	for _, p := range parameters {
+		p = w.server.Contract().Follow(p)
 		name, _ := resttest.At(p, "name").(string)
 		if resttest.At(p, "in") != "query" || name == "cursor" || name == "wait" {
 			continue

@@ -81,7 +81,10 @@ func New(c Config) *API {
 		meters:   newMeters(c.Limits),
 		document: newDocument(c),
 	}
-	a.settled = sync.OnceFunc(a.settleSchemas)
+	a.settled = sync.OnceFunc(func() {
+		a.settleSchemas()
+		a.share()
+	})
 	a.rendered = sync.OnceValue(a.render)
 	a.serveHealth()
 	a.servePages()

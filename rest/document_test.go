@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"leyden/rest"
 	"leyden/rest/resttest"
 )
 
@@ -42,7 +44,7 @@ func TestDocument(t *testing.T) {
 }
 
 func TestDocumentTellsWhatIsServed(t *testing.T) {
-	doc := documentOf(t, newFixture(t))
+	c := contractOf(t, newFixture(t))
 	post := []string{"paths", "/t/orders/{id}", "post"}
 	cases := []struct {
 		path []string
@@ -66,10 +68,10 @@ func TestDocumentTellsWhatIsServed(t *testing.T) {
 		{[]string{"components", "securitySchemes", "apiKey", "name"}, `"X-API-Key"`},
 		{[]string{"components", "securitySchemes", "oauth2", "flows", "clientCredentials", "tokenUrl"}, `"/oauth2/token"`},
 	}
-	for _, c := range cases {
-		got, err := json.Marshal(resttest.At(doc, c.path...))
-		if err != nil || string(got) != c.want {
-			t.Errorf("%s: got %s, %v, want %s", strings.Join(c.path, " "), got, err, c.want)
+	for _, one := range cases {
+		got, err := json.Marshal(c.At(one.path...))
+		if err != nil || string(got) != one.want {
+			t.Errorf("%s: got %s, %v, want %s", strings.Join(one.path, " "), got, err, one.want)
 		}
 	}
 }
@@ -77,7 +79,7 @@ func TestDocumentTellsWhatIsServed(t *testing.T) {
 // Every schema of the document is one that a JSON Schema reader takes, and
 // every reference leads somewhere.
 func TestDocumentIsReadable(t *testing.T) {
-	doc := documentOf(t, newFixture(t))
+	doc := contractOf(t, newFixture(t)).Document
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource("openapi.json", doc); err != nil {
 		t.Fatal(err)
@@ -93,6 +95,79 @@ func TestDocumentIsReadable(t *testing.T) {
 	}
 }
 
+// What operations have alike is written once, whatever it is; what few have stays
+// with them.
+func TestDocumentRepeatsNothing(t *testing.T) {
+	f := newFixture(t)
+	for _, prefix := range []string{"/t/", "/u/"} {
+		serveAlike(f, prefix)
+	}
+	c := contractOf(t, f)
+	said := map[string]int{}
+	for path, item := range c.At("paths").(map[string]any) {
+		for method, op := range item.(map[string]any) {
+			parts, _ := resttest.At(op, "parameters").([]any)
+			responses := resttest.At(op, "responses").(map[string]any)
+			for status, response := range responses {
+				if status[0] == '2' {
+					for _, header := range c.At("paths", path, method, "responses", status, "headers").(map[string]any) {
+						parts = append(parts, header)
+					}
+					continue
+				}
+				parts = append(parts, response)
+			}
+			for _, part := range parts {
+				text, err := json.Marshal(part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				said[string(text)]++
+			}
+		}
+	}
+	for text, n := range said {
+		if refers := strings.HasPrefix(text, `{"$ref":"#/components/`); n > 2 && !refers {
+			t.Errorf("%d times: %s", n, text)
+		}
+	}
+	for _, name := range []string{"responses", "parameters", "headers"} {
+		if shared, _ := c.At("components", name).(map[string]any); len(shared) == 0 {
+			t.Errorf("there are no shared %s", name)
+		}
+	}
+	for path, want := range map[string]string{"/t/alike/a": `"first"`, "/u/alike/a": `"first"`, "/t/alike/odd": `"other"`} {
+		parameters, _ := c.At("paths", path, "get", "parameters").([]any)
+		text, err := json.Marshal(c.Follow(parameters[0]))
+		if err != nil || !strings.Contains(string(text), `"description":`+want) {
+			t.Errorf("%s has the parameter %s, %v, want %s", path, text, err, want)
+		}
+	}
+}
+
+// serveAlike adds operations that have much alike, and some with a parameter that
+// has only its name in common with that of others.
+func serveAlike(f fixture, prefix string) {
+	facade := &rest.Facade{Prefix: prefix, Body: func(e *rest.Error, _ string) any { return e.Details }}
+	for _, name := range []string{"a", "b", "c"} {
+		op := rest.Operation{Method: http.MethodGet, Path: prefix + "alike/" + name, Public: true}
+		rest.Handle(f.API, facade, op, func(context.Context, *struct {
+			Word string `query:"word" doc:"first"`
+		}) (*struct{ Body int }, error) {
+			return nil, nil
+		})
+		op.Path = prefix + "alike/" + name + "/odd"
+		if name == "a" {
+			op.Path = prefix + "alike/odd"
+		}
+		rest.Handle(f.API, facade, op, func(context.Context, *struct {
+			Word string `query:"word" doc:"other"`
+		}) (*struct{ Body int }, error) {
+			return nil, nil
+		})
+	}
+}
+
 func TestDocumentAsYAML(t *testing.T) {
 	w := newFixture(t).do("GET /openapi.yaml", "", "X-API-Key: ")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "openapi: 3.1.0") {
@@ -100,13 +175,13 @@ func TestDocumentAsYAML(t *testing.T) {
 	}
 }
 
-func documentOf(t *testing.T, f fixture) any {
+func contractOf(t *testing.T, f fixture) *resttest.Contract {
 	t.Helper()
 	c, err := resttest.NewContract(f.API)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Document
+	return c
 }
 
 func TestPagesNeedACredentialBeyondLoopback(t *testing.T) {

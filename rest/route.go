@@ -21,6 +21,7 @@ type route struct {
 	operation Operation
 	described *huma.Operation // with what huma found in the types
 	query     map[string]*huma.Param
+	ofSuccess []string // headers that no refusal has
 	next      func(huma.Context)
 }
 

@@ -26,6 +26,7 @@ func (rt *route) settleOperation(op *huma.Operation) map[string]*huma.Param {
 	}
 	success.Headers["X-Request-ID"] = requestIDHeader()
 	rt.settleHeaders(op)
+	rt.ofSuccess = beyond(success.Headers, op.Responses["500"].Headers)
 	if op.RequestBody == nil {
 		for _, status := range bodyStatuses() {
 			delete(op.Responses, strconv.Itoa(status))
@@ -56,6 +57,16 @@ func (rt *route) settleHeaders(op *huma.Operation) {
 	}
 }
 
+// beyond returns the names of headers that others have not.
+func beyond(headers, others map[string]*huma.Param) (names []string) {
+	for name := range headers {
+		if others[name] == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // settleSchemas mends what huma makes of all types: no array is ever null, a
 // nullable enum has null, a reply may grow fields while a request may not have
 // unknown ones, and huma's own errors are nowhere used.
@@ -65,10 +76,8 @@ func (a *API) settleSchemas() {
 		return name == "ErrorModel" || name == "ErrorDetail"
 	})
 	asked := map[*huma.Schema]bool{}
-	for _, item := range a.document.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			a.settleContents(op, asked)
-		}
+	for _, op := range a.described() {
+		a.settleContents(op, asked)
 	}
 	for _, s := range schemas {
 		a.walk(s, map[*huma.Schema]bool{}, func(s *huma.Schema) { mend(s, asked[s]) })
@@ -78,9 +87,6 @@ func (a *API) settleSchemas() {
 // settleContents mends the schemas that an operation holds itself, and notes
 // those that its request reaches.
 func (a *API) settleContents(op *huma.Operation, asked map[*huma.Schema]bool) {
-	if op == nil {
-		return
-	}
 	for _, p := range op.Parameters {
 		mend(p.Schema, false)
 	}

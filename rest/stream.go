@@ -114,10 +114,7 @@ func (rt *route) runStream(w *reply, r *http.Request, status int) error {
 // takeBack removes the headers of a success that came to nothing, but for those
 // that its refusal has as well.
 func (rt *route) takeBack(h http.Header) {
-	responses := rt.described.Responses
-	for name := range responses[strconv.Itoa(rt.operation.Status)].Headers {
-		if responses["500"].Headers[name] == nil {
-			h.Del(name)
-		}
+	for _, name := range rt.ofSuccess {
+		h.Del(name)
 	}
 }

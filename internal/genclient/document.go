@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,9 @@ import (
 type openAPI struct {
 	Paths      map[string]map[string]*operation `json:"paths"`
 	Components struct {
-		Schemas map[string]*schema `json:"schemas"`
+		Schemas    map[string]*schema    `json:"schemas"`
+		Parameters map[string]*parameter `json:"parameters"`
+		Responses  map[string]*response  `json:"responses"`
 	} `json:"components"`
 }
 
@@ -18,7 +21,7 @@ type operation struct {
 	ID          string               `json:"operationId"`
 	Summary     string               `json:"summary"`
 	Description string               `json:"description"`
-	Parameters  []parameter          `json:"parameters"`
+	Parameters  []*parameter         `json:"parameters"`
 	RequestBody *body                `json:"requestBody"`
 	Responses   map[string]*response `json:"responses"`
 
@@ -26,6 +29,7 @@ type operation struct {
 }
 
 type parameter struct {
+	Ref         string  `json:"$ref"`
 	Name        string  `json:"name"`
 	In          string  `json:"in"`
 	Description string  `json:"description"`
@@ -38,6 +42,7 @@ type body struct {
 }
 
 type response struct {
+	Ref     string            `json:"$ref"`
 	Content map[string]*media `json:"content"`
 }
 
@@ -57,6 +62,42 @@ type schema struct {
 	Additional  json.RawMessage    `json:"additionalProperties"`
 	Encoding    string             `json:"contentEncoding"`
 }
+
+// follow puts what they refer to in the place of references to parameters and
+// replies.
+func (d *openAPI) follow() error {
+	for path, methods := range d.Paths {
+		for method, op := range methods {
+			if err := d.followIn(op); err != nil {
+				return fmt.Errorf("%s %s: %w", method, path, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *openAPI) followIn(op *operation) error {
+	for i, p := range op.Parameters {
+		if p.Ref == "" {
+			continue
+		}
+		if op.Parameters[i] = d.Components.Parameters[lastPart(p.Ref)]; op.Parameters[i] == nil {
+			return fmt.Errorf("%s leads nowhere", p.Ref)
+		}
+	}
+	for status, r := range op.Responses {
+		if r.Ref == "" {
+			continue
+		}
+		if op.Responses[status] = d.Components.Responses[lastPart(r.Ref)]; op.Responses[status] == nil {
+			return fmt.Errorf("%s leads nowhere", r.Ref)
+		}
+	}
+	return nil
+}
+
+// lastPart returns the name of what a reference leads to.
+func lastPart(ref string) string { return ref[strings.LastIndex(ref, "/")+1:] }
 
 // types is one type or a list of them.
 type types []string
@@ -91,7 +132,7 @@ func (s *schema) refers() string {
 	if s.Ref == "" {
 		return ""
 	}
-	return typeName(s.Ref[strings.LastIndex(s.Ref, "/")+1:])
+	return typeName(lastPart(s.Ref))
 }
 
 // typeName is the Go name of a schema. Those of v1 lose its number.

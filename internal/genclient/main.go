@@ -49,6 +49,9 @@ func run(folder, document string, check bool) error {
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("document: %w", err)
 	}
+	if err := doc.follow(); err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
 	files := map[string]string{"types_gen.go": doc.types(), "operations_gen.go": doc.operations()}
 	for name, text := range files {
 		source, err := format.Source([]byte(text))

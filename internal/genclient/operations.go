@@ -43,8 +43,8 @@ func (op *operation) streams() bool {
 }
 
 // in returns the parameters in one place, without those that options are for.
-func (op *operation) in(place string) []parameter {
-	var some []parameter
+func (op *operation) in(place string) []*parameter {
+	var some []*parameter
 	for _, p := range op.Parameters {
 		if p.In == place && p.Name != "format" {
 			some = append(some, p)
@@ -189,10 +189,10 @@ func setter(name, field, kind string) string {
 // iterator writes the method that follows the cursors of a list.
 func (d *openAPI) iterator(b *strings.Builder, op *operation) {
 	reply := op.reply()
-	if reply == nil || reply.Ref == "" || !slices.ContainsFunc(op.in("query"), func(p parameter) bool { return p.Name == "cursor" }) {
+	if reply == nil || reply.Ref == "" || !slices.ContainsFunc(op.in("query"), func(p *parameter) bool { return p.Name == "cursor" }) {
 		return
 	}
-	page := d.Components.Schemas[reply.Ref[strings.LastIndex(reply.Ref, "/")+1:]]
+	page := d.Components.Schemas[lastPart(reply.Ref)]
 	item, list := "", ""
 	for _, name := range slices.Sorted(maps.Keys(page.Properties)) {
 		if kind, _ := page.Properties[name].kind(); kind == "array" && list == "" {

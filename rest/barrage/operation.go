@@ -36,18 +36,20 @@ func operationsOf(document any) []operation {
 		item, _ := paths[path].(map[string]any)
 		for _, method := range slices.Sorted(maps.Keys(item)) {
 			described, _ := item[method].(map[string]any)
-			all = append(all, operationOf(strings.ToUpper(method), path, described))
+			all = append(all, operationOf(document, strings.ToUpper(method), path, described))
 		}
 	}
 	return all
 }
 
-func operationOf(method, path string, described map[string]any) operation {
+func operationOf(document any, method, path string, described map[string]any) operation {
 	op := operation{method: method, path: path}
 	op.id, _ = described["operationId"].(string)
 	op.stations = resttest.At(described, "responses", "504") != nil
 	params, _ := described["parameters"].([]any)
 	for _, p := range params {
+		p, _ := p.(schema)
+		p = resolve(document, p)
 		var one param
 		one.name, _ = resttest.At(p, "name").(string)
 		one.in, _ = resttest.At(p, "in").(string)
@@ -76,7 +78,7 @@ func (op *operation) collection() string {
 	return found
 }
 
-// resolve follows the references of a schema.
+// resolve follows the references of a schema, or of a parameter.
 func resolve(document any, s schema) schema {
 	for range 16 {
 		ref, ok := s["$ref"].(string)

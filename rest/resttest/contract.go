@@ -79,6 +79,51 @@ func At(v any, keys ...string) any {
 	return v
 }
 
+// At returns what lies at a path of object keys of the document, or nil. Where a
+// reference is on the way, it goes on where that leads.
+func (c *Contract) At(keys ...string) any { return At(c.Document, c.place(keys)...) }
+
+// place returns the path of keys without any reference on the way.
+func (c *Contract) place(keys []string) []string {
+	var at []string
+	for _, key := range keys {
+		at = append(c.referred(at), key)
+	}
+	return at
+}
+
+// maxReferences is how many references may follow one another.
+const maxReferences = 8
+
+// referred returns where a reference leads, or the path itself if there is none.
+func (c *Contract) referred(at []string) []string {
+	for range maxReferences {
+		ref, ok := At(c.Document, append(slices.Clone(at), "$ref")...).(string)
+		if !ok {
+			break
+		}
+		at = pathOf(ref)
+	}
+	return slices.Clone(at)
+}
+
+// Follow returns what a reference leads to, or v itself if it is none.
+func (c *Contract) Follow(v any) any {
+	if ref, ok := At(v, "$ref").(string); ok {
+		return At(c.Document, c.referred(pathOf(ref))...)
+	}
+	return v
+}
+
+// pathOf returns the path of keys that a reference within the document has.
+func pathOf(ref string) []string {
+	keys := strings.Split(strings.TrimPrefix(ref, "#/"), "/")
+	for i, key := range keys {
+		keys[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(key)
+	}
+	return keys
+}
+
 // Operation returns what the document says about a request, and the path that
 // it has in the document: of those that fit, the one with the most literal parts.
 // The operation is nil when none of them has the method, the path "" when none
@@ -110,7 +155,7 @@ func keyOf(method string) string {
 func (c *Contract) schema(keys ...string) (*jsonschema.Schema, error) {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var pointer strings.Builder
-	for _, key := range keys {
+	for _, key := range c.place(keys) {
 		pointer.WriteString("/" + escape.Replace(key))
 	}
 	c.mu.Lock()
@@ -178,7 +223,7 @@ func (c *Contract) errorSchema(path string) (keys []string) {
 			best, keys = shared, []string{"paths", template, method, "responses", "500", "content", jsonType, "schema"}
 		}
 	}
-	if At(c.Document, keys...) == nil {
+	if c.At(keys...) == nil {
 		return nil
 	}
 	return keys

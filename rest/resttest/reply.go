@@ -51,13 +51,10 @@ func (c *Contract) breach(r *http.Request, reply Reply) error {
 		return c.wrongMethod(path, reply)
 	}
 	keys := []string{"paths", template, keyOf(r.Method), "responses", strconv.Itoa(reply.Status)}
-	described, ok := At(c.Document, keys...).(map[string]any)
-	if !ok {
+	if c.At(keys...) == nil {
 		return fmt.Errorf("it does not tell of %d", reply.Status)
 	}
-	return errors.Join(
-		headersTold(described, reply.Header),
-		c.contentTold(keys, described, reply, r.Method == http.MethodHead))
+	return errors.Join(c.headersTold(keys, reply.Header), c.contentTold(keys, reply, r.Method == http.MethodHead))
 }
 
 // isPage reports whether a path is no operation by design: see rest.New.
@@ -118,9 +115,9 @@ func (c *Contract) refusal(path string, reply Reply, status int) error {
 
 // headersTold wants each header of a reply to be described, but for those that
 // HTTP itself explains.
-func headersTold(described map[string]any, header http.Header) error {
+func (c *Contract) headersTold(response []string, header http.Header) error {
 	var wrong []error
-	told, _ := described["headers"].(map[string]any)
+	told, _ := c.At(append(slices.Clone(response), "headers")...).(map[string]any)
 	known := map[string]bool{}
 	for name := range told {
 		known[textproto.CanonicalMIMEHeaderKey(name)] = true
@@ -144,8 +141,8 @@ func ofHTTP(name string) bool {
 }
 
 // contentTold holds content type and body against a response of the document.
-func (c *Contract) contentTold(keys []string, described map[string]any, reply Reply, head bool) error {
-	content, _ := described["content"].(map[string]any)
+func (c *Contract) contentTold(response []string, reply Reply, head bool) error {
+	content, _ := c.At(append(slices.Clone(response), "content")...).(map[string]any)
 	header := reply.Header.Get("Content-Type")
 	if len(content) == 0 {
 		if len(reply.Body) > 0 || header != "" {
@@ -163,5 +160,5 @@ func (c *Contract) contentTold(keys []string, described map[string]any, reply Re
 	if head || reply.Partial || contentType != jsonType && !strings.HasSuffix(contentType, "+json") {
 		return nil
 	}
-	return c.validate(reply.Body, append(slices.Clone(keys), "content", contentType, "schema")...)
+	return c.validate(reply.Body, append(slices.Clone(response), "content", contentType, "schema")...)
 }

@@ -63,6 +63,16 @@ func (s *soundness) fields(where string, v any, known ...string) {
 	}
 }
 
+// followed returns what v is or refers to, and wants that to have no other fields.
+func (s *soundness) followed(where string, v any, known ...string) any {
+	if At(v, "$ref") != nil {
+		s.fields(where, v, "$ref", "summary", "description")
+		v = s.contract.Follow(v)
+	}
+	s.fields(where, v, known...)
+	return v
+}
+
 func (s *soundness) path(path string) {
 	item, _ := s.contract.paths[path].(map[string]any)
 	s.fields(path, item, "get", "put", "post", "delete", "options", "head", "patch", "trace", "summary", "description", "parameters", "servers")
@@ -85,14 +95,15 @@ func (s *soundness) operation(path, method string, op any) {
 	}
 	responses, _ := At(op, "responses").(map[string]any)
 	for _, status := range slices.Sorted(maps.Keys(responses)) {
-		s.fields(where+" "+status, responses[status], "description", "headers", "content", "links")
-		if text, _ := At(responses[status], "description").(string); text == "" || !statusCodes.MatchString(status) && status != "default" {
+		response := s.followed(where+" "+status, responses[status], "description", "headers", "content", "links")
+		if text, _ := At(response, "description").(string); text == "" || !statusCodes.MatchString(status) && status != "default" {
 			s.wrong(where+" "+status, "has no description, or is no status")
 		}
-		content, _ := At(responses[status], "content").(map[string]any)
+		content, _ := At(response, "content").(map[string]any)
 		s.content(content, "paths", path, method, "responses", status, "content")
-		headers, _ := At(responses[status], "headers").(map[string]any)
+		headers, _ := At(response, "headers").(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(headers)) {
+			s.followed(where+" "+name, headers[name], "description", "required", "deprecated", "style", "explode", "schema", "example", "examples", "content")
 			s.schema("paths", path, method, "responses", status, "headers", name, "schema")
 		}
 	}
@@ -109,7 +120,7 @@ func (s *soundness) params(path, method string, op any) {
 	described := map[string]bool{}
 	params, _ := At(op, "parameters").([]any)
 	for _, p := range params {
-		s.fields(where, p, "name", "in", "description", "required", "deprecated", "allowEmptyValue", "style", "explode", "allowReserved", "schema", "example", "examples", "content")
+		p = s.followed(where, p, "name", "in", "description", "required", "deprecated", "allowEmptyValue", "style", "explode", "allowReserved", "schema", "example", "examples", "content")
 		name, _ := At(p, "name").(string)
 		in, _ := At(p, "in").(string)
 		if described[in+name] {
@@ -127,7 +138,7 @@ func (s *soundness) params(path, method string, op any) {
 // schema compiles a schema, and holds the examples and defaults below it against
 // what they are of.
 func (s *soundness) schema(keys ...string) {
-	v := At(s.contract.Document, keys...)
+	v := s.contract.At(keys...)
 	where := strings.Join(keys, "/")
 	text, err := json.Marshal(v)
 	if err != nil || s.seen[string(text)] {

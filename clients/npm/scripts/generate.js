@@ -33,17 +33,33 @@ function document() {
   }
 }
 
+// promised leaves of each operation what the types are of, and writes what it
+// refers to where it is: a parameter is then read where it is used.
 function promised(doc) {
   for (const methods of Object.values(doc.paths)) {
-    for (const { responses } of Object.values(methods)) {
-      for (const status of Object.keys(responses ?? {})) {
+    for (const operation of Object.values(methods)) {
+      operation.parameters = operation.parameters?.map((p) => followed(doc, p));
+      for (const [status, response] of Object.entries(operation.responses ?? {})) {
         if (!status.startsWith("2")) {
-          delete responses[status];
+          delete operation.responses[status];
           continue;
         }
-        delete responses[status].headers;
+        operation.responses[status] = { ...followed(doc, response), headers: undefined };
       }
     }
   }
+  const { schemas, securitySchemes } = doc.components;
+  doc.components = { schemas, securitySchemes };
   return doc;
+}
+
+function followed(doc, thing) {
+  if (!thing.$ref) {
+    return thing;
+  }
+  const found = thing.$ref.slice("#/".length).split("/").reduce((at, key) => at?.[key], doc);
+  if (!found) {
+    throw new Error(`${thing.$ref} leads nowhere`);
+  }
+  return found;
 }
