@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,9 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
 	"leyden/auth"
 )
 
@@ -22,18 +25,46 @@ type errand struct {
 	scope    auth.Scope // that the key needs
 }
 
+// adminKeyVariable has the text of an administrator's key, for the server and for
+// commands that ask it.
+const adminKeyVariable = "LEYDEN_ADMIN_KEY"
+
 // remoteTimeout is how long the server may take.
 const remoteTimeout = 60 * time.Second
+
+// serverFlags lets a command take where the server is, and the key with the scope
+// that it is asked with.
+func serverFlags(f *pflag.FlagSet, address, key *string, scope auth.Scope) {
+	f.StringVar(address, "url", "http://127.0.0.1:8080", "where the server is; given, it is asked whatever the data folder says")
+	keyFlag(f, key, scope)
+}
+
+func keyFlag(f *pflag.FlagSet, key *string, scope auth.Scope) {
+	f.StringVar(key, "key", "", fmt.Sprintf("API key with the scope %s for the server; default $%s", scope, adminKeyVariable))
+}
+
+// keyGiven returns the key that a server is asked with; the flag has it, or the
+// environment.
+func keyGiven(flag string) string { return cmp.Or(flag, os.Getenv(adminKeyVariable)) }
+
+// serverAddress reads where a server is.
+func serverAddress(text string) (*url.URL, error) {
+	base, err := url.Parse(text)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, usagef("--url is no address of a server: write http://HOST:PORT or https://HOST")
+	}
+	return base, nil
+}
 
 // send asks the server, at a path below /api/v1, and returns what it answered, but
 // for a key that it does not take.
 func (e *errand) send(ctx context.Context, method, path, body string) (status int, text []byte, err error) {
-	base, err := url.Parse(e.url)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return 0, nil, usagef("--url is no address of a server: write http://HOST:PORT or https://HOST")
+	base, err := serverAddress(e.url)
+	if err != nil {
+		return 0, nil, err
 	}
 	if e.key == "" {
-		return 0, nil, fmt.Errorf("a server serves from the data folder and has to %s: give its admin key with --key or LEYDEN_ADMIN_KEY (it is asked at %s; name another address with --url)", e.what, base.Redacted())
+		return 0, nil, fmt.Errorf("a server serves from the data folder and has to %s: give its admin key with --key or %s (it is asked at %s; name another address with --url)", e.what, adminKeyVariable, base.Redacted())
 	}
 	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
 	defer cancel()
@@ -66,7 +97,7 @@ func (e *errand) answered(res *http.Response) (int, []byte, error) {
 		return 0, nil, fmt.Errorf("what answers at %s is no leyden (HTTP %d); name its address with --url", res.Request.URL.Redacted(), res.StatusCode)
 	}
 	if res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden {
-		return 0, nil, fmt.Errorf("the server does not take the key: %s; give one with the scope %s, with --key or LEYDEN_ADMIN_KEY", refusalIn(text), e.scope)
+		return 0, nil, fmt.Errorf("the server does not take the key: %s; give one with the scope %s, with --key or %s", refusalIn(text), e.scope, adminKeyVariable)
 	}
 	return res.StatusCode, text, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"leyden"
+	"leyden/auth"
 	"leyden/export"
 	"leyden/feed"
 )
@@ -90,7 +91,7 @@ missed. Repeats have the same seq.`,
 		if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 			return err
 		}
-		f.out, f.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+		f.out, f.err, f.key = cmd.OutOrStdout(), cmd.ErrOrStderr(), keyGiven(f.key)
 		return f.run(cmd.Context(), *data)
 	}
 	flags := cmd.Flags()
@@ -100,7 +101,7 @@ missed. Repeats have the same seq.`,
 	flags.StringVar(&f.station, "station", "", "only of this station")
 	flags.StringVar(&f.format, "format", "text", "text, or json as the REST API has it")
 	flags.StringVar(&f.url, "url", "", "ask the server there, instead of reading the data folder")
-	flags.StringVar(&f.key, "key", "", "API key with the scope transactions:read for the server")
+	keyFlag(flags, &f.key, auth.TransactionsRead)
 	return cmd
 }
 

@@ -98,9 +98,9 @@ type remoteChanges struct {
 }
 
 func newRemoteChanges(f *following) (*remoteChanges, error) {
-	base, err := url.Parse(f.url)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, usagef("--url is no address of a server: write http://HOST:PORT or https://HOST")
+	base, err := serverAddress(f.url)
+	if err != nil {
+		return nil, err
 	}
 	if f.key == "" {
 		return nil, usagef("--url needs an API key with the scope transactions:read: give it with --key or LEYDEN_KEY")

@@ -307,7 +307,7 @@ func TestFollowCommand(t *testing.T) {
 	p := startServer(t, "--data", data, "--admission", "open")
 	f := launch(t, nil, "transactions", "follow", "--data", data, "--state", state, "--event", "transaction.started,transaction.stopped")
 	eventually(t, limit, "the place is known", func() bool { _, err := os.Stat(state); return err == nil })
-	remote := launch(t, []string{"LEYDEN_KEY=" + adminKey}, "transactions", "follow", "--url", p.url, "--after", "oldest", "--station", "SIM-0002", "--format", "json")
+	remote := launch(t, []string{"LEYDEN_ADMIN_KEY=" + adminKey}, "transactions", "follow", "--url", p.url, "--after", "oldest", "--station", "SIM-0002", "--format", "json")
 	charge := func(seed string) {
 		must(t, "simulate", "--url", "ws"+strings.TrimPrefix(p.url, "http")+"/ocpp", "--data", data, "--stations", "2", "--sessions", "1", "--speed", "10000", "--seed", seed)
 	}

@@ -220,10 +220,10 @@ func (n *node) readiness(ctx context.Context) []string {
 // adminKey makes sure that somebody can administrate, and returns the text of a
 // key that was made just now.
 func (n *node) adminKey(ctx context.Context) (string, error) {
-	given := os.Getenv("LEYDEN_ADMIN_KEY")
+	given := os.Getenv(adminKeyVariable)
 	text, created, err := n.db.registrar.EnsureAdmin(ctx, given)
 	if err != nil && given != "" {
-		return "", fmt.Errorf("environment variable LEYDEN_ADMIN_KEY: %w", err)
+		return "", fmt.Errorf("environment variable %s: %w", adminKeyVariable, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("first key: %w", err)

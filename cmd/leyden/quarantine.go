@@ -198,13 +198,12 @@ over its REST API, with the key of an administrator.`,
 		if r.id, err = quarantineID(args[0]); err != nil {
 			return err
 		}
-		r.data, r.urlGiven, r.key = *data, cmd.Flags().Changed("url"), cmp.Or(r.key, os.Getenv("LEYDEN_ADMIN_KEY"))
+		r.data, r.urlGiven, r.key = *data, cmd.Flags().Changed("url"), keyGiven(r.key)
 		return r.run(cmd)
 	}
 	f := cmd.Flags()
 	f.StringVar(&r.payload, "payload", "", "file with the repaired payload, a JSON object; - is the standard input")
-	f.StringVar(&r.url, "url", "http://127.0.0.1:8080", "where the server is; given, it is asked whatever the data folder says")
-	f.StringVar(&r.key, "key", "", "API key with the scope admin for the server; default $LEYDEN_ADMIN_KEY")
+	serverFlags(f, &r.url, &r.key, auth.Admin)
 	f.StringVar(&r.conflict, "start-conflict", string(leyden.ConflictEvidence), "without a server: as it is told, evidence, accept or reject")
 	f.StringVar(&r.tag, "id-tags", string(leyden.TokensListed), "without a server: as it is told, listed or open")
 	return cmd

@@ -43,13 +43,12 @@ func (a *amending) command(data *string, cmd *cobra.Command, method string, what
 	cmd.Long = cmd.Short + "." + correctLong
 	f := cmd.Flags()
 	f.StringVar(&a.reason, "reason", "", "why, for whoever wonders later")
-	f.StringVar(&a.url, "url", "http://127.0.0.1:8080", "where the server is; given, it is asked whatever the data folder says")
-	f.StringVar(&a.key, "key", "", "API key with the scope transactions:control for the server; default $LEYDEN_ADMIN_KEY")
+	serverFlags(f, &a.url, &a.key, auth.TransactionsControl)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 			return err
 		}
-		a.data, a.urlGiven, a.key = *data, f.Changed("url"), cmp.Or(a.key, os.Getenv("LEYDEN_ADMIN_KEY"))
+		a.data, a.urlGiven, a.key = *data, f.Changed("url"), keyGiven(a.key)
 		path, body, err := what(cmd, args)
 		if err != nil {
 			return err
