@@ -16,6 +16,8 @@ const leastAttempts = 5
 // ctx is done: a message that arrived shall be known to have.
 func (t *target) attempt(ctx context.Context, w *Webhook, d *Delivery) outcome {
 	select {
+	case t.own <- struct{}{}:
+		defer func() { <-t.own }()
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
 	case <-ctx.Done():

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// maxFlying bounds how many messages are on their way at once, to all webhooks.
-	maxFlying = 64
+	// maxFlying bounds how many messages are on their way at once, to all webhooks,
+	// beside ownSlots of each: receivers that take their time leave others those.
+	maxFlying, ownSlots = 64, 2
 	// sweepEvery is how often old deliveries are forgotten, sweepBatch in one commit.
 	sweepEvery = time.Minute
 	sweepBatch = 500
@@ -52,7 +53,7 @@ type DispatcherConfig struct {
 // again gets one message at a time, until one arrives; then all that wait are due.
 type Dispatcher struct {
 	DispatcherConfig
-	slots chan struct{} // one for each message on its way
+	slots chan struct{} // shared by all webhooks: one for each message on its way
 	poked chan struct{}
 
 	// Delivered, Failed and Died count deliveries, failed attempts and dead letters.

@@ -122,6 +122,12 @@ func always(code int) func(letter) reply {
 type troubled struct {
 	*memory.Store
 	settling, enqueuing atomic.Int32 // how often to fail still
+	looks               atomic.Int32 // how often one asked for heads
+}
+
+func (s *troubled) DeliveryHeads(ctx context.Context, webhook string, limit int) ([]feed.Delivery, error) {
+	s.looks.Add(1)
+	return s.Store.DeliveryHeads(ctx, webhook, limit)
 }
 
 func (s *troubled) SettleDelivery(ctx context.Context, one feed.Settlement) error {

@@ -32,6 +32,7 @@ const (
 	afterTrouble = time.Second            // until one tries again after storage failed
 	expireBatch  = 500                    // deliveries that are given up in one commit
 	wakeBatch    = 500                    // and that are made due
+	lookAhead    = 64                     // heads that are read at a time
 )
 
 // A target is a webhook that is served. What is not said to be shared belongs to
@@ -48,7 +49,9 @@ type target struct {
 
 	webhook *Webhook
 	health  health
+	own     chan struct{}   // shared: slots that no other webhook takes
 	flying  map[string]bool // deliveries under way
+	heads   []Delivery      // that were due when they were read, and are to be sent next
 
 	cursor    int64 // up to here notices were looked at
 	saved     int64 // the Cursor that is kept
@@ -70,7 +73,7 @@ type outcome struct {
 func newTarget(d *Dispatcher, w *Webhook, stop context.CancelFunc) *target {
 	t := &target{
 		Dispatcher: d, id: w.ID, stop: stop, nudged: make(chan struct{}, 1), news: make(chan struct{}, 1),
-		done: make(chan outcome, maxParallel), flying: make(map[string]bool), webhook: w,
+		done: make(chan outcome, maxParallel), own: make(chan struct{}, ownSlots), flying: make(map[string]bool), webhook: w,
 		cursor: w.Cursor, saved: w.Cursor, savedAt: d.Now(), behind: true,
 		health: health{parallel: firstParallel, since: w.FailingSince}, updates: updates{last: make(map[leyden.TransactionID]time.Time)},
 	}
@@ -137,7 +140,7 @@ func (t *target) adopt() {
 	if w.Version == t.webhook.Version {
 		return
 	}
-	t.webhook, t.waking = w, true
+	t.webhook, t.waking, t.heads = w, true, nil
 	t.health = health{parallel: firstParallel, since: t.health.since}
 }
 
@@ -268,6 +271,7 @@ func (t *target) expire(ctx context.Context) error {
 	if t.health.since.IsZero() || now.Sub(t.health.since) < RetryFor || t.health.failures < failing || len(t.flying) > 0 {
 		return nil
 	}
+	t.heads = nil
 	n, err := t.Store.ExpireDeliveries(ctx, t.id, now.Add(-RetryFor), now, expireBatch)
 	t.Died.Add(uint64(n))
 	if err != nil {
@@ -291,20 +295,42 @@ func (t *target) launch(ctx context.Context) (time.Time, error) {
 	if now.Before(t.health.down) {
 		return earlier(later, t.health.down), nil
 	}
-	heads, err := t.Store.DeliveryHeads(ctx, t.id, len(t.flying)+free)
-	if err != nil {
-		return later, fmt.Errorf("heads: %w", err)
-	}
-	heads = slices.DeleteFunc(heads, func(h Delivery) bool { return t.flying[h.ID] })
-	for _, h := range heads[:min(free, len(heads))] {
-		if h.NextAt.After(now) {
-			return earlier(later, h.NextAt), nil
+	if len(t.heads) < free {
+		next, err := t.look(ctx, now)
+		if err != nil {
+			return later, err
 		}
+		later = earlier(later, next)
+	}
+	n := min(free, len(t.heads))
+	for _, h := range t.heads[:n] {
 		t.flying[h.ID] = true
 		w := t.webhook
 		t.group.Go(func() { t.done <- t.attempt(ctx, w, &h) })
 	}
+	t.heads = t.heads[n:]
 	return later, nil
+}
+
+// look reads which heads are due, more than are sent at once: to read them for
+// each message that ends costs more than to send it. It returns when the next one
+// is due.
+func (t *target) look(ctx context.Context, now time.Time) (next time.Time, err error) {
+	next = now.Add(10 * t.Look)
+	all, err := t.Store.DeliveryHeads(ctx, t.id, len(t.flying)+lookAhead)
+	if err != nil {
+		return next, fmt.Errorf("heads: %w", err)
+	}
+	all = slices.DeleteFunc(all, func(h Delivery) bool { return t.flying[h.ID] })
+	due := slices.IndexFunc(all, func(h Delivery) bool { return h.NextAt.After(now) })
+	if due < 0 {
+		due = len(all)
+	}
+	if due < len(all) {
+		next = all[due].NextAt
+	}
+	t.heads = all[:due]
+	return next, nil
 }
 
 func earlier(a, b time.Time) time.Time {
