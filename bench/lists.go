@@ -231,7 +231,7 @@ func (l *Lists) measure(ctx context.Context, d *draw, q *listQuery, order string
 
 func listFigure(filter, order, kind string, took []time.Duration, slow string) ListFigure {
 	slices.Sort(took)
-	at := func(p int) float64 { return float64(took[min(len(took)-1, len(took)*p/100)].Microseconds()) / 1000 }
+	at := func(p int) float64 { return float64(took[max(0, (len(took)*p+99)/100-1)].Microseconds()) / 1000 }
 	return ListFigure{filter, order, kind, len(took), at(50), at(95), at(99), slow}
 }
 

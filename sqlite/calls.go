@@ -198,9 +198,9 @@ func callList(q *calls.RecordQuery) *deviceList {
 
 const (
 	forgetCalls = `
-DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE at < ?1 ORDER BY at LIMIT ?2)`
+DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE at < ?1 ORDER BY at LIMIT (?2 + 0))`
 	forgetClaims = `
-DELETE FROM kept_replies WHERE seq IN (SELECT seq FROM kept_replies WHERE at < ?1 ORDER BY at LIMIT ?2)`
+DELETE FROM kept_replies WHERE seq IN (SELECT seq FROM kept_replies WHERE at < ?1 ORDER BY at LIMIT (?2 + 0))`
 )
 
 // Forget implements [calls.Store].

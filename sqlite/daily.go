@@ -38,10 +38,10 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
 const (
 	dailyRuns = `
 SELECT day, attempts, error, file, rows, bytes, sha256, finished_at FROM daily_runs
-ORDER BY day DESC LIMIT ?1`
+ORDER BY day DESC LIMIT (?1 + 0)`
 	dailyRunsUnfinished = `
 SELECT day, attempts, error, file, rows, bytes, sha256, finished_at FROM daily_runs
-WHERE finished_at IS NULL ORDER BY day LIMIT ?1`
+WHERE finished_at IS NULL ORDER BY day LIMIT (?1 + 0)`
 )
 
 // DailyRuns implements [daily.Store].

@@ -85,7 +85,7 @@ func (db *DB) Delivery(ctx context.Context, id string) (d feed.Delivery, err err
 
 // deliveryHeads selects the heads of webhook ?1, at most ?2.
 const deliveryHeads = wholeDelivery + `
-FROM deliveries INDEXED BY deliveries_due WHERE webhook = ?1 AND head = 1 ORDER BY next_at, seq LIMIT ?2`
+FROM deliveries INDEXED BY deliveries_due WHERE webhook = ?1 AND head = 1 ORDER BY next_at, seq LIMIT (?2 + 0)`
 
 // DeliveryHeads implements [feed.WebhookStore].
 func (db *DB) DeliveryHeads(ctx context.Context, webhook string, limit int) (list []feed.Delivery, err error) {
@@ -169,7 +169,7 @@ func (db *DB) SettleDelivery(ctx context.Context, s feed.Settlement) error {
 // wakeDeliveries makes heads of webhook ?1 due at ?2, at most ?3.
 const wakeDeliveries = `
 UPDATE deliveries SET next_at = ?2 WHERE place IN (
-  SELECT place FROM deliveries INDEXED BY deliveries_due WHERE webhook = ?1 AND head = 1 AND next_at > ?2 LIMIT ?3)`
+  SELECT place FROM deliveries INDEXED BY deliveries_due WHERE webhook = ?1 AND head = 1 AND next_at > ?2 LIMIT (?3 + 0))`
 
 // WakeDeliveries implements [feed.WebhookStore].
 func (db *DB) WakeDeliveries(ctx context.Context, webhook string, at time.Time, limit int) (n int, err error) {
@@ -187,7 +187,7 @@ func (db *DB) WakeDeliveries(ctx context.Context, webhook string, at time.Time, 
 
 // oldDeliveries selects what is pending of webhook ?1 since before ?2, at most ?3.
 const oldDeliveries = wholeDelivery + `
-FROM deliveries INDEXED BY deliveries_waiting WHERE webhook = ?1 AND status = 'pending' AND since < ?2 ORDER BY since LIMIT ?3`
+FROM deliveries INDEXED BY deliveries_waiting WHERE webhook = ?1 AND status = 'pending' AND since < ?2 ORDER BY since LIMIT (?3 + 0)`
 
 // ExpireDeliveries implements [feed.WebhookStore].
 func (db *DB) ExpireDeliveries(ctx context.Context, webhook string, before, at time.Time, limit int) (n int, err error) {
@@ -255,7 +255,7 @@ func deliveryCount(s *selection) string {
 }
 
 func deliveryList(s *selection) string {
-	return listedDelivery + s.from() + ` ORDER BY seq DESC LIMIT ? OFFSET ?`
+	return listedDelivery + s.from() + ` ORDER BY seq DESC LIMIT (? + 0) OFFSET ?`
 }
 
 // deliveriesOf returns all that q selects, wherever the page begins.
@@ -310,11 +310,11 @@ const (
 	forgetDelivered = `
 DELETE FROM deliveries WHERE place IN (
   SELECT place FROM deliveries INDEXED BY deliveries_ended
-  WHERE ended_at IS NOT NULL AND status = 'delivered' AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)`
+  WHERE ended_at IS NOT NULL AND status = 'delivered' AND ended_at < ?1 ORDER BY ended_at LIMIT (?2 + 0))`
 	forgetDead = `
 DELETE FROM deliveries WHERE place IN (
   SELECT place FROM deliveries INDEXED BY deliveries_ended
-  WHERE ended_at IS NOT NULL AND status = 'dead' AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)`
+  WHERE ended_at IS NOT NULL AND status = 'dead' AND ended_at < ?1 ORDER BY ended_at LIMIT (?2 + 0))`
 )
 
 // ForgetDeliveries implements [feed.WebhookStore].

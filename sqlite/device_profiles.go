@@ -139,7 +139,7 @@ func (db *DB) Template(ctx context.Context, id string) (p device.ProfileTemplate
 	return p, err
 }
 
-const templateList = templateColumns + `WHERE (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?1 OFFSET ?2`
+const templateList = templateColumns + `WHERE (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT (?1 + 0) OFFSET ?2`
 
 // Templates implements [device.ProfileStore].
 func (db *DB) Templates(ctx context.Context, part device.Page) (list []device.ProfileTemplate, total int, err error) {

@@ -89,7 +89,7 @@ type deviceList struct {
 }
 
 func (l *deviceList) sql() string {
-	return l.columns + l.from() + ` ORDER BY ` + l.order + ` LIMIT ? OFFSET ?`
+	return l.columns + l.from() + ` ORDER BY ` + l.order + ` LIMIT (? + 0) OFFSET ?`
 }
 
 // read counts what l selects, and calls f for every row of a part of it.

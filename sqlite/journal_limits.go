@@ -22,7 +22,7 @@ const (
 func (j *Journal) forgetOld(c *sqlite.Conn) error {
 	const (
 		oldest = `SELECT at < ?1 OR at >= ?2 FROM frames ORDER BY seq LIMIT 1`
-		forget = `DELETE FROM frames WHERE seq IN (SELECT seq FROM frames ORDER BY seq LIMIT ?3) AND (at < ?1 OR at >= ?2)`
+		forget = `DELETE FROM frames WHERE seq IN (SELECT seq FROM frames ORDER BY seq LIMIT (?3 + 0)) AND (at < ?1 OR at >= ?2)`
 	)
 	now := j.opt.Now()
 	from, to := now.Add(-j.opt.Limits.MaxAge), now.Add(j.opt.Limits.MaxAge)
@@ -42,7 +42,7 @@ func (j *Journal) forgetOld(c *sqlite.Conn) error {
 
 // makeRoom deletes the oldest frames until need bytes fit.
 func (j *Journal) makeRoom(c *sqlite.Conn, need int64) error {
-	const forget = `DELETE FROM frames WHERE seq IN (SELECT seq FROM frames ORDER BY seq LIMIT ?1)`
+	const forget = `DELETE FROM frames WHERE seq IN (SELECT seq FROM frames ORDER BY seq LIMIT (?1 + 0))`
 	for range forgetChunks {
 		used, err := j.used(c)
 		if err != nil || used+need <= j.opt.Limits.MaxBytes {

@@ -113,7 +113,7 @@ func framesSQL(q *leyden.FrameQuery) string {
 	}
 	return `
 SELECT seq, station, at, sent, type, message_id, action, transaction_id, text FROM frames
-WHERE seq IN (SELECT seq FROM frames ` + framesIndex(q) + where + ` ORDER BY seq ` + order + ` LIMIT ?9)
+WHERE seq IN (SELECT seq FROM frames ` + framesIndex(q) + where + ` ORDER BY seq ` + order + ` LIMIT (?9 + 0))
 ORDER BY seq ` + order
 }
 

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,23 @@ func TestPlans(t *testing.T) {
 	} {
 		if plan := explain(t, db, test.sql); !strings.Contains(plan, test.want) {
 			t.Errorf("%s:\n got %s\nwant %s", test.sql, plan, test.want)
+		}
+	}
+}
+
+// TestLimits: no statement has a LIMIT for whose values SQLite would plan it anew.
+func TestLimits(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "LIMIT "+"?") {
+			t.Errorf("%s: a parameter alone is a LIMIT; write (? + 0)", file)
 		}
 	}
 }

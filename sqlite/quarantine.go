@@ -138,7 +138,7 @@ func quarantineIndex(q *leyden.QuarantineQuery) string {
 func quarantineList(s *selection) string {
 	return `
 SELECT id, station, key, action, frame, reason, aside, received_at, released_at, dismissed_at, by, note, transaction_id ` +
-		s.from() + ` ORDER BY id DESC LIMIT ? OFFSET ?`
+		s.from() + ` ORDER BY id DESC LIMIT (? + 0) OFFSET ?`
 }
 
 // Quarantined implements [leyden.Store].

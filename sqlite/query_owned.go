@@ -104,7 +104,7 @@ func (s *selection) anyOf(alts []times) {
 
 func (l *owned) page() string {
 	s := l.selection()
-	return `SELECT id ` + s.from() + ` ORDER BY ` + orderTerm(l.q) + ` LIMIT ? OFFSET ?`
+	return `SELECT id ` + s.from() + ` ORDER BY ` + orderTerm(l.q) + ` LIMIT (? + 0) OFFSET ?`
 }
 
 // selection returns the list behind q's place.

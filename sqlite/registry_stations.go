@@ -332,7 +332,7 @@ func stationsOf(q *leyden.StationQuery) *selection {
 }
 
 func stationList(s *selection) string {
-	return selectStations + s.from() + ` ORDER BY id LIMIT ? OFFSET ?`
+	return selectStations + s.from() + ` ORDER BY id LIMIT (? + 0) OFFSET ?`
 }
 
 const stationsAt = `SELECT id FROM stations WHERE site IN (SELECT value FROM json_each(?1)) ORDER BY id`

@@ -225,7 +225,7 @@ func (db *DB) Tokens(ctx context.Context, q leyden.TokenQuery) (list []leyden.To
 }
 
 func tokenList(s *selection) string {
-	return selectToken + s.from() + ` ORDER BY fold LIMIT ? OFFSET ?`
+	return selectToken + s.from() + ` ORDER BY fold LIMIT (? + 0) OFFSET ?`
 }
 
 // tokensWhere returns all that q selects.

@@ -115,7 +115,7 @@ func (db *DB) Reservations(ctx context.Context, q leyden.ReservationQuery) (list
 }
 
 func reservationList(s *selection) string {
-	return selectReservation + s.from() + ` ORDER BY created_at DESC, id DESC, station DESC LIMIT ? OFFSET ?`
+	return selectReservation + s.from() + ` ORDER BY created_at DESC, id DESC, station DESC LIMIT (? + 0) OFFSET ?`
 }
 
 // reservationsOf returns all that q selects.

@@ -14,7 +14,8 @@ func exec(c *sqlite.Conn, sql string, bind func(*binder)) error {
 }
 
 // each runs a statement and calls f for every row, until f fails. The statement
-// stays prepared.
+// stays prepared, but SQLite plans one anew for each value of a LIMIT that is a
+// parameter alone: it is (? + 0) everywhere.
 func each(c *sqlite.Conn, sql string, bind func(*binder), f func(*row) error) error {
 	stmt, err := c.Prepare(sql)
 	if err != nil {

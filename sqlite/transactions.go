@@ -59,7 +59,7 @@ func (db *DB) Working(ctx context.Context, s leyden.StationID, since time.Time) 
 	})
 }
 
-const due = selectTransaction + `WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2`
+const due = selectTransaction + `WHERE due_at <= ?1 ORDER BY due_at, id LIMIT (?2 + 0)`
 
 // Due implements [leyden.Store].
 func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]leyden.Transaction, error) {

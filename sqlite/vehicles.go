@@ -151,7 +151,7 @@ func tokensOf(c *sqlite.Conn, id string) (values []string, err error) {
 // Vehicles implements [leyden.Registry].
 func (db *DB) Vehicles(ctx context.Context, part leyden.Slice) (list []leyden.Vehicle, total int, err error) {
 	const (
-		query = selectVehicle + `WHERE id > ?3 ORDER BY id LIMIT ?1 OFFSET ?2`
+		query = selectVehicle + `WHERE id > ?3 ORDER BY id LIMIT (?1 + 0) OFFSET ?2`
 		all   = `SELECT count(*) FROM vehicles`
 	)
 	after := valueOr(part.After)

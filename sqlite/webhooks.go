@@ -146,7 +146,7 @@ const removedAtOnce = 2000
 
 // removeDeliveries removes some deliveries of webhook ?1, at most ?2.
 const removeDeliveries = `
-DELETE FROM deliveries WHERE place IN (SELECT place FROM deliveries INDEXED BY deliveries_by_seq WHERE webhook = ?1 LIMIT ?2)`
+DELETE FROM deliveries WHERE place IN (SELECT place FROM deliveries INDEXED BY deliveries_by_seq WHERE webhook = ?1 LIMIT (?2 + 0))`
 
 // RemoveWebhook implements [feed.WebhookStore]. The webhook goes with the last of
 // its deliveries.
