@@ -99,9 +99,6 @@ func (f *Feed) Run(ctx context.Context, report func(error)) {
 // End ends the feed: nobody waits any more. It can be read still.
 func (f *Feed) End() { f.end() }
 
-// Ended returns a channel that is closed when the feed ends.
-func (f *Feed) Ended() <-chan struct{} { return f.ended }
-
 // Read returns a page of what q selects, as [Store] says of Notices. What it
 // returns is shared: do not change it.
 func (f *Feed) Read(ctx context.Context, q Query) (Page, error) {

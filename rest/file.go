@@ -22,7 +22,7 @@ type File struct {
 // writes and counts.
 func (f *File) SendFile(name string, format export.Format, write func(io.Writer) (rows int64, err error)) {
 	f.Disposition = fmt.Sprintf("attachment; filename=%q", name+"."+string(format))
-	f.SendCounted(format.ContentType(), write)
+	f.sendCounted(format.ContentType(), write)
 }
 
 // Asked returns w itself: the part of a list that an input with an embedded

@@ -71,10 +71,6 @@ func replyOf(ctx context.Context) *reply {
 	return w
 }
 
-// RequestID returns the id that correlates the reply, the log and what the
-// client knows; "" outside of a request.
-func RequestID(ctx context.Context) string { return replyOf(ctx).requestID }
-
 // PrincipalOf returns who asks; the zero Principal in public operations.
 func PrincipalOf(ctx context.Context) auth.Principal { return replyOf(ctx).principal }
 

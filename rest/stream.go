@@ -26,9 +26,9 @@ func (s *Stream) Send(contentType string, write func(StreamWriter) error) {
 	s.contentType, s.write = contentType, write
 }
 
-// SendCounted is Send of rows, which write counts. Their number follows the last
+// sendCounted is Send of rows, which write counts. Their number follows the last
 // piece as the trailer X-Row-Count (RFC 9110 §6.5): whoever has it has all.
-func (s *Stream) SendCounted(contentType string, write func(io.Writer) (rows int64, err error)) {
+func (s *Stream) sendCounted(contentType string, write func(io.Writer) (rows int64, err error)) {
 	s.trailer = rowCount
 	s.Send(contentType, func(w StreamWriter) error {
 		n, err := write(w)

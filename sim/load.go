@@ -116,22 +116,6 @@ func (l *Load) complete() {
 	}
 }
 
-// StationIDs returns the identities of the stations that l has.
-func (l Load) StationIDs() []string {
-	l.complete()
-	ids := make([]string, l.Stations)
-	for i := range ids {
-		ids[i] = l.Name(i)
-	}
-	return ids
-}
-
-// IDTags returns the idTags that the drivers of l have.
-func (l Load) IDTags() []string {
-	l.complete()
-	return l.Tags
-}
-
 // connect opens and boots all stations. It returns those that it opened, also
 // beside an error.
 func (m *meeting) connect(ctx context.Context) ([]*worker, error) {
