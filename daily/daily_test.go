@@ -99,6 +99,28 @@ func TestWriteBroken(t *testing.T) {
 	}
 }
 
+// What a crash left of any day goes with the next file; what others have there stays.
+func TestWriteAfterCrash(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{
+		".transactions-2026-11-18.csv.12.part", ".transactions-2026-11-18.manifest.json.13.part", ".transactions-2026-11-20.parquet.14.part",
+		".transactions-november.csv.15.part", ".report.csv.16.part",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := daily.Write(t.Context(), daily.Folder(folder), rows, export.CSV, date(20), date(21)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		".report.csv.16.part", ".transactions-november.csv.15.part", "transactions-2026-11-20.csv", "transactions-2026-11-20.manifest.json",
+	}
+	if got := names(t, folder); !slices.Equal(got, want) {
+		t.Errorf("the folder has %v, want %v", got, want)
+	}
+}
+
 // A flaky target fails for days that it is told.
 type flaky struct {
 	daily.Target

@@ -341,3 +341,43 @@ func TestWriteFile(t *testing.T) {
 		t.Errorf("a folder that is not there: got %v", err)
 	}
 }
+
+// What was left of the same file by who was killed goes; what is being written,
+// and whatever else there is, stays.
+func TestWriteFileAfterCrash(t *testing.T) {
+	folder := t.TempDir()
+	touch := func(names ...string) {
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	touch(".a.csv.123.part", ".a.csv.4.part")
+	others := []string{
+		"..part", ".a.csv..part", ".a.csv.12x.part", ".a.csv.123.part.gz", ".a.csv.part", ".b.csv.123.part", "a.csv.123.part", "a.csv.old",
+	}
+	touch(others...)
+	if err := os.Mkdir(filepath.Join(folder, ".a.csv.7.part"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(io.Writer) error { return nil }
+	err := export.WriteFile(filepath.Join(folder, "a.csv"), func(io.Writer) error {
+		return export.WriteFile(filepath.Join(folder, "a.csv"), nothing)
+	})
+	if err != nil {
+		t.Fatalf("one that was written while another was: %v", err)
+	}
+	entries, err := os.ReadDir(folder)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	want := slices.Sorted(slices.Values(append(others, ".a.csv.7.part", "a.csv")))
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if data, err := os.ReadFile(filepath.Join(folder, "a.csv")); err != nil || len(data) > 0 {
+		t.Errorf("got %q, %v", data, err)
+	}
+}
