@@ -111,8 +111,23 @@ func (c *call) carriedOut() error {
 		return err
 	}
 	c.status, c.output = x.status, x.output.Bytes()
-	return nil
+	return c.lasts()
 }
+
+// lasts counts a reply that is written piece by piece among those that last: a file
+// may be of millions of rows.
+func (c *call) lasts() (err error) {
+	if !c.streams() || c.done != nil || c.r.Method == http.MethodHead {
+		return nil
+	}
+	if c.done, err = c.api.meters.open(c.w.principal.ID); err != nil {
+		c.takeBack(c.w.Header())
+	}
+	return err
+}
+
+// streams reports whether the handler wants to write the reply piece by piece.
+func (c *call) streams() bool { return c.w.stream != nil && c.w.stream.write != nil }
 
 // refuse makes err the reply.
 func (c *call) refuse(err error) {
@@ -136,7 +151,7 @@ func (c *call) deliver() {
 	switch {
 	case c.gone:
 		c.w.abandon()
-	case c.refused == nil && c.w.stream != nil && c.w.stream.write != nil:
+	case c.refused == nil && c.streams():
 		if err := c.runStream(c.w, c.r, c.status); err != nil {
 			c.api.refuse(c.w, c.r, c.facade, err)
 		}

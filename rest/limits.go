@@ -25,8 +25,8 @@ type Limits struct {
 	// valid credential.
 	StrangerPerSecond float64
 	StrangerBurst     int
-	// Lasting is how many long polls and streams a credential may have open at
-	// once; 0 is no limit.
+	// Lasting is how many long polls, streams and files a credential may have open
+	// at once; 0 is no limit.
 	Lasting int
 }
 
@@ -103,7 +103,7 @@ type meters struct {
 	strangers *meter[netip.Prefix]
 
 	mu      sync.Mutex
-	lasting map[string]int // open long polls and streams by credential
+	lasting map[string]int // open long polls, streams and files by credential
 }
 
 func newMeters(l Limits) *meters {
@@ -161,7 +161,7 @@ func (m *meters) open(credential string) (done func(), err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.limits.Lasting > 0 && m.lasting[credential] >= m.limits.Lasting {
-		return nil, Errorf(http.StatusTooManyRequests, "the credential has %d long polls and streams open already", m.limits.Lasting).
+		return nil, Errorf(http.StatusTooManyRequests, "the credential has %d long polls, streams and files open already", m.limits.Lasting).
 			RetryAfter(time.Second)
 	}
 	m.lasting[credential]++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"leyden/auth"
 	"leyden/calls"
+	"leyden/export"
 	"leyden/memory"
 	"leyden/rest"
 )
@@ -198,6 +200,45 @@ func TestLastingRequests(t *testing.T) {
 	done.Wait()
 	done.Go(func() { f.do("GET /w/wait", "") })
 	<-started
+	done.Wait()
+}
+
+// Files count among the requests that last: one of millions of rows does.
+func TestFilesLast(t *testing.T) {
+	f := newFixture(t, func(c *rest.Config) { c.Limits.Lasting = 1 })
+	type rows struct {
+		rest.File
+		Body struct{}
+	}
+	started, goOn := make(chan struct{}), make(chan struct{})
+	facade := &rest.Facade{Prefix: "/w/", Body: func(e *rest.Error, id string) any { return errorBody{e.Code, e.Message, nil, id} }}
+	rest.Handle(f.API, facade, rest.Operation{
+		Method: http.MethodGet, Path: "/w/rows", Scope: auth.TransactionsRead, Streams: rest.FileTypes(), Timeout: -1,
+	}, func(context.Context, *struct{}) (*rows, error) {
+		out := new(rows)
+		out.SendFile("rows", export.CSV, func(w io.Writer) (int64, error) {
+			started <- struct{}{}
+			<-goOn
+			return 0, nil
+		})
+		return out, nil
+	})
+	var done sync.WaitGroup
+	done.Go(func() { f.do("GET /w/rows", "") })
+	<-started
+	w := f.do("GET /w/rows", "")
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Content-Disposition") != "" || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("one too many: got %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := f.do("HEAD /w/rows", ""); w.Code != http.StatusOK {
+		t.Errorf("HEAD: got %d", w.Code)
+	}
+	close(goOn)
+	done.Wait()
+	done.Go(func() { <-started })
+	if w := f.do("GET /w/rows", ""); w.Code != http.StatusOK {
+		t.Errorf("after it: got %d %s", w.Code, w.Body)
+	}
 	done.Wait()
 }
 

@@ -25,7 +25,7 @@ func (s *callSettings) flags(f *pflag.FlagSet) {
 	f.IntVar(&s.limits.Burst, "limits-burst", d.Burst, "how many requests it may send at once")
 	f.Float64Var(&s.limits.StrangerPerSecond, "limits-stranger-requests-per-second", d.StrangerPerSecond, "the same for an address, without a valid credential; 0 is no limit")
 	f.IntVar(&s.limits.StrangerBurst, "limits-stranger-burst", d.StrangerBurst, "how many requests it may send at once")
-	f.IntVar(&s.limits.Lasting, "limits-lasting-requests", d.Lasting, "how many long polls and streams a credential may have open; 0 is no limit")
+	f.IntVar(&s.limits.Lasting, "limits-lasting-requests", d.Lasting, "how many long polls, streams and files a credential may have open; 0 is no limit")
 	f.StringSliceVar(&s.origins, "cors-origins", nil, "origins whose scripts may use the REST APIs, e.g. https://console.example.com; * for all; none unless given")
 	f.DurationVar(&s.auditAge, "audit-age", calls.DefaultAuditAge, "how long the audit log is kept")
 }
