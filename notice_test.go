@@ -116,6 +116,32 @@ func TestAnnouncesWhoLeftWithTheServer(t *testing.T) {
 	)
 }
 
+// A clock that was set back hides neither that a station came nor that it left.
+func TestAnnouncesWhoLeftByAnyClock(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	b.register()
+	recovered := func(want int) {
+		t.Helper()
+		b.Ledger = leyden.NewLedger(b.Store(), b.Registry(), leyden.Options{Now: func() time.Time { return b.clock }})
+		if n, err := b.Recover(t.Context()); n != want || err != nil {
+			t.Errorf("%d left, %v; want %d", n, err, want)
+		}
+	}
+	b.connect()
+	b.pass(-time.Hour)
+	b.Disconnected("S", "connection lost", func() bool { return false })
+	flush(b)
+	recovered(0)
+	b.connect()
+	flush(b)
+	recovered(1)
+	recovered(0)
+	b.pass(-time.Hour)
+	b.connect()
+	flush(b)
+	recovered(1)
+}
+
 // A registry that fails leaves it for the next time.
 func TestRecoverFails(t *testing.T) {
 	b := newBench(t, leyden.Options{})

@@ -23,7 +23,10 @@ func (l *Ledger) Connected(ctx context.Context, s StationID, protocol string) er
 		if err := l.load(ctx, d); err != nil {
 			return err
 		}
-		d.tell(TopicConnected, d.sighting.ConnectedAt, NoticeDetail{Protocol: protocol})
+		if !d.sighting.Connected() { // the clock was set back since it left
+			d.sighting.ConnectedAt = d.sighting.DisconnectedAt.Add(time.Microsecond)
+		}
+		d.tell(TopicConnected, l.Now(), NoticeDetail{Protocol: protocol})
 		return nil
 	})
 }
@@ -37,8 +40,9 @@ func (l *Ledger) Disconnected(s StationID, reason string, back func() bool) {
 	if back() {
 		return
 	}
-	d.sighting.DisconnectedAt, d.dirty = l.Now(), true
-	d.tell(TopicDisconnected, d.sighting.DisconnectedAt, NoticeDetail{Reason: reason})
+	now := l.Now()
+	d.sighting.DisconnectedAt, d.dirty = latest(now, d.sighting.ConnectedAt), true
+	d.tell(TopicDisconnected, now, NoticeDetail{Reason: reason})
 }
 
 // serverEnded is why connections ended that a server had which ended abruptly.
