@@ -42,7 +42,7 @@ func (l *Ledger) Correct(ctx context.Context, id TransactionID, f Fix, a Act) (T
 			return nil
 		}
 		if len(n.Metadata) > max(maxMetadata, len(t.Metadata)) {
-			return fmt.Errorf("metadata would have more than %d entries: %w", maxMetadata, ErrInvalid)
+			return &FieldError{"metadata", fmt.Sprintf("would have more than %d entries", maxMetadata)}
 		}
 		_, err := c.apply(ctx, t, e)
 		return err
@@ -90,13 +90,13 @@ func (d *desk) heard(t *Transaction) time.Time {
 func (t *Transaction) mayEnd(e *Event, now time.Time) error {
 	switch {
 	case e.At.Before(t.StartedAt):
-		return fmt.Errorf("the end lies before the start: %w", ErrInvalid)
+		return &FieldError{"endTime", "lies before the start"}
 	case tooEarly(e.At, now):
-		return fmt.Errorf("the end is still to come: %w", ErrInvalid)
+		return &FieldError{"endTime", "is still to come"}
 	case e.Register == nil:
 		return nil
 	case *e.Register < 0 || t.MeterStart != nil && *e.Register < *t.MeterStart:
-		return fmt.Errorf("the register stood higher at the start: %w", ErrInvalid)
+		return &FieldError{"meterStop", "is below the register at the start"}
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func lends(t, o *Transaction) error {
 	case !o.Orphan() || o.Status != Completed:
 		return fmt.Errorf("transaction %d is no stop without a start: %w", o.ID, ErrState)
 	case o.StoppedAt.Before(t.StartedAt) && !(t.Flags | o.Flags).Has(ClockImplausible):
-		return fmt.Errorf("transaction %d ended before %d began: %w", o.ID, t.ID, ErrInvalid)
+		return &FieldError{"orphan", fmt.Sprintf("transaction %d ended before %d began", o.ID, t.ID)}
 	}
 	return nil
 }

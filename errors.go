@@ -55,3 +55,14 @@ func (e *PendingError) Error() string { return fmt.Sprintf("transaction %d: %v",
 
 // Is makes errors.Is(e, ErrPending) true.
 func (e *PendingError) Is(target error) bool { return target == ErrPending }
+
+// A FieldError is an [ErrInvalid] that knows what of a request is not valid.
+type FieldError struct {
+	Field  string // as the REST API spells it
+	Reason string // e.g. "lies before the start"
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Reason }
+
+// Unwrap returns [ErrInvalid].
+func (e *FieldError) Unwrap() error { return ErrInvalid }

@@ -381,8 +381,11 @@ func TestStream(t *testing.T) {
 				t.Errorf("%+v: streamed %v", c, topicsOf(got))
 			}
 		}
-		if out := w.do("GET /transactions/stream", "", "Last-Event-ID: latest or so"); out.Code != 400 {
-			t.Errorf("got %d %s", out.Code, out.Body)
+		for _, id := range []string{"latest or so", "latest", "-5", "9223372036854775808"} {
+			out := w.do("GET /transactions/stream", "", "Last-Event-ID: "+id)
+			if out.Code != 400 || !strings.Contains(out.Body.String(), `"field":"Last-Event-ID"`) {
+				t.Errorf("%s: got %d %s", id, out.Code, out.Body)
+			}
 		}
 		s.end()
 	})

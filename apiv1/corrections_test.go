@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"leyden/rest"
 )
 
 // shown is what tests look at of a transaction.
@@ -133,7 +136,16 @@ func TestCloseTransaction(t *testing.T) {
 		time.Sleep(15 * time.Minute)
 		s.meter(id, `{"value":"4500"}`)
 		w.wantError("POST /transactions/1/close", `{"reason":"lost"}`, 409, "TRANSACTION_ACTIVE", "transaction 1: a transaction is active on this connector")
-		w.wantError("POST /transactions/1/close", `{"reason":"lost","force":true,"meterStop":10}`, 400, "VALIDATION_ERROR", "the register stood higher at the start: not valid")
+		for _, c := range []struct{ given, field, reason string }{
+			{`"meterStop":10`, "meterStop", "is below the register at the start"},
+			{`"endTime":"2020-01-01T00:00:00Z"`, "endTime", "lies before the start"},
+			{`"endTime":"2999-01-01T00:00:00Z"`, "endTime", "is still to come"},
+		} {
+			details := w.wantError("POST /transactions/1/close", `{"reason":"lost","force":true,`+c.given+`}`, 400, "VALIDATION_ERROR", c.field+": "+c.reason)
+			if want := []rest.Detail{{Field: c.field, Reason: c.reason}}; !slices.Equal(details, want) {
+				t.Errorf("%s: got details %v, want %v", c.given, details, want)
+			}
+		}
 		got := w.shown("POST /transactions/1/close", `{"reason":"the charger burnt","force":true,"endTime":"2026-02-06T12:20:00+00:00","meterStop":5000}`)
 		if got.Status != "completed" || *got.EnergyDelivered != 4 || *got.EnergySource != "operator" || *got.CloseReason != "the charger burnt" || *got.StopReason != "Incomplete" {
 			t.Errorf("closed: %+v", got)

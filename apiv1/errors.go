@@ -67,6 +67,9 @@ func explain(err error) *rest.Error {
 	if e, ok := errors.AsType[*device.FieldError](err); ok {
 		return rest.Invalid(e.Field, e.Reason).Because(err)
 	}
+	if e, ok := errors.AsType[*leyden.FieldError](err); ok {
+		return rest.Invalid(e.Field, e.Reason).Because(err)
+	}
 	if e, ok := errors.AsType[*feed.FieldError](err); ok {
 		return rest.Invalid(e.Field, e.Reason).Because(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,6 +83,9 @@ func (a *api) transactionFollower(ctx context.Context, in *streamInput) (*follow
 	}
 	if err := f.restrict(ctx); err != nil {
 		return nil, err
+	}
+	if _, err := strconv.ParseUint(in.LastEventID, 10, 63); in.LastEventID != "" && err != nil {
+		return nil, rest.Invalid("Last-Event-ID", "is no seq")
 	}
 	after := latest
 	for _, given := range []string{in.LastEventID, in.LastEvent, in.After} {
