@@ -18,7 +18,8 @@
 //
 // Which days are done is kept in the ledger ([Store]): the days that a server
 // missed are written when it comes back, the oldest first, each until it
-// succeeds; one that fails keeps no other from being written.
+// succeeds; one that fails keeps no other from being written. A file that somebody
+// makes by hand ([ByHand]) is noted there too, and changes nothing of that.
 package daily
 
 import (
@@ -42,7 +43,7 @@ func DayOf(t time.Time) time.Time { return t.UTC().Truncate(Length) }
 // A Run is what is known of the file of one day.
 type Run struct {
 	Day        time.Time // its begin
-	Attempts   int       // how often it was tried
+	Attempts   int       // how often a Schedule tried it
 	Error      string    // why the last attempt failed; "" if it did not
 	File       string    // where it is
 	Rows       int64
@@ -50,6 +51,10 @@ type Run struct {
 	SHA256     string    // of the file, in hex
 	FinishedAt time.Time // zero: it is to be done
 }
+
+// ByHand reports whether it is no day of a [Schedule]: the only file was made by
+// hand.
+func (r *Run) ByHand() bool { return r.Attempts == 0 && !r.FinishedAt.IsZero() }
 
 // A Store keeps runs. The drivers memory and sqlite implement it; package
 // storetest says what an implementation must do.
@@ -133,6 +138,35 @@ func Write(ctx context.Context, to Target, from Source, f export.Format, day, no
 	run.FinishedAt = now
 	return run, nil
 }
+
+// ByHand is Write, and notes the file in the store. A day that a Schedule owes
+// stays due: what is made by hand may go elsewhere than its files.
+func ByHand(ctx context.Context, s Store, to Target, from Source, f export.Format, day, now time.Time) (Run, error) {
+	run, err := Write(ctx, to, from, f, day, now)
+	if err != nil {
+		return run, err
+	}
+	all, err := s.DailyRuns(ctx, false, allRuns)
+	if err != nil {
+		return run, fmt.Errorf("runs of days: %w", err)
+	}
+	kept := run
+	for i := range all {
+		if before := &all[i]; before.Day.Equal(day) {
+			kept.Attempts = before.Attempts
+			if before.FinishedAt.IsZero() {
+				kept.FinishedAt, kept.Error = time.Time{}, before.Error
+			}
+		}
+	}
+	if err := s.SaveDailyRun(ctx, kept); err != nil {
+		return run, fmt.Errorf("keep the run of %s: %w", day.Format(time.DateOnly), err)
+	}
+	return run, nil
+}
+
+// allRuns is more than there are: one a day.
+const allRuns = 1_000_000
 
 // A counter counts what is written.
 type counter struct {

@@ -210,6 +210,61 @@ func TestRounds(t *testing.T) {
 	round(true, 1, file(25))
 }
 
+// What is made by hand is noted, and takes no day from the schedule, neither one
+// that is due nor those before and behind it.
+func TestByHand(t *testing.T) {
+	now := date(21).Add(time.Hour)
+	store, mine := memory.New(time.Now), daily.Folder(t.TempDir())
+	target := &flaky{Target: daily.Folder(t.TempDir())}
+	s := schedule(store, target, &now)
+	byHand := func(day int) {
+		t.Helper()
+		run, err := daily.ByHand(t.Context(), store, mine, rows, export.CSV, date(day), now)
+		if err != nil || run.FinishedAt != now || run.Rows != 3 {
+			t.Errorf("%d: got %+v, %v", day, run, err)
+		}
+	}
+	noted := func(want ...string) {
+		t.Helper()
+		runs, err := store.DailyRuns(t.Context(), false, 100)
+		var got []string
+		for _, r := range runs {
+			got = append(got, fmt.Sprintf("%d %d %s %v %v", r.Day.Day(), r.Attempts, filepath.Ext(r.File), r.ByHand(), !r.FinishedAt.IsZero()))
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	round := func(fails bool) {
+		t.Helper()
+		if err := s.Round(t.Context()); (err != nil) != fails {
+			t.Errorf("got %v", err)
+		}
+	}
+	byHand(10)
+	byHand(20)
+	noted("20 0 .csv true true", "10 0 .csv true true")
+	round(false) // the last that is due, and no more
+	noted("20 0 .csv true true", "19 1 .ndjson false true", "10 0 .csv true true")
+	byHand(19)
+	noted("20 0 .csv true true", "19 1 .csv false true", "10 0 .csv true true")
+	now = date(22).Add(3 * time.Hour)
+	target.fail(daily.FileName(date(20), export.NDJSON))
+	round(true)
+	byHand(20)
+	noted("21 1 .ndjson false true", "20 1 .csv false false", "19 1 .csv false true", "10 0 .csv true true")
+	target.fail()
+	round(false)
+	noted("21 1 .ndjson false true", "20 2 .ndjson false true", "19 1 .csv false true", "10 0 .csv true true")
+
+	broken := errors.New("broken")
+	source := func(context.Context, io.Writer, export.Format, time.Time) (int64, error) { return 0, broken }
+	if _, err := daily.ByHand(t.Context(), store, mine, source, export.CSV, date(11), now); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	noted("21 1 .ndjson false true", "20 2 .ndjson false true", "19 1 .csv false true", "10 0 .csv true true")
+}
+
 // A ledger without runs begins where it is told.
 func TestSince(t *testing.T) {
 	now, folder := date(21).Add(12*time.Hour), t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -126,15 +127,15 @@ func (s *Schedule) Round(ctx context.Context) error {
 
 // note makes runs of the days that came due.
 func (s *Schedule) note(ctx context.Context) error {
-	newest, err := s.Store.DailyRuns(ctx, false, 1)
+	newest, there, err := s.newest(ctx)
 	if err != nil {
 		return err
 	}
 	last := s.lastDue()
 	next := last
 	switch {
-	case len(newest) > 0:
-		next = newest[0].Day.Add(Length)
+	case there:
+		next = newest.Add(Length)
 	case !s.Since.IsZero():
 		next = DayOf(s.Since)
 	}
@@ -144,6 +145,21 @@ func (s *Schedule) note(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// newest returns the newest day that has a run; what was made by hand does not
+// count: others before it may be owed.
+func (s *Schedule) newest(ctx context.Context) (day time.Time, there bool, err error) {
+	for _, limit := range []int{1, allRuns} {
+		runs, err := s.Store.DailyRuns(ctx, false, limit)
+		if err != nil {
+			return day, false, err
+		}
+		if i := slices.IndexFunc(runs, func(r Run) bool { return !r.ByHand() }); i >= 0 {
+			return runs[i].Day, true, nil
+		}
+	}
+	return day, false, nil
 }
 
 // attempt writes a day and keeps what came of it.

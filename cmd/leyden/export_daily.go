@@ -19,7 +19,8 @@ func exportRunCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Write the file of a day by hand",
 		Long: `Write the file of a day, and its manifest, as leyden serve does by itself: in
-place of those that are there. The settings are those of leyden serve.`,
+place of those that are there. The settings are those of leyden serve. The file
+is in leyden export list; a day that the server still owes it writes as well.`,
 		Example: "  leyden export run --day 2026-11-20 --export-folder /var/lib/leyden/exports\n" +
 			"  leyden export run --day 2026-11-20 --config /etc/leyden.toml",
 		Args: noArgs,
@@ -70,7 +71,7 @@ func runExport(cmd *cobra.Command, db *folder, s *serveSettings, day time.Time) 
 	if err != nil {
 		return err
 	}
-	run, err := daily.Write(cmd.Context(), target, db.dayOf, s.export.parsedFormat, day, time.Now())
+	run, err := daily.ByHand(cmd.Context(), db, target, db.dayOf, s.export.parsedFormat, day, time.Now())
 	if err != nil {
 		return err
 	}
@@ -95,8 +96,11 @@ func exportListCommand(data *string) *cobra.Command {
 				return err
 			}
 			return table(cmd.OutOrStdout(), "DAY\tWRITTEN\tROWS\tBYTES\tFILE\tATTEMPTS\tERROR", runs, func(r daily.Run) string {
-				return join(day(r.Day), moment(r.FinishedAt), strconv.FormatInt(r.Rows, 10), strconv.FormatInt(r.Bytes, 10), r.File,
-					strconv.Itoa(r.Attempts), r.Error)
+				attempts := strconv.Itoa(r.Attempts)
+				if r.ByHand() {
+					attempts = "by hand"
+				}
+				return join(day(r.Day), moment(r.FinishedAt), strconv.FormatInt(r.Rows, 10), strconv.FormatInt(r.Bytes, 10), r.File, attempts, r.Error)
 			})
 		}),
 	}
