@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -18,10 +19,12 @@ type desk struct {
 	station StationID
 
 	mu       sync.Mutex
-	gone     bool // dismissed: another desk may serve the station now
-	loaded   bool // working is what the Store has
-	working  map[TransactionID]Transaction
-	known    bool // sighting includes what the Registry has
+	gone     bool                          // dismissed: another desk may serve the station now
+	loaded   bool                          // working and waiting are what the Store has
+	working  map[TransactionID]Transaction // open ones
+	waiting  map[TransactionID]Transaction // those that ended or expired, and whose start may still come
+	roomy    int                           // how many may wait before some are let go
+	known    bool                          // sighting includes what the Registry has
 	sighting Sighting
 	ends     map[int]end // where the registers stood when the last charges ended that it knows of, by connector
 	doubt    clock       // see noteClock
@@ -119,7 +122,8 @@ func (l *Ledger) load(ctx context.Context, d *desk) error {
 		}
 		d.sighting, d.known = mergeSighting(st.Sighting, d.sighting), true
 	}
-	d.working = make(map[TransactionID]Transaction, len(open))
+	d.working, d.waiting = make(map[TransactionID]Transaction, len(open)), make(map[TransactionID]Transaction)
+	d.roomy = maxIdle
 	for _, t := range open {
 		d.put(t)
 	}
@@ -154,26 +158,62 @@ func mergeSighting(stored, heard Sighting) Sighting {
 }
 
 // forget makes the desk read its transactions again before they are used.
-func (d *desk) forget() { d.loaded, d.working = false, nil }
+func (d *desk) forget() { d.loaded, d.working, d.waiting = false, nil, nil }
 
 // put keeps t at hand as long as a report may concern it.
 func (d *desk) put(t Transaction) {
 	if d.working == nil {
 		return
 	}
-	if !t.Status.Open() && (t.HasStart() || t.Status == Void) {
-		delete(d.working, t.ID)
+	delete(d.working, t.ID)
+	delete(d.waiting, t.ID)
+	switch {
+	case t.Status.Open():
+		d.working[t.ID] = t
+	case !t.HasStart() && t.Status != Void:
+		d.waiting[t.ID] = t
+	}
+	d.tidy(t.UpdatedAt)
+}
+
+// tidy lets go of what waits in vain, and beyond the limit of the oldest. Each time
+// it leaves room for as many as are left: what a look at all of them costs is shared
+// by those that came since the last one.
+func (d *desk) tidy(now time.Time) {
+	if len(d.waiting) > d.roomy {
+		old := now.Add(-workingSpan)
+		maps.DeleteFunc(d.waiting, func(_ TransactionID, t Transaction) bool { return t.UpdatedAt.Before(old) })
+		d.roomy = max(maxIdle, 2*len(d.waiting))
+	}
+	if len(d.working)+len(d.waiting) <= 2*MaxWorking {
 		return
 	}
-	d.working[t.ID] = t
-	if len(d.working) > maxIdle {
-		old := t.UpdatedAt.Add(-workingSpan)
-		maps.DeleteFunc(d.working, func(_ TransactionID, o Transaction) bool { return !o.Status.Open() && o.UpdatedAt.Before(old) })
+	ids := slices.AppendSeq(slices.Collect(maps.Keys(d.working)), maps.Keys(d.waiting))
+	slices.Sort(ids)
+	for _, id := range ids[:len(ids)-MaxWorking] {
+		delete(d.working, id)
+		delete(d.waiting, id)
 	}
-	if len(d.working) > 2*MaxWorking {
-		ids := slices.Sorted(maps.Keys(d.working))
-		for _, id := range ids[:len(ids)-MaxWorking] {
-			delete(d.working, id)
+}
+
+// hand returns a transaction that the desk has at hand.
+func (d *desk) hand(id TransactionID) (Transaction, bool) {
+	t, ok := d.working[id]
+	if !ok {
+		t, ok = d.waiting[id]
+	}
+	return t, ok
+}
+
+// atHand yields all transactions that the desk has at hand.
+func (d *desk) atHand() iter.Seq[Transaction] {
+	return func(yield func(Transaction) bool) {
+		for _, ts := range []map[TransactionID]Transaction{d.working, d.waiting} {
+			for _, t := range ts {
+				if !yield(t) {
+					return
+				}
+			}
 		}
 	}
 }

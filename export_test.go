@@ -13,7 +13,7 @@ func (l *Ledger) Desks(s StationID) (desks, working int) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return desks, len(d.working)
+	return desks, len(d.working) + len(d.waiting)
 }
 
 // Lend makes e, which joins a stop into a transaction, tell of one.

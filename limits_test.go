@@ -60,3 +60,35 @@ func TestADeskHasAnEnd(t *testing.T) {
 		t.Errorf("%d records of %d stops", n, many)
 	}
 }
+
+// Stops whose start has not come for a week are not kept at hand any more, however
+// many they were; a charge that runs is.
+func TestADeskLetsGo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, leyden.Options{})
+	runs := b.start(1, "A", 0).Transaction.ID
+	stops := func(many int) {
+		for i := range many {
+			b.pass(time.Second)
+			e := b.stopEvent(-1, leyden.WattHours(i))
+			e.Token.Value = "B" // not the charge's own
+			b.record(e)
+		}
+	}
+	stops(300)
+	if _, n := b.Desks("S"); n != 301 {
+		t.Fatalf("%d transactions at hand, want the charge and 300 stops", n)
+	}
+	b.pass(8 * 24 * time.Hour)
+	stops(300)
+	if _, n := b.Desks("S"); n != 301 {
+		t.Errorf("%d transactions at hand, want the charge and the 300 stops of this week", n)
+	}
+	if tx := b.get(runs); tx.Status != leyden.Active {
+		t.Errorf("the charge is %v", tx.Status)
+	}
+	b.record(b.stopEvent(int64(runs), 1000))
+	if tx := b.get(runs); tx.Status != leyden.Completed {
+		t.Errorf("the charge is %v after its stop", tx.Status)
+	}
+}

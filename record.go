@@ -269,7 +269,7 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 func (d *desk) startOf(e *Event) (Transaction, bool) {
 	var remote, orphans []Transaction
 	old := e.ReceivedAt.Add(-workingSpan)
-	for _, t := range d.working {
+	for t := range d.atHand() {
 		switch {
 		case t.HasStart(), !t.Status.Open() && t.UpdatedAt.Before(old):
 		case t.HasStop():
@@ -419,7 +419,7 @@ func (l *Ledger) numbered(ctx context.Context, d *desk, n *int64) (Transaction, 
 		return Transaction{}, false, nil
 	}
 	id := TransactionID(*n)
-	if t, ok := d.working[id]; ok {
+	if t, ok := d.hand(id); ok {
 		return t, true, nil
 	}
 	t, err := l.store.Transaction(ctx, id)

@@ -185,7 +185,7 @@ func (l *Ledger) decided(ctx context.Context, t *Transaction) (Transaction, erro
 
 // current returns a transaction as the desk has it, or else the Store.
 func (l *Ledger) current(ctx context.Context, d *desk, id TransactionID) (Transaction, error) {
-	if t, ok := d.working[id]; ok {
+	if t, ok := d.hand(id); ok {
 		return t, nil
 	}
 	t, err := l.store.Transaction(ctx, id)
