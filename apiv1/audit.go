@@ -99,7 +99,8 @@ func (a *api) listAudit(ctx context.Context, in *listAuditInput) (*bodied[auditL
 		return nil, err
 	}
 	out := new(bodied[auditList])
-	out.Body.Records, out.Body.Pagination = paged(ctx, in.Window, found, total,
+	out.Body.Records, out.Body.Pagination = paged(ctx, in.Window, found, min(total, calls.MaxCounted),
 		func(r *calls.Record) leyden.Cursor { return leyden.Cursor{At: r.At, ID: r.Seq} }, presentRecord)
+	out.Body.Pagination.TotalIsLowerBound = total > calls.MaxCounted
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/calls"
 )
 
 type auditRow struct {
@@ -46,6 +47,32 @@ func (r auditRow) String() string {
 		text += fmt.Sprint(" tx", *r.TransactionID)
 	}
 	return text
+}
+
+// Records are counted up to a limit: who asks for a page does not pay for years.
+func TestAuditIsCountedToALimit(t *testing.T) {
+	inWorld(t, func(w *world) {
+		at := w.now()
+		for n := range calls.MaxCounted + 1 {
+			status := 200
+			if n == 0 {
+				status = 201
+			}
+			r := calls.Record{At: at, By: "key_1", Kind: calls.ByKey, Operation: "v1Reset", Status: status}
+			w.must(w.store.Settle(t.Context(), &calls.Settlement{Record: &r}))
+		}
+		for query, want := range map[string]string{
+			"?limit=1":            `"total":100000,"limit":1,"offset":0,"nextCursor":"`,
+			"?limit=1&status=200": `"total":100000,"limit":1,"offset":0,"nextCursor":"`,
+			"?limit=1&status=201": `"total":1,"limit":1,"offset":0}`,
+		} {
+			got := w.want(http.StatusOK, "GET /audit"+query, "")
+			least := strings.Contains(got, `"totalIsLowerBound":true`)
+			if !strings.Contains(got, want) || least != (query == "?limit=1") {
+				t.Errorf("%s: got %s", query, got)
+			}
+		}
+	})
 }
 
 func TestAudit(t *testing.T) {

@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -56,5 +57,13 @@ type RecordQuery struct {
 	Transaction leyden.TransactionID
 	Status      int
 	At          leyden.Window
+	// CountTo is how far the selected ones are counted; 0 is [MaxCounted].
+	CountTo int
 	leyden.Slice
 }
+
+// MaxCounted is how far records are counted, unless a query says otherwise.
+const MaxCounted = 100_000
+
+// Counted returns how far q has its records counted.
+func (q *RecordQuery) Counted() int { return cmp.Or(q.CountTo, MaxCounted) }

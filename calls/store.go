@@ -27,7 +27,8 @@ type Store interface {
 	// Settle keeps, in one commit, the record of a call, whose Seq it fills in, and
 	// what became of its claim. A claim that is not there any more stays away.
 	Settle(ctx context.Context, s *Settlement) error
-	// Records returns the part of q that its Slice names, and how many q selects.
+	// Records returns the part of q that its Slice names, and how many q selects: at
+	// most as many as it has counted, and one more when there are more.
 	Records(ctx context.Context, q RecordQuery) ([]Record, int, error)
 	// Forget forgets some of what is old, and returns how much that was.
 	Forget(ctx context.Context, f Forgetting) (int, error)

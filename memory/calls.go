@@ -91,7 +91,7 @@ func (s *Store) Records(ctx context.Context, q calls.RecordQuery) ([]calls.Recor
 		}
 	}
 	slices.SortFunc(found, func(a, b calls.Record) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Seq, a.Seq)) })
-	total := len(found)
+	total := min(len(found), q.Counted()+1)
 	if after := q.After; after != nil {
 		found = slices.DeleteFunc(found, func(r calls.Record) bool { return cmp.Or(r.At.Compare(after.At), cmp.Compare(r.Seq, after.ID)) >= 0 })
 	}

@@ -169,7 +169,7 @@ func behindCall(s *selection, after leyden.Cursor) {
 // callList returns the question for what q selects, by the index that leaves the
 // least to look at.
 func callList(q *calls.RecordQuery) *deviceList {
-	l := &deviceList{columns: callColumns, order: `at DESC, seq DESC`}
+	l := &deviceList{columns: callColumns, order: `at DESC, seq DESC`, countTo: q.Counted()}
 	l.table, l.behind = `calls`, behindCall
 	for _, index := range []struct {
 		chosen bool

@@ -85,6 +85,7 @@ type deviceList struct {
 	selection
 	columns string // with SELECT
 	order   string
+	countTo int                             // how far to count, and one more; 0 counts all
 	behind  func(*selection, leyden.Cursor) // leaves out what does not come after a place
 }
 
@@ -92,9 +93,17 @@ func (l *deviceList) sql() string {
 	return l.columns + l.from() + ` ORDER BY ` + l.order + ` LIMIT (? + 0) OFFSET ?`
 }
 
+// count counts what l selects, as far as it is to be counted.
+func (l *deviceList) count(c *sqlite.Conn) (int64, error) {
+	if l.countTo == 0 {
+		return countFrom(c, &l.selection)
+	}
+	return countSome(c, &l.selection, l.countTo+1)
+}
+
 // read counts what l selects, and calls f for every row of a part of it.
 func (l *deviceList) read(c *sqlite.Conn, part leyden.Slice, f func(*row)) (total int, err error) {
-	n, err := countFrom(c, &l.selection)
+	n, err := l.count(c)
 	if err != nil || n == 0 {
 		return 0, err
 	}

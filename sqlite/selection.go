@@ -105,3 +105,16 @@ func countFrom(c *sqlite.Conn, s *selection) (n int64, err error) {
 	})
 	return n, err
 }
+
+// countSome counts what s selects, and no further than most.
+func countSome(c *sqlite.Conn, s *selection, most int) (n int64, err error) {
+	sql := `SELECT count(*) FROM (SELECT 1 ` + s.from() + ` LIMIT (? + 0))`
+	err = eachOnce(c, sql, func(b *binder) {
+		s.bind(b)
+		b.int(int64(most))
+	}, func(r *row) error {
+		n = r.int()
+		return nil
+	})
+	return n, err
+}

@@ -23,6 +23,7 @@ func RunCalls(t *testing.T, open func(*testing.T) calls.Store) {
 		{"EveryRecordFieldAlone", everyRecordFieldAlone},
 		{"RecordRefused", recordRefused},
 		{"RecordList", recordList},
+		{"RecordsCounted", recordsCounted},
 		{"RecordsForgotten", recordsForgotten},
 		{"Claims", claims},
 		{"ClaimGivenUp", claimGivenUp},
@@ -136,6 +137,32 @@ func recordList(t *testing.T, s calls.Store) {
 		t.Errorf("total is %d; want 20", total)
 	}
 	recordsByCursor(t, s, all)
+}
+
+// recordsCounted: one learns that there are more than are counted, wherever the
+// page begins and whatever is selected.
+func recordsCounted(t *testing.T, s calls.Store) {
+	for n := range 7 {
+		r := record(n)
+		r.Status = 200 + n%2
+		mustRecord(t, s, &r)
+	}
+	window := leyden.Window{From: fine(1), To: fine(6)}
+	for _, test := range []struct {
+		q    calls.RecordQuery
+		want int
+	}{
+		{calls.RecordQuery{}, 7}, {calls.RecordQuery{CountTo: 7}, 7}, {calls.RecordQuery{CountTo: 8}, 7},
+		{calls.RecordQuery{CountTo: 6}, 7}, {calls.RecordQuery{CountTo: 5}, 6}, {calls.RecordQuery{CountTo: 2}, 3},
+		{calls.RecordQuery{CountTo: 2, Status: 201}, 3}, {calls.RecordQuery{CountTo: 3, Status: 201}, 3},
+		{calls.RecordQuery{CountTo: 1, Status: 404}, 0}, {calls.RecordQuery{CountTo: 4, At: window}, 5}, {calls.RecordQuery{CountTo: 5, At: window}, 5},
+	} {
+		test.q.Slice = leyden.Slice{Limit: 2, Offset: 1}
+		page, total, err := s.Records(t.Context(), test.q)
+		if err != nil || total != test.want || len(page) != min(2, max(0, test.want-1)) {
+			t.Errorf("Records(%+v): %d of %d, %v; want %d", test.q, len(page), total, err, test.want)
+		}
+	}
 }
 
 // recordsByCursor walks a list in small steps.

@@ -44,6 +44,10 @@ the data folder. Of what a request said, secrets are masked.`,
 			return err
 		}
 		err = table(cmd.OutOrStdout(), "AT\tBY\tNAME\tFROM\tOPERATION\tSTATION\tTRANSACTION\tSTATUS\tCODE\tREQUEST ID\tBODY", list, auditRow)
+		if total > calls.MaxCounted {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d of more than %d\n", len(list), calls.MaxCounted)
+			return err
+		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d\n", len(list), total)
 		return err
 	})
