@@ -90,13 +90,17 @@ export class Leyden {
   /** @param {Following} [following] @returns {AsyncGenerator<Event>} */
   async *follow({ after, query, signal, onRetry } = {}) {
     const patience = new Patience(signal, onRetry);
+    const asked = { wait: longPoll, ...query };
     while (!signal?.aborted) {
+      const alive = new Watch(asked.wait * 1000 + silence, signal);
       let page;
       try {
-        page = await this.get("/api/v1/changes", { query: { wait: longPoll, ...query, after }, signal });
+        page = await this.get("/api/v1/changes", { query: { ...asked, after }, signal: alive.signal });
       } catch (error) {
         if (await patience.ends(error)) return;
         continue;
+      } finally {
+        alive.end();
       }
       patience.reset();
       for (const event of page.events) {

@@ -76,6 +76,25 @@ test("after the signal no change is told any more", async () => {
   }
 });
 
+test("a server that falls silent is asked again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let asked = 0;
+  /** @type {typeof globalThis.fetch} */
+  const fetch = (_, init) => {
+    if (++asked > 1) return Promise.resolve(Response.json({ events: [{ seq: 7 }], lastSeq: 7 }));
+    return new Promise((_, reject) => {
+      init?.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+    });
+  };
+  const told = new Leyden("http://leyden.example/", { fetch }).follow({ after: 6 }).next();
+  for (let second = 0; second < 80; second++) {
+    t.mock.timers.tick(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(asked, 2);
+  assert.equal((await told).value?.seq, 7);
+});
+
 test("no redirect takes the key elsewhere", async () => {
   const { asked, leyden } = answering([302, { Location: "http://elsewhere.example/" }]);
   await assert.rejects(leyden.post("/api/v1/id-tags", { body: {} }), (e) => e instanceof LeydenError && e.status === 302);
