@@ -72,14 +72,13 @@ func inParts[I, L, R any, P interface {
 		name: name, page: page, rows: rows,
 		format: func(in *I) string { return P(in).Asked().Format },
 		first: func(in *I) {
-			w := P(in).Asked()
-			w.Limit, w.Offset, w.Cursor = step, 0, ""
+			P(in).Asked().PartOfFile(step, "")
 		},
 		next: func(in *I, l *L) bool {
 			w := P(in).Asked()
 			p, _ := paginationIn(*l)
-			w.Cursor = p.NextCursor
-			return w.Cursor != ""
+			w.PartOfFile(w.Limit, p.NextCursor)
+			return p.NextCursor != ""
 		},
 	}
 }

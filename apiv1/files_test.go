@@ -145,7 +145,7 @@ func TestFilesOfManyParts(t *testing.T) {
 			Vehicles   []struct{ VehicleID string }
 			Pagination struct{ Total, Limit, Offset int }
 		}
-		out := w.do("GET /vehicles?format=json&limit=7&offset=5", "")
+		out := w.do("GET /vehicles?format=json&limit=7&offset=5&cursor=A", "")
 		w.must(json.Unmarshal(out.Body.Bytes(), &got))
 		if got.Pagination.Total != 1203 || got.Pagination.Limit != 1203 || out.Header().Get("X-Total-Count") != "1203" {
 			t.Errorf("got %+v, and %s expected", got.Pagination, out.Header().Get("X-Total-Count"))

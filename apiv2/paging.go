@@ -21,7 +21,10 @@ func (in *listInput) place(ctx context.Context, q *leyden.Query) (back bool, err
 	if in.Cursor == "" {
 		return false, nil
 	}
-	after, err := rest.ReadCursor(ctx, in.Cursor, "page")
+	if rest.Given(ctx, "page") {
+		return false, rest.Invalid("cursor", "does not go with page")
+	}
+	after, err := rest.ReadCursor(ctx, in.Cursor)
 	if err != nil {
 		return false, err
 	}

@@ -41,12 +41,8 @@ func WriteCursor(ctx context.Context, c leyden.Cursor) string {
 
 // ReadCursor returns the place that a client sent, or the 400 that names it: for
 // a text that is no cursor, for the cursor of another list, of other filters
-// or of another order than ctx's request asks for, and for one that comes with
-// the parameter that counts what to leave out.
-func ReadCursor(ctx context.Context, text, counts string) (leyden.Cursor, error) {
-	if u := replyOf(ctx).request.URL; u != nil && u.Query().Has(counts) {
-		return leyden.Cursor{}, Invalid("cursor", "does not go with "+counts)
-	}
+// or of another order than ctx's request asks for.
+func ReadCursor(ctx context.Context, text string) (leyden.Cursor, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(data) < 1+queryHash || data[0] != cursorVersion {
 		return leyden.Cursor{}, Invalid("cursor", "is none that a list returned")
@@ -80,6 +76,13 @@ func placeIn(data []byte) (c leyden.Cursor, err error) {
 	}
 	c.ID, c.Name = id, string(data[n:])
 	return c, nil
+}
+
+// Given reports whether ctx's request came with a parameter, were it with its
+// default.
+func Given(ctx context.Context, parameter string) bool {
+	u := replyOf(ctx).request.URL
+	return u != nil && u.Query().Has(parameter)
 }
 
 // asked returns a hash of the list that ctx's request asks for: of its path, its

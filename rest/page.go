@@ -16,6 +16,14 @@ type Window struct {
 	Offset int    `query:"offset" default:"0" minimum:"0" maximum:"2147483647" doc:"How many to leave out at the begin."`
 	Format string `query:"format" enum:"csv,ndjson,json,parquet" doc:"All that the filters select, as a file in this form, whatever limit and offset are. Accept can ask for it too."`
 	Cursor string `query:"cursor" maxLength:"1000" doc:"Goes on where an earlier page ended: its nextCursor. All other parameters but limit stay as they were; offset does not go with it."`
+
+	ofFile bool // the cursor is ours: what the client gave does not apply
+}
+
+// PartOfFile makes w a part of a file: so many rows behind a cursor, or with ""
+// from the begin.
+func (w *Window) PartOfFile(rows int, cursor string) {
+	w.Limit, w.Offset, w.Cursor, w.ofFile = rows, 0, cursor, true
 }
 
 // Part returns what to ask a store for: one more than a page holds, so that [Cut]
@@ -25,7 +33,10 @@ func (w Window) Part(ctx context.Context) (leyden.Slice, error) {
 	if w.Cursor == "" {
 		return s, nil
 	}
-	after, err := ReadCursor(ctx, w.Cursor, "offset")
+	if !w.ofFile && Given(ctx, "offset") {
+		return s, Invalid("cursor", "does not go with offset")
+	}
+	after, err := ReadCursor(ctx, w.Cursor)
 	s.After = &after
 	return s, err
 }
