@@ -1,7 +1,7 @@
 // Package client speaks to a Leyden server over its REST APIs.
 //
 //	c := client.New("http://127.0.0.1:8080", client.Key(key))
-//	for t, err := range c.AllTransactions(ctx, client.ListTransactionsQuery{Status: "completed"}) {
+//	for t, err := range c.AllTransactions(ctx, client.ListTransactionsQuery{Status: []string{"completed"}}) {
 //		…
 //	}
 //
