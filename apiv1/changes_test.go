@@ -338,6 +338,7 @@ func (w *world) stream(query string, d time.Duration, headers ...string) (found 
 		w.t.Fatalf("stream%s: got %d %s", query, out.Code, out.Body)
 	}
 	wantHeader(w.t, out, "Content-Type", "text/event-stream")
+	wantHeader(w.t, out, "X-Accel-Buffering", "no")
 	return events(out.Body)
 }
 

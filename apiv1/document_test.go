@@ -133,7 +133,7 @@ func TestConstraintsAreDocumented(t *testing.T) {
 }
 
 // Scripts of other origins may read whatever header the document tells of, but for
-// the trailer, which browsers give to nobody.
+// the trailer, which browsers give to nobody, and what is said to proxies.
 func TestHeadersAreExposed(t *testing.T) {
 	open := resttest.NewServer(t, rest.Config{CORS: []string{"*"}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil)
@@ -142,7 +142,7 @@ func TestHeadersAreExposed(t *testing.T) {
 	open.ServeHTTP(out, r)
 	exposed := strings.Split(out.Header().Get("Access-Control-Expose-Headers"), ", ")
 	inWorld(t, func(w *world) {
-		seen := map[string]bool{"X-Row-Count": true, "Cache-Control": true}
+		seen := map[string]bool{"X-Row-Count": true, "Cache-Control": true, "X-Accel-Buffering": true}
 		for id, line := range w.operations() {
 			method, path, _ := strings.Cut(line, " ")
 			responses, _ := resttest.At(w.contract.Document, "paths", "/api/v1"+path, strings.ToLower(method), "responses").(map[string]any)

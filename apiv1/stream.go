@@ -38,6 +38,7 @@ type streamInput struct {
 
 type streamOutput struct {
 	rest.Stream
+	Buffering string `header:"X-Accel-Buffering" enum:"no" doc:"Tells proxies not to gather the stream before they pass it on."`
 }
 
 func (a *api) serveStream() {
@@ -58,7 +59,7 @@ func (a *api) streamTransactions(ctx context.Context, in *streamInput) (*streamO
 	if err != nil {
 		return nil, err
 	}
-	out := &streamOutput{}
+	out := &streamOutput{Buffering: "no"}
 	out.Send(contentEvents, func(w rest.StreamWriter) error { return f.stream(ctx, w) })
 	return out, nil
 }
