@@ -65,7 +65,7 @@ type startAccepted struct {
 	TransactionID leyden.TransactionID `json:"transactionId" example:"12345"`
 	ChargeBoxID   leyden.StationID     `json:"chargeBoxId" example:"CHARGER-001"`
 	ConnectorID   int                  `json:"connectorId" example:"1"`
-	Status        string               `json:"status" doc:"pending, unless the charger has begun already." example:"pending"`
+	Status        string               `json:"status" doc:"As it is by now: pending, unless the charger has begun already, or somebody has cancelled it." example:"pending"`
 	Note          string               `json:"note" example:"Transaction will start when vehicle is connected and ready"`
 }
 
@@ -74,7 +74,7 @@ type stopAccepted struct {
 	Message       string               `json:"message" example:"Remote stop accepted by charger"`
 	TransactionID leyden.TransactionID `json:"transactionId" example:"12345"`
 	ChargeBoxID   leyden.StationID     `json:"chargeBoxId" example:"CHARGER-001"`
-	Status        string               `json:"status" doc:"stopping; cancelled for a transaction that was pending." example:"stopping"`
+	Status        string               `json:"status" doc:"As it is by now: stopping, or completed when the charger was quick; cancelled for a transaction that was pending." example:"stopping"`
 	Note          string               `json:"note" example:"Transaction will stop shortly. Final details available after StopTransaction is received."`
 }
 

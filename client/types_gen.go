@@ -1655,7 +1655,7 @@ type StartAccepted struct {
 	ConnectorID int64  `json:"connectorId"`
 	Message     string `json:"message"`
 	Note        string `json:"note"`
-	// pending, unless the charger has begun already.
+	// As it is by now: pending, unless the charger has begun already, or somebody has cancelled it.
 	Status        string `json:"status"`
 	TransactionID int64  `json:"transactionId"`
 }
@@ -1713,7 +1713,8 @@ type StopAccepted struct {
 	ChargeBoxID string `json:"chargeBoxId"`
 	Message     string `json:"message"`
 	Note        string `json:"note"`
-	// stopping; cancelled for a transaction that was pending.
+	// As it is by now: stopping, or completed when the charger was quick; cancelled for a transaction
+	// that was pending.
 	Status        string `json:"status"`
 	TransactionID int64  `json:"transactionId"`
 }

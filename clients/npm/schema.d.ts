@@ -4833,7 +4833,7 @@ export interface components {
             /** @example Transaction will start when vehicle is connected and ready */
             note: string;
             /**
-             * @description pending, unless the charger has begun already.
+             * @description As it is by now: pending, unless the charger has begun already, or somebody has cancelled it.
              * @example pending
              */
             status: string;
@@ -4932,7 +4932,7 @@ export interface components {
             /** @example Transaction will stop shortly. Final details available after StopTransaction is received. */
             note: string;
             /**
-             * @description stopping; cancelled for a transaction that was pending.
+             * @description As it is by now: stopping, or completed when the charger was quick; cancelled for a transaction that was pending.
              * @example stopping
              */
             status: string;
