@@ -27,13 +27,13 @@ type exportSettings struct {
 
 func (s *exportSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.folder, "export-folder", "", "folder for a file of each day's final records")
-	f.StringVar(&s.bucket.Bucket, "export-s3-bucket", "", "bucket for them instead")
+	f.StringVar(&s.bucket.Bucket, "export-s3-bucket", "", "bucket for the files of days, instead of a folder")
 	f.StringVar(&s.bucket.Endpoint, "export-s3-endpoint", "https://s3.amazonaws.com", "where the bucket's service is")
 	f.StringVar(&s.bucket.Prefix, "export-s3-prefix", "", "what the names of the files begin with in the bucket")
 	f.StringVar(&s.bucket.Region, "export-s3-region", "", "region of the bucket; what the service says if none")
 	f.StringVar(&s.bucket.Credentials, "export-s3-credentials", "", "file with access key and secret, as the AWS tools have it; else AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-	f.StringVar(&s.format, "export-format", string(export.Parquet), "csv, ndjson, json or parquet")
-	f.StringVar(&s.at, "export-at", "02:00", "when a day is written, in UTC, after its end")
+	f.StringVar(&s.format, "export-format", string(export.Parquet), "form of the files of days: csv, ndjson, json or parquet")
+	f.StringVar(&s.at, "export-at", "02:00", "when the file of a day is written, in UTC, after its end")
 	f.StringVar(&s.since, "export-since", "", "first day to write, e.g. 2026-02-01; the last one that is over if none")
 }
 
