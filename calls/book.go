@@ -2,6 +2,7 @@ package calls
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -58,6 +59,8 @@ type Config struct {
 	Now func() time.Time
 	// AuditAge is how long records are kept; 0 is [DefaultAuditAge].
 	AuditAge time.Duration
+	// Share is how many keys of a day one credential may use; 0 is [DefaultShare].
+	Share int
 }
 
 // A Book keeps records and replies in a Store. It is safe for concurrent use.
@@ -66,6 +69,7 @@ type Book struct {
 	Config
 	sealer cipher.AEAD
 	digest []byte // key of digests: a body may be a secret that can be guessed
+	shares shares
 
 	mu      sync.Mutex
 	running map[Key][32]byte // calls that hold their claims
@@ -73,10 +77,8 @@ type Book struct {
 
 // NewBook returns a Book over the Store of c.
 func NewBook(c Config) (*Book, error) {
-	if c.AuditAge == 0 {
-		c.AuditAge = DefaultAuditAge
-	}
-	b := &Book{Config: c, running: make(map[Key][32]byte)}
+	c.AuditAge, c.Share = cmp.Or(c.AuditAge, DefaultAuditAge), cmp.Or(c.Share, DefaultShare)
+	b := &Book{Config: c, shares: shares{most: c.Share, used: make(map[string]*share)}, running: make(map[Key][32]byte)}
 	key, err := hkdf.Key(sha256.New, c.Secret, nil, "leyden kept replies", 32)
 	if err != nil {
 		return nil, fmt.Errorf("key of kept replies: %w", err)
@@ -123,7 +125,8 @@ type Held struct {
 
 // Claim claims the key of a request. It returns a claim that must be settled; or
 // the reply to the same request from before; or [ErrMismatch], [ErrRunning], an
-// [UnknownError] or an error of the Store.
+// [UnknownError], [leyden.ErrLimit] for a credential that used its share of keys, or
+// an error of the Store.
 func (b *Book) Claim(ctx context.Context, r Request) (*Held, *Reply, error) {
 	digest, since := b.digestOf(&r), b.Now().Add(-KeyAge)
 	kept, err := b.Store.Claimed(ctx, r.Key, since)
@@ -137,7 +140,10 @@ func (b *Book) Claim(ctx context.Context, r Request) (*Held, *Reply, error) {
 	if err := b.enter(r.Key, digest); err != nil {
 		return nil, nil, err
 	}
-	kept, err = b.Store.Claim(ctx, Claim{Key: r.Key, Digest: digest, RequestID: r.RequestID, At: b.Now()}, since)
+	err = leyden.ErrLimit
+	if b.shares.take(r.Credential, b.Now()) {
+		kept, err = b.Store.Claim(ctx, Claim{Key: r.Key, Digest: digest, RequestID: r.RequestID, At: b.Now()}, since)
+	}
 	if err == nil {
 		return &Held{r.Key, b}, nil, nil
 	}

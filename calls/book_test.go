@@ -44,6 +44,16 @@ func (w *world) another(secret []byte) *calls.Book {
 	return b
 }
 
+// sharing returns a book in which a credential may use that many keys of a day.
+func (w *world) sharing(most int) *calls.Book {
+	w.t.Helper()
+	b, err := calls.NewBook(calls.Config{Store: w.store, Secret: []byte("key material of an installation"), Now: w.clock, Share: most})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
 func request(key string) calls.Request {
 	return calls.Request{
 		Key: calls.Key{Credential: "key_1", Text: key}, Method: "POST", Target: "/reset?x=1", Body: []byte(`{"type":"Soft"}`), RequestID: "req-1",
@@ -226,4 +236,28 @@ func TestForget(t *testing.T) {
 	if _, err := w.store.Claimed(t.Context(), request("k").Key, noon); !errors.Is(err, leyden.ErrNotFound) {
 		t.Errorf("the claim: %v", err)
 	}
+}
+
+// A credential that uses key after key takes none from others.
+func TestShare(t *testing.T) {
+	w := newWorld(t)
+	w.Book = w.sharing(3)
+	for _, key := range []string{"a", "b", "c"} {
+		w.settle(w.claim(request(key)), okReply())
+		w.now = w.now.Add(10 * time.Minute)
+	}
+	w.refused("one too many", request("d"), leyden.ErrLimit)
+	w.refused("and again", request("d"), leyden.ErrLimit)
+	if _, reply, err := w.Claim(t.Context(), request("a")); reply == nil || err != nil {
+		t.Errorf("a kept reply: %v, %v", reply, err)
+	}
+	other := request("d")
+	other.Credential = "key_2"
+	w.settle(w.claim(other), okReply())
+	w.now = noon.Add(-time.Hour) // the clock was set back
+	w.refused("an hour ago", request("d"), leyden.ErrLimit)
+	w.now = noon.Add(23 * time.Hour)
+	w.refused("the same day", request("d"), leyden.ErrLimit)
+	w.now = noon.Add(25 * time.Hour)
+	w.settle(w.claim(request("d")), okReply())
 }
