@@ -22,9 +22,9 @@ type callSettings struct {
 func (s *callSettings) flags(f *pflag.FlagSet) {
 	d := rest.DefaultLimits()
 	f.Float64Var(&s.limits.PerSecond, "limits-requests-per-second", d.PerSecond, "how many requests a second a credential may send in the long run; 0 is no limit")
-	f.IntVar(&s.limits.Burst, "limits-burst", d.Burst, "how many requests it may send at once")
-	f.Float64Var(&s.limits.StrangerPerSecond, "limits-stranger-requests-per-second", d.StrangerPerSecond, "the same for an address, without a valid credential; 0 is no limit")
-	f.IntVar(&s.limits.StrangerBurst, "limits-stranger-burst", d.StrangerBurst, "how many requests it may send at once")
+	f.IntVar(&s.limits.Burst, "limits-burst", d.Burst, "how many requests a credential may send at once")
+	f.Float64Var(&s.limits.StrangerPerSecond, "limits-stranger-requests-per-second", d.StrangerPerSecond, "how many requests a second an address may send in the long run without a valid credential; 0 is no limit")
+	f.IntVar(&s.limits.StrangerBurst, "limits-stranger-burst", d.StrangerBurst, "how many requests an address may send at once without a valid credential")
 	f.IntVar(&s.limits.Lasting, "limits-lasting-requests", d.Lasting, "how many long polls, streams and files a credential may have open; 0 is no limit")
 	f.StringSliceVar(&s.origins, "cors-origins", nil, "origins whose scripts may use the REST APIs, e.g. https://console.example.com; * for all; none unless given")
 	f.DurationVar(&s.auditAge, "audit-age", calls.DefaultAuditAge, "how long the audit log is kept")
