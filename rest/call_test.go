@@ -90,6 +90,27 @@ func withCalls(t *testing.T, store calls.Store, c *counter, change ...func(*rest
 	return f
 }
 
+// A fullStore takes no keys any more.
+type fullStore struct{ *memory.Store }
+
+func (fullStore) Claim(context.Context, calls.Claim, time.Time) (calls.Claim, error) {
+	return calls.Claim{}, leyden.ErrLimit
+}
+
+// Who used too many keys is told so and when to come back, and nothing is done;
+// without a key it is.
+func TestNoMoreKeys(t *testing.T) {
+	f := withCalls(t, fullStore{memory.New(time.Now)}, new(counter))
+	out := f.do("POST /c/count", `{"say":"a"}`, "Idempotency-Key: k")
+	if out.Code != http.StatusTooManyRequests || out.Header().Get("Retry-After") != "3600" ||
+		!strings.Contains(out.Body.String(), `"RATE_LIMIT_ERROR"`) || !strings.Contains(out.Body.String(), "too many Idempotency-Keys") {
+		t.Errorf("got %d %s %v", out.Code, out.Body, out.Header())
+	}
+	if out := f.do("POST /c/count", `{"say":"a"}`); out.Code != http.StatusCreated || out.Body.String() != `{"runs":1}` {
+		t.Errorf("without a key: got %d %s", out.Code, out.Body)
+	}
+}
+
 func TestIdempotencyKey(t *testing.T) {
 	c := new(counter)
 	f := withCalls(t, memory.New(time.Now), c)
