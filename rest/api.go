@@ -67,7 +67,7 @@ type API struct {
 	facades  []*Facade // the plain one first
 	meters   *meters
 	document *huma.OpenAPI
-	settled  func() // makes the document whole, once all operations are registered
+	settled  func() // mends the schemas, once all operations are registered
 	rendered func() documents
 }
 
@@ -81,10 +81,7 @@ func New(c Config) *API {
 		meters:   newMeters(c.Limits),
 		document: newDocument(c),
 	}
-	a.settled = sync.OnceFunc(func() {
-		a.settleSchemas()
-		a.share()
-	})
+	a.settled = sync.OnceFunc(a.settleSchemas)
 	a.rendered = sync.OnceValue(a.render)
 	a.serveHealth()
 	a.servePages()

@@ -223,6 +223,7 @@ type documents struct {
 
 func (a *API) render() (d documents) {
 	a.settled()
+	a.share() // a request needs none of that
 	if d.json, d.err = a.document.MarshalJSON(); d.err == nil {
 		d.yaml, d.err = a.document.YAML()
 	}
