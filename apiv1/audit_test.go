@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,33 @@ func TestAuditIsCountedToALimit(t *testing.T) {
 			if !strings.Contains(got, want) || least != (query == "?limit=1") {
 				t.Errorf("%s: got %s", query, got)
 			}
+		}
+	})
+}
+
+// What lets somebody in here is masked wherever it is put by mistake: in a free
+// text, in a field that nobody knows, in the name of one, in the path.
+func TestOwnSecretsAreNotRecorded(t *testing.T) {
+	inWorld(t, func(w *world) {
+		key := field(t, w.want(http.StatusCreated, "POST /auth/api-keys", `{"name":"x","scopes":["transactions:read"]}`), "key")
+		secret := field(t, w.want(http.StatusCreated, "POST /auth/clients", `{"name":"x","scopes":["transactions:read"]}`), "clientSecret")
+		signing := field(t, w.want(http.StatusCreated, "POST /webhooks", `{"url":"https://hooks.example/x","events":["transaction.stopped"]}`), "secret")
+		for _, text := range []string{key, secret, signing} {
+			quoted := strings.ReplaceAll(text, "/", `\/`)
+			w.want(http.StatusCreated, "POST /chargers", `{"chargeBoxId":"C`+text[3:9]+`","name":"ask with `+quoted+`"}`)
+			w.want(http.StatusBadRequest, "POST /chargers", `{"chargeBoxId":"D","`+quoted+`":{"unknown":["`+quoted+`"]}}`)
+			w.want(http.StatusBadRequest, "POST /id-tags", `{"idTag":"`+quoted+`"}`)
+			w.want(http.StatusNotFound, "DELETE /auth/api-keys/"+url.PathEscape(text), "")
+		}
+		kept := w.want(http.StatusOK, "GET /audit?limit=500", "")
+		for _, text := range []string{key, secret, signing} {
+			_, hidden, _ := strings.Cut(text[3:], "_")
+			if strings.Contains(kept, hidden) || strings.Contains(kept, strings.ReplaceAll(hidden, "/", `\\/`)) {
+				t.Errorf("the audit log has %s: %s", text, kept)
+			}
+		}
+		if rows, _, _ := w.audited("?limit=500"); len(rows) != 15 || !strings.Contains(kept, key[:11]+"_***") {
+			t.Errorf("there are %d records, and not how the key begins: %s", len(rows), kept)
 		}
 	})
 }

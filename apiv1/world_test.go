@@ -86,7 +86,7 @@ func newWorld(t testing.TB, change ...func(*apiv1.Config)) *world {
 	}
 	book, err := calls.NewBook(calls.Config{Store: w.store, Secret: []byte("key material"), Mask: csms.Masked, Now: w.now})
 	w.must(err)
-	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: callers, Now: w.now, Log: log, Calls: book}, theContract)
+	w.api = resttest.NewServer(t, rest.Config{Version: "test", Auth: callers, Now: w.now, Log: log, Calls: book, Mask: csms.MaskedKeys}, theContract)
 	apiv1.Register(w.api.API, config)
 	w.contract, err = theContract()
 	w.must(err)

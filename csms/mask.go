@@ -186,9 +186,7 @@ func (s *search) here() *container { return &s.open[len(s.open)-1] }
 func (s *search) property(name string, from, to int) {
 	c := s.here()
 	c.named, c.name, c.secret = true, strings.ToLower(name), secretName(name)
-	if m := maskText(name); m != name {
-		s.cut(from, to, m)
-	}
+	s.replace(name, maskText(name), from, to)
 }
 
 // begin counts a value of the present container.
@@ -207,10 +205,10 @@ func (s *search) scalar(token json.Token, from, to int) {
 		s.cut(from, to, masked)
 	case s.texts && isText && mentionsSecret(text) && !s.names():
 		s.cut(from, to, masked)
-	case isText && !s.identifies():
-		if m := maskText(text); m != text {
-			s.cut(from, to, m)
-		}
+	case isText && s.identifies():
+		s.replace(text, MaskedKeys(text), from, to)
+	case isText:
+		s.replace(text, maskText(text), from, to)
 	}
 }
 
@@ -267,6 +265,13 @@ func (s *search) end(from, to int, token json.Token) {
 // wordless reports whether a value says too little to be a secret.
 func wordless(value string) bool {
 	return value == "null" || value == "true" || value == "false"
+}
+
+// replace cuts a text unless what is left of it is the same.
+func (s *search) replace(text, left string, from, to int) {
+	if left != text {
+		s.cut(from, to, left)
+	}
 }
 
 func (s *search) cut(from, to int, text string) {

@@ -48,12 +48,16 @@ func hintsAtSecret(text string) bool {
 		letters = (letters<<8 | int(text[i]|0x20)) & 0xffffff
 		switch letters {
 		case 'k'<<16 | 'e'<<8 | 'y', 't'<<16 | 'o'<<8 | 'k', 's'<<16 | 'e'<<8 | 'c', 'c'<<16 | 'r'<<8 | 'e',
+			'l'<<16 | 'k'<<8 | lowBar, 'l'<<16 | 's'<<8 | lowBar, 'e'<<16 | 'y'<<8 | 'j', // what we make
 			'p'<<16 | 'a'<<8 | 's', 'p'<<16 | 'w'<<8 | 'd', 'p'<<16 | 'i'<<8 | 'n', 'p'<<16 | 'u'<<8 | 'k', 'p'<<16 | 's'<<8 | 'k':
 			return true // key, token, secret, credential, password, pwd, pin, puk, psk
 		}
 	}
 	return false
 }
+
+// lowBar is the underscore as hintsAtSecret sees it.
+const lowBar = '_' | 0x20
 
 // squeezed returns the letters and digits of a text, in lower case.
 func squeezed(text string) string {
@@ -86,10 +90,24 @@ func wordsOf(name string) []string {
 // masked whole.
 const maxMaskRounds = 8
 
-// maskText masks in a text what can be told from the rest: private keys;
+// ours matches the secrets that this system makes, in whatever text they are: API
+// keys and secrets of clients, whose begin is no secret, secrets of webhooks, and
+// access tokens.
+var ours = regexp.MustCompile(`(l[ks]_[a-z2-7]{8}_)[a-z2-7]{16,}|(whsec_)[A-Za-z0-9+/_%-]{16,}=*|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}`)
+
+// MaskedKeys returns a text without secrets of the kinds that this system makes.
+func MaskedKeys(text string) string {
+	if !hintsAtSecret(text) {
+		return text
+	}
+	return ours.ReplaceAllString(text, "${1}${2}"+masked)
+}
+
+// maskText masks in a text what can be told from the rest: our own keys; private keys;
 // passwords and signatures in URLs, also where the scheme is missing; and what
 // follows the name of a secret and an equals sign or a colon. It is idempotent.
 func maskText(text string) string {
+	text = MaskedKeys(text)
 	for range maxMaskRounds {
 		if !strings.ContainsAny(text, ":=@") && !strings.Contains(text, "PRIVATE KEY") {
 			return text

@@ -46,6 +46,9 @@ type Config struct {
 	// Calls keeps the audit log and the replies to calls with an Idempotency-Key;
 	// nil keeps neither.
 	Calls *calls.Book
+	// Mask takes secrets out of a path, for the access log and the audit log: somebody
+	// may take a key for the id of one. Nil leaves paths as they are.
+	Mask func(text string) string
 	// Limits bound how often clients may ask.
 	Limits Limits
 	// CORS are the origins whose scripts may read replies: see [CheckOrigin].
@@ -80,6 +83,9 @@ func New(c Config) *API {
 		facades:  []*Facade{plain()},
 		meters:   newMeters(c.Limits),
 		document: newDocument(c),
+	}
+	if a.config.Mask == nil {
+		a.config.Mask = func(text string) string { return text }
 	}
 	a.settled = sync.OnceFunc(a.settleSchemas)
 	a.rendered = sync.OnceValue(a.render)

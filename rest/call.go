@@ -353,7 +353,7 @@ func (c *call) record(book *calls.Book) *calls.Record {
 	}
 	r := &calls.Record{
 		At: c.api.config.Now(), By: who.ID, Kind: calls.ByKey, Name: who.Name, RequestID: c.w.requestID, Method: c.r.Method,
-		Operation: c.operation.ID, Path: clipTo(c.r.URL.Path, maxRecordedPath), Station: c.w.station, Transaction: c.w.transaction,
+		Operation: c.operation.ID, Path: clipTo(c.api.config.Mask(c.r.URL.Path), maxRecordedPath), Station: c.w.station, Transaction: c.w.transaction,
 		Status: c.status, Code: c.code, Body: book.Excerpt(c.body), Replayed: c.replay,
 	}
 	if who.Client {

@@ -62,7 +62,7 @@ func (a *API) finish(w *reply, r *http.Request, begin time.Time) {
 	a.config.Log.LogAttrs(r.Context(), accessLevel(r.URL.Path), "request",
 		slog.String("requestId", w.requestID),
 		slog.String("method", r.Method),
-		slog.String("path", r.URL.Path),
+		slog.String("path", a.config.Mask(r.URL.Path)),
 		slog.String("route", w.pattern),
 		slog.Int("status", status),
 		slog.Int64("bytes", w.bytes),

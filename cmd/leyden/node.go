@@ -99,7 +99,7 @@ func (n *node) wire() error {
 	n.url = scheme + "://" + reachable(addr)
 	api := rest.New(rest.Config{
 		Version: version, PublicURL: strings.TrimSuffix(s.publicURL, "/"), Auth: authenticator, Now: time.Now, Log: log,
-		Calls: n.book, Limits: s.calls.limits, CORS: s.calls.origins,
+		Calls: n.book, Mask: csms.MaskedKeys, Limits: s.calls.limits, CORS: s.calls.origins,
 		Metrics: n.metrics(), Ready: n.readiness, Open: addr != nil && addr.IP.IsLoopback(),
 	})
 	apiv1.Register(api, apiv1.Config{
