@@ -1,6 +1,7 @@
 package apiv1
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,7 +74,9 @@ func (p *correctionPatch) fix() (leyden.Fix, error) {
 	default:
 		f.NotBillable = &p.Reason
 	}
-	return f, checkMetadata(f.Set)
+	return f, cmp.Or(
+		checkName("vehicleId", valueOr(f.Vehicle, "")), checkProse("note", valueOr(f.Note, "")), checkMetadata(f.Set), checkProse("reason", p.Reason),
+	)
 }
 
 type closeInput struct {
@@ -227,6 +230,9 @@ func (a *api) closeTransaction(ctx context.Context, in *closeInput) (*tagged[Tra
 	if err != nil {
 		return nil, err
 	}
+	if err := checkProse("reason", in.Body.Reason); err != nil {
+		return nil, err
+	}
 	by := act(ctx, in.Body.Reason, in.Precondition)
 	by.Force = in.Body.Force
 	t, err = a.Ledger.CloseCharge(ctx, t.ID, in.Body.EndTime.Time, in.Body.MeterStop, by)
@@ -239,6 +245,9 @@ func (a *api) closeTransaction(ctx context.Context, in *closeInput) (*tagged[Tra
 func (a *api) join(ctx context.Context, in *joinInput) (*tagged[Transaction], error) {
 	t, err := a.transaction(ctx, in.TransactionPath)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkProse("reason", in.Body.Reason); err != nil {
 		return nil, err
 	}
 	orphan, err := rest.FindTransaction(ctx, a.Ledger.Store(), "orphan", string(in.Body.Orphan))
@@ -260,6 +269,9 @@ func (a *api) revert(ctx context.Context, in *revertInput) (*tagged[Transaction]
 	reason := ""
 	if in.Body != nil {
 		reason = in.Body.Reason
+	}
+	if err := checkProse("reason", reason); err != nil {
+		return nil, err
 	}
 	t, err = a.Ledger.Revert(ctx, t.ID, in.Number, act(ctx, reason, in.Precondition))
 	return a.amended(&t, err)

@@ -104,6 +104,17 @@ func TestRefusedCorrections(t *testing.T) {
 			{"PATCH /transactions/1", `{"vehicleId":""}`, "vehicleId: expected length >= 1", 400},
 			{"PATCH /transactions/1", `{"status":"active"}`, "status: is unknown", 400},
 			{"PATCH /transactions/1", `{"metadata":{"` + strings.Repeat("n", 41) + `":"x"}}`, "metadata: a name must have 1 to 40 characters", 400},
+			{"PATCH /transactions/1", `{"vehicleId":" "}`, "vehicleId: must be readable text without spaces around it", 400},
+			{"PATCH /transactions/1", `{"vehicleId":"VAN\u0000"}`, "vehicleId: must be readable text without spaces around it", 400},
+			{"PATCH /transactions/1", `{"vehicleId":"VAN-12\n"}`, "vehicleId: must be readable text without spaces around it", 400},
+			{"PATCH /transactions/1", `{"note":"a\u0000b"}`, "note: must be readable text: of control characters it may have line breaks and tabs", 400},
+			{"PATCH /transactions/1", `{"note":"x","reason":"\u001b[2J"}`, "reason: must be readable text: of control characters it may have line breaks and tabs", 400},
+			{"PATCH /transactions/1", `{"metadata":{"a\u0000":"x"}}`, "metadata: a name must be readable text without spaces around it", 400},
+			{"PATCH /transactions/1", `{"metadata":{" ":"x"}}`, "metadata: a name must be readable text without spaces around it", 400},
+			{"PATCH /transactions/1", `{"metadata":{"a":"\u0007"}}`, "metadata.a: must be readable text: of control characters it may have line breaks and tabs", 400},
+			{"POST /transactions/1/close", `{"reason":"a\u0000"}`, "reason: must be readable text: of control characters it may have line breaks and tabs", 400},
+			{"POST /transactions/1/join", `{"orphan":1,"reason":"a\u0000"}`, "reason: must be readable text: of control characters it may have line breaks and tabs", 400},
+			{"POST /transactions/1/revisions/1/revert", `{"reason":"a\u0000"}`, "reason: must be readable text: of control characters it may have line breaks and tabs", 400},
 			{"PATCH /transactions/1", `{"metadata":{"a":1}}`, "metadata.a: expected string", 400},
 			{"PATCH /transactions/2", `{"note":"x"}`, "there is no transaction 2", 404},
 			{"POST /transactions/1/close", `{"reason":"x"}`, "transaction 1 is completed: not possible in this state", 409},
@@ -120,6 +131,10 @@ func TestRefusedCorrections(t *testing.T) {
 			if out.Code != c.status || got.Error.Message != c.message {
 				t.Errorf("%s %s: got %d %s, want %d %q", c.line, c.body, out.Code, out.Body, c.status, c.message)
 			}
+		}
+		got := w.shown("PATCH /transactions/1", `{"vehicleId":"Élan 12","note":"two\r\n\tlines","metadata":{"a b":"1\n2","é":""}}`)
+		if got.VehicleID == nil || *got.VehicleID != "Élan 12" || got.Note == nil || *got.Note != "two\r\n\tlines" || got.Metadata["a b"] != "1\n2" {
+			t.Errorf("what is readable: got %+v", got)
 		}
 		w.key = w.keyWith("transactions:read")
 		if out := w.do("PATCH /transactions/1", `{"note":"x"}`); out.Code != http.StatusForbidden {

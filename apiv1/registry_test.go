@@ -143,6 +143,8 @@ func TestRegistryInput(t *testing.T) {
 		{"DELETE /id-tags/NONE", ``, 404, "idTag NONE: not found"},
 		{"GET /id-tags?limit=501", ``, 400, "limit: expected number <= 500"},
 		{"POST /vehicles", `{}`, 400, "vehicleId: is required"},
+		{"POST /vehicles", `{"vehicleId":" "}`, 400, "vehicleId: must be readable text without spaces around it"},
+		{"POST /vehicles", `{"vehicleId":"V\u0000"}`, 400, "vehicleId: must be readable text without spaces around it"},
 		{"POST /vehicles", `{"vehicleId":"V","idTags":[""]}`, 400, "idTags[0]: expected length >= 1"},
 		{"POST /vehicles", `{"vehicleId":"V","idTags":["123456789012345678901"]}`, 400, "idTags[0]: expected length <= 20"},
 		{"PATCH /vehicles/NONE", `{"idTags":null}`, 400, "idTags: must not be null"},

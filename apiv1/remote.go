@@ -1,10 +1,10 @@
 package apiv1
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"unicode/utf8"
 
 	"leyden"
 	"leyden/auth"
@@ -130,7 +130,7 @@ func (a *api) startTransaction(ctx context.Context, in *startInput) (*created[st
 }
 
 func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest, with ProfileChoice) (*created[startAccepted], error) {
-	if err := checkMetadata(r.Metadata); err != nil {
+	if err := cmp.Or(checkName("vehicleId", r.VehicleID), checkMetadata(r.Metadata)); err != nil {
 		return nil, err
 	}
 	profile, err := a.oneProfile(ctx, chosenProfile{"chargingProfile", with.ChargingProfile, "chargingProfileId", with.ChargingProfileID}, r.Connector)
@@ -193,21 +193,6 @@ func about(t *leyden.Transaction, err error) error {
 	}
 	e.Details = append(e.Details, transactionDetail(t.ID))
 	return e
-}
-
-func checkMetadata(m map[string]string) error {
-	if len(m) > maxMetadata {
-		return rest.Invalid("metadata", fmt.Sprintf("has more than %d entries", maxMetadata))
-	}
-	for name, value := range m {
-		if n := utf8.RuneCountInString(name); n < 1 || n > maxMetadataName {
-			return rest.Invalid("metadata", fmt.Sprintf("a name must have 1 to %d characters", maxMetadataName))
-		}
-		if utf8.RuneCountInString(value) > maxMetadataValue {
-			return rest.Invalid("metadata."+name, fmt.Sprintf("has more than %d characters", maxMetadataValue))
-		}
-	}
-	return nil
 }
 
 func (a *api) remoteStop(ctx context.Context, in *TransactionPath) (*created[stopAccepted], error) {

@@ -311,6 +311,8 @@ func TestRemoteInput(t *testing.T) {
 		{start, `{"connectorId":1,"idTag":"123456789012345678901"}`, 400, invalid, "idTag: expected length <= 20"},
 		{start, `{"connectorId":1,"idTag":"U","tag":1}`, 400, invalid, "tag: is unknown"},
 		{start, `{"connectorId":1,"idTag":"U","vehicleId":""}`, 400, invalid, "vehicleId: expected length >= 1"},
+		{start, `{"connectorId":1,"idTag":"U","vehicleId":" "}`, 400, invalid, "vehicleId: must be readable text without spaces around it"},
+		{start, `{"connectorId":1,"idTag":"U","metadata":{"a":"\u0000"}}`, 400, invalid, "metadata.a: must be readable text: of control characters it may have line breaks and tabs"},
 		{start, `{"connectorId":1,"idTag":"U","metadata":{"a":1}}`, 400, invalid, "metadata.a: expected string"},
 		{start, `{"connectorId":1,"idTag":"U","metadata":{"":"x"}}`, 400, invalid, "metadata: a name must have 1 to 40 characters"},
 		{start, `{"connectorId":1,"idTag":"U","metadata":{"a":"` + long + `"}}`, 400, invalid, "metadata.a: has more than 500 characters"},

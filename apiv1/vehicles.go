@@ -107,6 +107,9 @@ func (a *api) serveVehicles() {
 }
 
 func (a *api) addVehicle(ctx context.Context, in *addVehicleInput) (*created[vehicle], error) {
+	if err := checkName("vehicleId", in.Body.VehicleID); err != nil {
+		return nil, err
+	}
 	v, err := a.saveVehicle(ctx, leyden.Vehicle{
 		ID: in.Body.VehicleID, Name: in.Body.Name, Tokens: in.Body.IDTags, CreatedAt: a.Ledger.Now(),
 	}, a.Ledger.Registry().AddVehicle)
