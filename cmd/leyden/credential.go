@@ -22,9 +22,9 @@ type credentialFlags struct {
 
 // limitFlags adds the flags that create and change have in common.
 func (f *credentialFlags) limitFlags(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&f.chargers, "charger", nil, "limit it to this charger; several with commas, and with those of --site")
+	cmd.Flags().StringSliceVar(&f.chargers, "charger", nil, "limit it to this charger; several with commas, beside the sites of --site")
 	cmd.Flags().StringSliceVar(&f.sites, "site", nil, "limit it to the chargers of this site; several with commas")
-	cmd.Flags().StringVar(&f.expires, "expires", "", "when it ends: a date, a time (RFC 3339), or how long from now, as 720h; never takes an end away")
+	cmd.Flags().StringVar(&f.expires, "expires", "", "when it ends: a date, a time (RFC 3339), or how long from now, as 720h; \"never\" for no end")
 }
 
 // newFlags adds the flags of a command that makes a credential.
@@ -36,8 +36,9 @@ func (f *credentialFlags) newFlags(cmd *cobra.Command) {
 // changeFlags adds the flags of a command that changes one.
 func (f *credentialFlags) changeFlags(cmd *cobra.Command) {
 	f.newFlags(cmd)
+	cmd.Flags().Lookup("scope").DefValue = "[]" // what is not given stays as it is
 	cmd.Flags().StringVar(&f.name, "name", "", "what it is for")
-	cmd.Flags().BoolVar(&f.all, "all-chargers", false, "limit it to no charger and no site")
+	cmd.Flags().BoolVar(&f.all, "all-chargers", false, "take its limits to chargers and sites away")
 	cmd.MarkFlagsMutuallyExclusive("all-chargers", "charger")
 	cmd.MarkFlagsMutuallyExclusive("all-chargers", "site")
 }
