@@ -3,8 +3,11 @@
 //
 // A cell that a spreadsheet would compute instead of showing it is written with
 // an apostrophe before it ([Harmless]), and [Plain] takes that away again: any
-// text comes back as it was. What is read may begin with a byte order mark,
-// have semicolons or tabs between its cells, and say so in a first line "sep=;".
+// text comes back as it was. Where semicolons stand between cells, as in much of
+// Europe, the text behind one is a cell too.
+//
+// What is read may begin with a byte order mark, have semicolons or tabs between
+// its cells, and say so in a first line "sep=;".
 package sheet
 
 import (
@@ -16,27 +19,43 @@ import (
 	"unicode/utf8"
 )
 
-// Harmless marks a text that a spreadsheet would compute instead of showing it.
+// Harmless marks what a spreadsheet would compute instead of showing it.
 func Harmless(text string) string {
-	if computed(text) {
-		return "'" + text
-	}
-	return text
+	return eachCell(text, func(cell string) string {
+		if computed(cell) {
+			return "'" + cell
+		}
+		return cell
+	})
 }
 
 // Plain undoes [Harmless].
 func Plain(text string) string {
-	if rest, marked := strings.CutPrefix(text, "'"); marked && computed(rest) {
-		return rest
+	return eachCell(text, func(cell string) string {
+		if rest, marked := strings.CutPrefix(cell, "'"); marked && computed(rest) {
+			return rest
+		}
+		return cell
+	})
+}
+
+// eachCell changes what may become a cell of its own.
+func eachCell(text string, change func(string) string) string {
+	if !strings.Contains(text, ";") {
+		return change(text)
 	}
-	return text
+	cells := strings.Split(text, ";")
+	for i := range cells {
+		cells[i] = change(cells[i])
+	}
+	return strings.Join(cells, ";")
 }
 
 // computed reports whether a text looks like a formula, also behind marks of
-// [Harmless]: those would be taken for ours. Some spreadsheets compute what begins
-// with a full-width sign, too.
+// [Harmless], which would be taken for ours, and behind quotes, which are no part of
+// the cell. Some spreadsheets compute what begins with a full-width sign, too.
 func computed(text string) bool {
-	start := strings.TrimLeft(text, " '\ufeff")
+	start := strings.TrimLeft(text, " '\"\ufeff")
 	first, _ := utf8.DecodeRuneInString(start)
 	return start != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
 }
@@ -54,7 +73,7 @@ func NewWriter(w io.Writer) *csv.Writer {
 // nothing at all stands for what is unknown. It must be made [Harmless] by the
 // caller.
 func AppendCell(b []byte, text string) []byte {
-	if text != "" && text != `\.` && text[0] != ' ' && !strings.ContainsAny(text, "\",\r\n\t") {
+	if text != "" && text != `\.` && text[0] != ' ' && !strings.ContainsAny(text, "\",;\r\n\t") {
 		return append(b, text...)
 	}
 	b = append(b, '"')
