@@ -115,6 +115,8 @@ func registerTransactions(api *rest.API, store leyden.Store) {
 		Path:    "/v2/transactions/{TransactionID}",
 		ID:      "v2GetTransaction",
 		Summary: "One charging event",
+		Description: "The same object as in the list. A remote start that never became a charge, and a stop whose start never came, are no charging " +
+			"events: 404.",
 		Tag:     tagTransactions,
 		Scope:   auth.TransactionsRead,
 		Limited: true,

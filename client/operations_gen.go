@@ -2678,7 +2678,9 @@ func (c *Client) V2ListTransactions(ctx context.Context, query V2ListTransaction
 	return reply, err
 }
 
-// V2GetTransaction: One charging event. (GET /v2/transactions/{TransactionID})
+// V2GetTransaction: One charging event. The same object as in the list. A remote start that never
+// became a charge, and a stop whose start never came, are no charging events: 404. (GET
+// /v2/transactions/{TransactionID})
 func (c *Client) V2GetTransaction(ctx context.Context, transactionID string, options ...Option) (V2Transaction, error) {
 	var reply V2Transaction
 	r := request{method: "GET", path: "/v2/transactions/" + url.PathEscape(transactionID)}

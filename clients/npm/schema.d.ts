@@ -1994,7 +1994,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One charging event */
+        /**
+         * One charging event
+         * @description The same object as in the list. A remote start that never became a charge, and a stop whose start never came, are no charging events: 404.
+         */
         get: operations["v2GetTransaction"];
         put?: never;
         post?: never;

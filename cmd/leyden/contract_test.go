@@ -94,3 +94,25 @@ func TestDocumentIsSound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever is served says what it does.
+func TestEveryOperationIsDescribed(t *testing.T) {
+	c, err := theContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, _ := resttest.At(c.Document, "paths").(map[string]any)
+	if len(paths) < 50 {
+		t.Fatalf("there are only %d paths", len(paths))
+	}
+	for path := range paths {
+		for _, method := range []string{"get", "post", "put", "patch", "delete"} {
+			op := resttest.At(paths, path, method)
+			for _, key := range []string{"summary", "description"} {
+				if text, _ := resttest.At(op, key).(string); op != nil && text == "" {
+					t.Errorf("%s %s has no %s", method, path, key)
+				}
+			}
+		}
+	}
+}
