@@ -70,14 +70,15 @@ type keyList struct {
 	Pagination pagination `json:"pagination"`
 }
 
-type keyPath struct {
+// A KeyPath names an API key in a path.
+type KeyPath struct {
 	ID string `path:"keyId" maxLength:"100" doc:"Id of the key." example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
 }
 
 type addKeyInput struct{ Body credentialSpec }
 
 type changeKeyInput struct {
-	ID   string `path:"keyId" maxLength:"100" doc:"Id of the key." example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	KeyPath
 	Body credentialPatch
 }
 
@@ -85,7 +86,7 @@ type changeKeyInput struct {
 const defaultGrace = 24 * 60 * 60
 
 type rotateKeyInput struct {
-	ID   string `path:"keyId" maxLength:"100" doc:"Id of the key." example:"key_01jm2v8xkq4w7c5n3t6y9b2d4f"`
+	KeyPath
 	Body *struct {
 		GraceSeconds *int `json:"graceSeconds,omitempty" minimum:"0" maximum:"2592000" default:"86400" doc:"How long the old text stays good: a day when left out, at most 30." example:"86400"`
 	} `nameHint:"V1RotateKey"`
@@ -162,7 +163,7 @@ func (a *api) listKeys(ctx context.Context, in *rest.Window) (*bodied[keyList], 
 	return out, nil
 }
 
-func (a *api) getKey(ctx context.Context, in *keyPath) (*bodied[apiKey], error) {
+func (a *api) getKey(ctx context.Context, in *KeyPath) (*bodied[apiKey], error) {
 	k, err := a.Registrar.Key(ctx, in.ID)
 	return &bodied[apiKey]{a.presentKey(&k)}, named("API key", in.ID, err)
 }
@@ -176,7 +177,7 @@ func (a *api) changeKey(ctx context.Context, in *changeKeyInput) (*bodied[apiKey
 	return &bodied[apiKey]{a.presentKey(&k)}, err
 }
 
-func (a *api) revokeKey(ctx context.Context, in *keyPath) (*bodied[apiKey], error) {
+func (a *api) revokeKey(ctx context.Context, in *KeyPath) (*bodied[apiKey], error) {
 	k, err := a.Registrar.RevokeKey(ctx, in.ID)
 	return &bodied[apiKey]{a.presentKey(&k)}, err
 }
