@@ -190,7 +190,7 @@ func (t *target) enqueue(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("reach of webhook %s: %w", t.id, err)
 		}
-		q.Stations = append(slices.Clone(within), "") // of no station, where it reaches none
+		q.Stations = append([]leyden.StationID{}, within...) // nil were all stations
 	}
 	page, err := t.Feed.Read(ctx, q)
 	if e, ok := errors.AsType[*ForgottenError](err); ok {
