@@ -97,40 +97,47 @@ func (r *Registrar) RevokeKey(ctx context.Context, id string) (KeyRecord, error)
 
 // EnsureAdmin makes sure at a start that somebody can administrate. A given
 // text becomes an admin key unless it is one already. Without one, an empty
-// store gets a minted key. It returns the text of a key it created.
+// store gets a minted key. It returns the key that it made, nil for none, and the
+// text of that.
 //
 // A given text whose key was revoked or lost its scope is an error: a restart
 // does not bring back what somebody took away.
-func (r *Registrar) EnsureAdmin(ctx context.Context, given string) (text string, created bool, err error) {
+func (r *Registrar) EnsureAdmin(ctx context.Context, given string) (made *KeyRecord, text Secret, err error) {
 	if given != "" {
-		created, err = r.importAdmin(ctx, Secret(given))
-		return given, created, err
+		made, err = r.importAdmin(ctx, Secret(given))
+		return made, Secret(given), err
 	}
 	keys, err := r.Store.Keys(ctx)
 	if err != nil || len(keys) > 0 {
-		return "", false, err
+		return nil, "", err
 	}
-	_, minted, err := r.CreateKey(ctx, Spec{Name: "first admin", Scopes: []string{string(Admin)}})
-	return string(minted), err == nil, err
+	k, text, err := r.CreateKey(ctx, Spec{Name: "first admin", Scopes: []string{string(Admin)}})
+	if err != nil {
+		return nil, "", err
+	}
+	return &k, text, nil
 }
 
-func (r *Registrar) importAdmin(ctx context.Context, given Secret) (created bool, err error) {
+func (r *Registrar) importAdmin(ctx context.Context, given Secret) (made *KeyRecord, err error) {
 	if len(given) < MinGivenKey || len(given) > MaxGivenKey || !printable(string(given)) {
-		return false, fmt.Errorf("admin key: %w: it must have %d to %d printable ASCII characters without spaces",
+		return nil, fmt.Errorf("admin key: %w: it must have %d to %d printable ASCII characters without spaces",
 			leyden.ErrInvalid, MinGivenKey, MaxGivenKey)
 	}
 	k, err := r.Store.KeyByHash(ctx, r.Secrets.keyHash(string(given)))
 	if err == nil {
-		return false, usableAdmin(k, r.Now())
+		return nil, usableAdmin(k, r.Now())
 	}
 	if !errors.Is(err, leyden.ErrNotFound) {
-		return false, fmt.Errorf("look up the admin key: %w", err)
+		return nil, fmt.Errorf("look up the admin key: %w", err)
 	}
-	_, err = r.addKey(ctx, Spec{Name: "given admin", Scopes: []string{string(Admin)}}, given)
-	if errors.Is(err, leyden.ErrExists) { // another node started at the same time
-		return false, nil
+	k, err = r.addKey(ctx, Spec{Name: "given admin", Scopes: []string{string(Admin)}}, given)
+	switch {
+	case errors.Is(err, leyden.ErrExists): // another node started at the same time
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	return err == nil, err
+	return &k, nil
 }
 
 func usableAdmin(k KeyRecord, now time.Time) error {

@@ -143,22 +143,22 @@ func TestRevokeBesideUpdates(t *testing.T) {
 
 func TestEnsureAdminMints(t *testing.T) {
 	w := newWorld(t)
-	text, created, err := w.EnsureAdmin(t.Context(), "")
-	if err != nil || !created {
-		t.Fatalf("first start: %v, %v", created, err)
+	made, text, err := w.EnsureAdmin(t.Context(), "")
+	if err != nil || made == nil {
+		t.Fatalf("first start: %+v, %v", made, err)
 	}
-	p, err := w.withKey(t, auth.Secret(text))
+	p, err := w.withKey(t, text)
 	if err != nil || !p.Allow(auth.Admin) {
 		t.Errorf("principal %+v, %v", p, err)
 	}
-	if again, created, err := w.EnsureAdmin(t.Context(), ""); again != "" || created || err != nil {
-		t.Errorf("second start: %v, %v", created, err)
+	if made, again, err := w.EnsureAdmin(t.Context(), ""); again != "" || made != nil || err != nil {
+		t.Errorf("second start: %v, %v", made, err)
 	}
 	if _, err := w.RevokeKey(t.Context(), p.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, created, err := w.EnsureAdmin(t.Context(), ""); created || err != nil {
-		t.Errorf("start after the key was revoked: %v, %v", created, err)
+	if made, _, err := w.EnsureAdmin(t.Context(), ""); made != nil || err != nil {
+		t.Errorf("start after the key was revoked: %v, %v", made, err)
 	}
 }
 
@@ -166,9 +166,9 @@ func TestEnsureAdminGiven(t *testing.T) {
 	w := newWorld(t)
 	w.key(t, "chargers:read") // other keys do not matter
 	for start := range 3 {
-		text, created, err := w.EnsureAdmin(t.Context(), givenAdmin)
-		if text != givenAdmin || created != (start == 0) || err != nil {
-			t.Errorf("start %d: %v, %v", start, created, err)
+		made, text, err := w.EnsureAdmin(t.Context(), givenAdmin)
+		if text != givenAdmin || (made != nil) != (start == 0) || err != nil {
+			t.Errorf("start %d: %v, %v", start, made, err)
 		}
 	}
 	p, err := w.withKey(t, givenAdmin)
@@ -194,8 +194,8 @@ func TestEnsureAdminGiven(t *testing.T) {
 func TestEnsureAdminGivenMinted(t *testing.T) {
 	w := newWorld(t)
 	_, minted := newWorld(t).key(t, "admin")
-	if _, created, err := w.EnsureAdmin(t.Context(), string(minted)); err != nil || !created {
-		t.Fatalf("import of another installation's key: %v, %v", created, err)
+	if made, _, err := w.EnsureAdmin(t.Context(), string(minted)); err != nil || made == nil {
+		t.Fatalf("import of another installation's key: %v, %v", made, err)
 	}
 	all, err := w.Keys(t.Context())
 	if err != nil || len(all) != 1 || all[0].Prefix != string(minted[:11]) {
@@ -209,10 +209,10 @@ func TestEnsureAdminRefuses(t *testing.T) {
 		"short", strings.Repeat("x", auth.MinGivenKey-1), strings.Repeat("x", auth.MaxGivenKey+1),
 		"with a space in the text", "with-a-line-break-at-the-end\n", "größer-als-zwanzig-zeichen",
 	} {
-		_, created, err := w.EnsureAdmin(t.Context(), given)
+		made, _, err := w.EnsureAdmin(t.Context(), given)
 		wantError(t, fmt.Sprintf("EnsureAdmin(%.10q…)", given), err, leyden.ErrInvalid)
-		if created || strings.Contains(err.Error(), given) {
-			t.Errorf("created: %v, error: %v", created, err)
+		if made != nil || strings.Contains(err.Error(), given) {
+			t.Errorf("made: %+v, error: %v", made, err)
 		}
 	}
 }

@@ -34,6 +34,10 @@ func TestDemo(t *testing.T) {
 				r, err := ask(t.Context(), client, http.MethodGet, p.url+"/api/v1/transactions?status=active", key, "")
 				return err == nil && strings.Contains(r.body, `"chargeBoxId":"DEMO-00`)
 			})
+			made, err := ask(t.Context(), client, http.MethodGet, p.url+"/api/v1/audit?operation=leyden%20serve", key, "")
+			if err != nil || !strings.Contains(made.body, `\"name\":\"first admin\"`) || strings.Contains(made.body, key) {
+				t.Errorf("the audit log has of the first key: %+v, %v", made, err)
+			}
 			t.Logf("the first transaction after %v", time.Since(began))
 			p.await(p.stdout, `\n\d+ charging, \d+ completed: \d+ DEMO-00\d/\d \d+\.\d{3} kWh`)
 			client.CloseIdleConnections()

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -221,17 +222,32 @@ func (n *node) readiness(ctx context.Context) []string {
 // key that was made just now.
 func (n *node) adminKey(ctx context.Context) (string, error) {
 	given := os.Getenv(adminKeyVariable)
-	text, created, err := n.db.registrar.EnsureAdmin(ctx, given)
+	made, text, err := n.db.registrar.EnsureAdmin(ctx, given)
 	if err != nil && given != "" {
 		return "", fmt.Errorf("environment variable %s: %w", adminKeyVariable, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("first key: %w", err)
 	}
-	if !created || given != "" {
+	if made == nil {
 		return "", nil
 	}
-	return text, nil
+	if err := n.recordKey(ctx, made); err != nil { // there is no second chance to show the key
+		n.log.Error("the first key is not in the audit log", "key", made.ID, "err", err)
+	}
+	if given != "" {
+		return "", nil
+	}
+	return string(text), nil
+}
+
+// recordKey notes in the audit log that the server made an admin key at its start.
+func (n *node) recordKey(ctx context.Context, k *auth.KeyRecord) error {
+	made, err := json.Marshal(map[string]any{"id": k.ID, "name": k.Name, "scopes": k.Scopes.Names()})
+	if err != nil {
+		return err
+	}
+	return n.book.Settle(ctx, commandRecord("leyden serve", n.book.Excerpt(made)), nil, nil)
 }
 
 // temporary reports whether the ledger is gone at the end: that of a demo for

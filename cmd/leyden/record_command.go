@@ -46,10 +46,7 @@ func (f *folder) recorded(cmd *cobra.Command, args []string, ended error) error 
 	if err != nil {
 		return errors.Join(ended, err)
 	}
-	r := &calls.Record{
-		At: time.Now(), By: osUser(), Kind: calls.ByCommandLine, From: hostName(), Operation: cmd.CommandPath(), Status: 200,
-		Body: book.Excerpt(asked(cmd.Flags(), args)),
-	}
+	r := commandRecord(cmd.CommandPath(), book.Excerpt(asked(cmd.Flags(), args)))
 	if ended != nil {
 		r.Status, r.Code = 500, "FAILED"
 	}
@@ -58,6 +55,13 @@ func (f *folder) recorded(cmd *cobra.Command, args []string, ended error) error 
 		r.Station = leyden.StationID(args[0])
 	}
 	return errors.Join(ended, book.Settle(cmd.Context(), r, nil, nil))
+}
+
+// commandRecord returns the record of a command that was carried out.
+func commandRecord(command, body string) *calls.Record {
+	return &calls.Record{
+		At: time.Now(), By: osUser(), Kind: calls.ByCommandLine, From: hostName(), Operation: command, Status: 200, Body: body,
+	}
 }
 
 // asked returns what a command was told, as JSON.
