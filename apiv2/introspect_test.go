@@ -40,9 +40,9 @@ func TestRevoke(t *testing.T) {
 		status             int
 		reply              string
 	}{
-		{"another client", asked(i.bearer), other, 400, `{"error":"invalid_request","error_description":"invalid_request: the access token belongs to another client"}`},
-		{"nobody", asked(i.bearer), "X-None: ", 401, `{"error":"invalid_client","error_description":"invalid_client: no client credentials"}`},
-		{"no token", "token_type_hint=access_token", login, 400, `{"error":"invalid_request","error_description":"invalid_request: token is missing"}`},
+		{"another client", asked(i.bearer), other, 400, `{"error":"invalid_request","error_description":"the access token belongs to another client"}`},
+		{"nobody", asked(i.bearer), "X-None: ", 401, `{"error":"invalid_client","error_description":"no client credentials"}`},
+		{"no token", "token_type_hint=access_token", login, 400, `{"error":"invalid_request","error_description":"token is missing"}`},
 		{"nonsense", asked("nonsense"), login, 200, ""},
 	} {
 		if w := i.do("POST /oauth2/revoke", test.body, form, test.header); w.Code != test.status || w.Body.String() != test.reply {

@@ -116,10 +116,11 @@ func explainGrant(err error) *rest.Error {
 }
 
 func refusedGrant(grant auth.GrantError, err error) *rest.Error {
+	why := strings.TrimPrefix(err.Error(), string(grant)+": ") // the code stands beside it
 	if grant != auth.ErrInvalidClient {
-		return oauthErrorf(http.StatusBadRequest, string(grant), err.Error())
+		return oauthErrorf(http.StatusBadRequest, string(grant), why)
 	}
-	e := oauthErrorf(http.StatusUnauthorized, string(grant), err.Error())
+	e := oauthErrorf(http.StatusUnauthorized, string(grant), why)
 	e.Header = http.Header{"Www-Authenticate": {`Basic realm="leyden"`}}
 	return e
 }
