@@ -35,6 +35,9 @@ func (rt *route) readBody(w *reply, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return nil, Errorf(http.StatusUnsupportedMediaType, "Content-Encoding: a body is sent as it is")
+	}
 	data, err := receive(w, r, rt.operation.MaxBody)
 	if err != nil {
 		return nil, err

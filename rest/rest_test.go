@@ -260,6 +260,7 @@ func TestRefusals(t *testing.T) {
 		{"POST /t/orders/7", strings.Repeat("[", 40) + strings.Repeat("]", 40), nil, 400, "body: is nested deeper than 32"},
 		{"POST /t/orders/7", `{"name":"` + long + `"}`, nil, 413, "the body is larger than 1000 bytes"},
 		{"POST /t/orders/7", `{"name":"a"}`, []string{"Content-Type: text/plain"}, 415, "Content-Type: expected application/json"},
+		{"POST /t/orders/7", "\x1f\x8b\x08", []string{"Content-Encoding: gzip"}, 415, "Content-Encoding: a body is sent as it is"},
 		{"POST /t/orders/7", `{"name":"tea"}`, nil, 409, "cannot brew"},
 		{"POST /t/orders/7", `{"name":"panic"}`, nil, 500, "internal error"},
 		{"POST /t/orders/7", `{"name":"fail"}`, nil, 500, "internal error"},
