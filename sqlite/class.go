@@ -48,6 +48,9 @@ func (c class) charged() bool         { return c.status().Charged() && c&startBi
 // irregular is the level of transactions whose times say nothing of each other.
 const irregular = 3
 
+// farApart is the level from which on times lie days apart.
+const farApart = 2
+
 // spread returns how far the times of a transaction of a level lie apart, as far
 // as they are known, in microseconds.
 func spread(level int) int64 {

@@ -18,16 +18,18 @@ type merge struct {
 	limit   int64
 	streams []*stream
 	later   []*stream // what comes after all of streams: unknown times are the newest
+	gone    *place    // up to where all is taken or skipped
 }
 
-// A stream is what a class has behind a place, in order. It is read in parts.
+// A stream is what classes have behind a place, in order. It is read in parts.
 type stream struct {
-	m      *merge
-	class  class
-	want   times
-	along  span    // of what is sorted by
-	sorted int     // which time finds it all to be sorted; -1: it is read in order
-	weight float64 // which part it has of all, roughly
+	m       *merge
+	group   *classGroup
+	classes []class // of the group; several only if they are sorted
+	want    times
+	along   span    // of what is sorted by
+	sorted  int     // which time finds it all to be sorted; -1: it is read in order
+	weight  float64 // which part it has of all, roughly
 
 	at, end place   // behind which it goes on, and where it ends
 	buffer  []place // what comes next
@@ -36,7 +38,7 @@ type stream struct {
 
 // How much of a stream is read at once: constants, for SQLite prepares a
 // statement for each.
-var readAtOnce = [...]int64{16, 128, 1024}
+var readAtOnce = [...]int64{8, 32, 128, 1024}
 
 // take returns the numbers of the page.
 func (m *merge) take() (ids []int64, err error) {
@@ -52,7 +54,7 @@ func (m *merge) take() (ids []int64, err error) {
 			return ids, nil
 		}
 		ids = append(ids, s.buffer[0].id)
-		s.pop(1)
+		s.pop()
 	}
 	return ids, nil
 }
@@ -84,9 +86,10 @@ func (m *merge) first(n int64) (first *stream, err error) {
 	return first, nil
 }
 
-// pop goes on by n of the buffer.
-func (s *stream) pop(n int) {
-	s.at, s.buffer = s.buffer[n-1], s.buffer[n:]
+// pop goes on by one of the buffer.
+func (s *stream) pop() {
+	s.at, s.buffer = s.buffer[0], s.buffer[1:]
+	s.m.gone = new(s.at)
 }
 
 // skip goes on by n: as long as that is many, by as much of the heaviest stream
@@ -107,11 +110,6 @@ func (m *merge) skip(n int64) error {
 // skipStreams goes on by n, and returns how many are left to skip when all are at
 // their end.
 func (m *merge) skipStreams(n int64) (int64, error) {
-	if n > m.few.skipped {
-		if err := m.weigh(); err != nil {
-			return 0, err
-		}
-	}
 	for n > m.few.skipped && len(m.streams) > 0 {
 		skipped, err := m.leap(n)
 		if err != nil {
@@ -120,32 +118,16 @@ func (m *merge) skipStreams(n int64) (int64, error) {
 		n -= skipped
 	}
 	for n > 0 && len(m.streams) > 0 {
-		s, err := m.first(n)
+		s, err := m.first(n + m.limit)
 		if err != nil {
 			return 0, err
 		}
 		if s != nil {
-			s.pop(1)
+			s.pop()
 			n--
 		}
 	}
 	return n, nil
-}
-
-// weigh finds out which streams have next to nothing.
-func (m *merge) weigh() error {
-	for _, s := range m.streams {
-		if len(s.buffer) == 0 && !s.whole {
-			if err := s.read(1); err != nil {
-				return err
-			}
-		}
-		if s.whole {
-			s.weight = float64(len(s.buffer))
-		}
-	}
-	m.streams = slices.DeleteFunc(m.streams, func(s *stream) bool { return s.whole && len(s.buffer) == 0 })
-	return nil
 }
 
 // leap goes on by at most n, and by 1 at least unless all is at its end: by what
@@ -178,7 +160,7 @@ func (m *merge) leap(n int64) (int64, error) {
 	if first, err = m.first(m.few.skipped); err != nil || first == nil {
 		return 0, err
 	}
-	first.pop(1)
+	first.pop()
 	return 1, nil
 }
 
@@ -197,31 +179,53 @@ func (m *merge) leapWith(s *stream, step, n int64) (int64, error) {
 	for _, other := range m.streams {
 		other.leapTo(to)
 	}
+	m.gone = &to
 	return step + passed, nil
 }
 
 // passed returns how many all streams but one have up to a place; more than limit
 // when there are more.
 func (m *merge) passed(but *stream, to place, limit int64) (sum int64, err error) {
+	alike := make(map[likeness][]*stream)
 	for _, s := range m.streams {
 		if s == but {
 			continue
 		}
-		n, err := s.countTo(to, limit+1-sum)
+		if s.sorted >= 0 && !s.whole {
+			if err := s.readAll(); err != nil {
+				return 0, err
+			}
+		}
+		if last := s.last(); s.whole || to.before(last, m.q.Ascending) {
+			sum += s.buffered(to)
+			continue
+		}
+		key := likeness{s.group, s.along == justUnknown()}
+		alike[key] = append(alike[key], s)
+	}
+	for _, streams := range alike {
+		if sum > limit {
+			break
+		}
+		n, err := m.countTo(streams, to, limit+1-sum)
 		if err != nil {
 			return 0, err
 		}
-		if sum += n; sum > limit {
-			return sum, nil
-		}
+		sum += n
 	}
 	return sum, nil
+}
+
+// A likeness is what streams have alike whose rows one statement can count.
+type likeness struct {
+	group   *classGroup
+	unknown bool // of an unknown time
 }
 
 // leapTo leaves out what comes up to a place.
 func (s *stream) leapTo(to place) {
 	for len(s.buffer) > 0 && !to.before(s.buffer[0], s.m.q.Ascending) {
-		s.pop(1)
+		s.pop()
 	}
 	if s.at.before(to, s.m.q.Ascending) {
 		s.at = to
@@ -254,34 +258,51 @@ func (s *stream) peek(n int64) (at place, ok bool, err error) {
 	return at, ok, err
 }
 
-// countTo returns how many come up to a place, at most limit.
-func (s *stream) countTo(to place, limit int64) (n int64, err error) {
-	if len(s.buffer) == 0 && !s.whole {
-		if err := s.read(1); err != nil {
-			return 0, err
-		}
-	}
+// buffered returns how many of the buffer come up to a place.
+func (s *stream) buffered(to place) (n int64) {
 	for _, at := range s.buffer {
 		if to.before(at, s.m.q.Ascending) {
-			return min(n, limit), nil
+			break
 		}
 		n++
 	}
-	if s.whole || n >= limit {
-		return min(n, limit), nil
-	}
-	if s.end.before(to, s.m.q.Ascending) {
-		to = s.end
-	}
-	sel := s.selectionFrom(s.last(), to)
-	err = each(s.m.c, `SELECT count(*) FROM (SELECT 1 `+sel.from()+` LIMIT (? + 0))`, func(b *binder) {
+	return n
+}
+
+// countTo returns how many come up to a place in streams that are alike, at most
+// limit.
+func (m *merge) countTo(streams []*stream, to place, limit int64) (n int64, err error) {
+	sel := m.upTo(streams, to)
+	err = each(m.c, `SELECT count(*) FROM (SELECT 1 `+sel.from()+` LIMIT (? + 0))`, func(b *binder) {
 		sel.bind(b)
-		b.int(limit - n)
+		b.int(limit)
 	}, func(r *row) error {
-		n += r.int()
+		n = r.int()
 		return nil
 	})
 	return n, err
+}
+
+// upTo returns what comes up to a place in streams that are alike.
+func (m *merge) upTo(streams []*stream, to place) *selection {
+	all := *streams[0]
+	all.classes, all.buffer = nil, nil
+	for _, s := range streams {
+		all.classes = append(all.classes, s.classes...)
+		if s.at.before(all.at, m.q.Ascending) {
+			all.at = s.at
+		}
+		if all.end.before(s.end, m.q.Ascending) {
+			all.end = s.end
+		}
+	}
+	if m.gone != nil && all.at.before(*m.gone, m.q.Ascending) {
+		all.at = *m.gone
+	}
+	if all.end.before(to, m.q.Ascending) {
+		to = all.end
+	}
+	return all.selectionFrom(all.at, to)
 }
 
 // last returns the place behind which nothing is in the buffer yet.
@@ -310,7 +331,8 @@ func (s *stream) read(n int64) error {
 	return err
 }
 
-func (s *stream) readAll() error {
+// all returns all that a stream has that is to be sorted.
+func (s *stream) all() *selection {
 	sel := &selection{hint: `INDEXED BY ` + timeIndex(s.sorted)}
 	want := s.want
 	if s.m.q.Order != leyden.ByID {
@@ -318,6 +340,11 @@ func (s *stream) readAll() error {
 		want[t] = want[t].and(s.along)
 	}
 	s.restrict(sel, want)
+	return sel
+}
+
+func (s *stream) readAll() error {
+	sel := s.all()
 	err := s.fetch(`SELECT `+s.placeColumns()+` `+sel.from(), sel)
 	slices.SortFunc(s.buffer, func(a, b place) int {
 		if a.before(b, s.m.q.Ascending) {
@@ -354,9 +381,9 @@ func (s *stream) sql(sel *selection, limit string) string {
 
 // restrict restricts sel to what the stream has, wherever it goes on.
 func (s *stream) restrict(sel *selection, want times) {
-	sel.add(`class = ?`, integer(int64(s.class)))
+	sel.of(s.classes)
 	sel.times(want)
-	sel.otherConnector(s.m.q, s.class)
+	sel.otherConnector(s.m.q)
 }
 
 // selection returns what comes after the stream's place.

@@ -32,6 +32,7 @@ func TestPlans(t *testing.T) {
 		{meterKeys, "meter_keys USING PRIMARY KEY (station=?)"},
 		{dailyRuns, "SCAN daily_runs"},
 		{dailyRunsUnfinished, "daily_runs_unfinished"},
+		{tallied, "PRIMARY KEY (axis=? AND class=? AND bucket>? AND bucket<?); LIST SUBQUERY"},
 		{due, "transactions_due (due_at<?)"},
 		{openWith, "transactions_open_with (token_fold=?)"},
 		{openWith, "tokens_of_group (parent_fold=?)"},
@@ -149,11 +150,18 @@ func checkPlans(t *testing.T, db *DB, q *leyden.Query) int {
 			statements = append(statements, l.page(), `SELECT count(*) `+l.entries().from())
 		case *classed:
 			m := &merge{c: c, q: q, few: l.few}
-			for i := range l.parts {
-				m.add(&l.parts[i])
+			for _, g := range l.groups {
+				m.add(g)
+				all := (&counter{}).selection(g, timeStopped)
+				all.in(timeColumn(timeStopped), g.bounds[timeStopped])
+				statements = append(statements, `SELECT count(*) `+all.from())
 			}
 			for _, s := range m.streams {
-				statements = append(statements, s.sql(s.selection(), `LIMIT 16`), `SELECT count(*) `+s.selection().from())
+				if s.sorted >= 0 {
+					statements = append(statements, `SELECT `+s.placeColumns()+` `+s.all().from())
+					continue
+				}
+				statements = append(statements, s.sql(s.selection(), `LIMIT 16`), `SELECT count(*) `+m.upTo([]*stream{s, s}, s.end).from())
 			}
 		}
 		return nil

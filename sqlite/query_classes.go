@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 
 	"zombiezen.com/go/sqlite"
 
@@ -13,118 +14,143 @@ import (
 // A classed list is read class by class: each has what it selects in the order of
 // an index, and a merge makes one list of them.
 type classed struct {
-	q       *leyden.Query
-	few     sizes
-	parts   []classPart
-	tallied map[tallyKey]gain
+	q      *leyden.Query
+	few    sizes
+	groups []*classGroup
+}
+
+// A classGroup is what a list has of the classes of one level, for one alternative
+// of its times. What is asked of all of them takes one statement.
+type classGroup struct {
+	level int
+	want  times
+	// bounds are where the times lie that are known.
+	bounds times
+	by     int // the time that tells best how many each has; -1: none does
+	parts  []classPart
 }
 
 // A classPart is what a list has of one class.
 type classPart struct {
 	class class
 	all   gain // of the class, whatever the list filters by
-	want  times
-	// bounds are where the times lie that are known.
-	bounds times
-	// estimates are how many the class has within the bounds of each time that is
-	// filtered by, at least.
-	estimates [3]gain
-}
-
-type tallyKey struct {
-	class class
-	time  int
-	in    span
+	most  gain // of it, within the bounds of the time that tells best
 }
 
 func planClasses(c *sqlite.Conn, q *leyden.Query, few sizes) (list, error) {
 	const classes = `SELECT class, n, low, high FROM tallies WHERE axis = 0 AND n > 0`
-	l := &classed{q: q, few: few, tallied: make(map[tallyKey]gain)}
-	alts := timesOf(q)
+	levels := make([][]classPart, irregular+1)
 	err := each(c, classes, nil, func(r *row) error {
 		part := classPart{class: class(r.int()), all: gain{r.int(), r.int(), r.int()}}
-		if !inClass(q, part.class) {
-			return nil
-		}
-		for _, want := range alts {
-			part.want, part.bounds = want, want.bounded(part.class.level())
-			l.parts = append(l.parts, part)
+		part.most = part.all
+		if level := part.class.level(); inClass(q, part.class) {
+			levels[level] = append(levels[level], part)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i := range l.parts {
-		if err := l.estimate(c, &l.parts[i]); err != nil {
-			return nil, err
+	l := &classed{q: q, few: few}
+	for _, want := range timesOf(q) {
+		for level, parts := range levels {
+			g := &classGroup{level: level, want: want, bounds: want.bounded(level), parts: slices.Clone(parts)}
+			if err := g.estimate(c, few); err != nil {
+				return nil, err
+			}
+			if len(g.parts) > 0 {
+				l.groups = append(l.groups, g)
+			}
 		}
 	}
-	l.parts = slices.DeleteFunc(l.parts, func(p classPart) bool { return p.most() == 0 })
 	return l, nil
 }
 
-// estimate fills in how many a part can have.
-func (l *classed) estimate(c *sqlite.Conn, p *classPart) error {
-	for i, want := range p.want {
-		if !want.known() {
-			continue
-		}
-		if p.all.n <= l.few.rows {
-			p.estimates[i] = p.all
-			continue
-		}
-		g, err := l.tally(c, p.class, i, p.bounds[i])
-		if err != nil {
-			return err
-		}
-		p.estimates[i] = g
+// estimate fills in how many each class can have, and leaves out those that have
+// none.
+func (g *classGroup) estimate(c *sqlite.Conn, few sizes) error {
+	g.by = g.narrowest()
+	if g.by < 0 || len(g.parts) == 0 || g.sum().n <= few.rows {
+		return nil
 	}
+	tallied, err := g.tally(c, g.by, g.bounds[g.by].buckets())
+	if err != nil {
+		return err
+	}
+	for k := range g.parts {
+		g.parts[k].most = tallied[g.parts[k].class]
+	}
+	g.parts = slices.DeleteFunc(g.parts, func(p classPart) bool { return p.most.n == 0 })
 	return nil
 }
 
-// most returns how many the part has at most.
-func (p *classPart) most() int64 {
-	n := p.all.n
-	for i, want := range p.want {
-		if want.known() {
-			n = min(n, p.estimates[i].n)
+// narrowest returns the time with the narrowest bounds of those that are filtered
+// by; -1 if there is none, or one must be unknown: that is few enough to be read.
+func (g *classGroup) narrowest() int {
+	by := -1
+	for i, want := range g.want {
+		if want == justUnknown() {
+			return -1
 		}
+		if want.known() && (by < 0 || g.bounds[i].width() < g.bounds[by].width()) {
+			by = i
+		}
+	}
+	return by
+}
+
+// buckets returns the narrow buckets that cover s.
+func (s span) buckets() span { return span{s.low >> narrow, s.high >> narrow} }
+
+// sum returns what all classes have, whatever the list filters by.
+func (g *classGroup) sum() (sum gain) {
+	for i := range g.parts {
+		sum = sum.and(g.parts[i].all)
+	}
+	return sum
+}
+
+// estimated returns how many all classes have at most.
+func (g *classGroup) estimated() (n int64) {
+	for i := range g.parts {
+		n += g.parts[i].most.n
 	}
 	return n
 }
 
-// numbersIn returns between which numbers the part lies.
-func (p *classPart) numbersIn() span {
-	s := span{p.all.low, p.all.high}
-	for i, want := range p.want {
-		if want.known() {
-			s = s.and(span{p.estimates[i].low, p.estimates[i].high})
+// classes returns the classes of the group.
+func (g *classGroup) classes() []class {
+	all := make([]class, len(g.parts))
+	for i := range all {
+		all[i] = g.parts[i].class
+	}
+	return all
+}
+
+// of restricts s to classes.
+func (s *selection) of(classes []class) {
+	if len(classes) == 1 {
+		s.add(`class = ?`, integer(int64(classes[0])))
+		return
+	}
+	s.add(`class IN (SELECT value FROM json_each(?))`, classList(classes))
+}
+
+// classList binds classes as JSON.
+func classList(classes []class) func(*binder) {
+	list := []byte{'['}
+	for i, c := range classes {
+		if i > 0 {
+			list = append(list, ',')
 		}
+		list = strconv.AppendInt(list, int64(c), 10)
 	}
-	return s
+	return text(string(append(list, ']')))
 }
 
-// tally returns how many of a class have a time within whole buckets that cover
-// a span, and between which numbers they lie.
-func (l *classed) tally(c *sqlite.Conn, of class, time int, in span) (gain, error) {
-	key := tallyKey{of, time, span{in.low >> narrow, in.high >> narrow}}
-	if in.empty() {
-		return gain{}, nil
-	}
-	if g, ok := l.tallied[key]; ok {
-		return g, nil
-	}
-	g, err := tallyBuckets(c, of, time, key.in)
-	l.tallied[key] = g
-	return g, err
-}
-
-// tallyBuckets sums narrow buckets, from wide ones where they lie whole within.
-func tallyBuckets(c *sqlite.Conn, of class, time int, in span) (sum gain, err error) {
-	const query = `
-SELECT ifnull(sum(n), 0), ifnull(min(low), 0), ifnull(max(high), 0) FROM tallies
-WHERE axis = ?1 AND class = ?2 AND bucket BETWEEN ?3 AND ?4 AND n > 0`
+// tally returns how many of each class have a time within narrow buckets, and
+// between which numbers they lie. It sums wide buckets where they lie whole within.
+func (g *classGroup) tally(c *sqlite.Conn, time int, in span) (map[class]gain, error) {
 	const bits = wide - narrow
 	whole := span{(in.low + 1<<bits - 1) >> bits, (in.high+1)>>bits - 1}
 	type part struct {
@@ -139,25 +165,33 @@ WHERE axis = ?1 AND class = ?2 AND bucket BETWEEN ?3 AND ?4 AND n > 0`
 			{axisOf(time), span{(whole.high + 1) << bits, in.high}},
 		}
 	}
+	sums, list := make(map[class]gain), classList(g.classes())
 	for _, p := range parts {
 		if p.in.empty() {
 			continue
 		}
-		err = each(c, query, func(b *binder) {
+		err := each(c, tallied, func(b *binder) {
 			b.int(p.axis)
-			b.int(int64(of))
+			list(b)
 			b.int(p.in.low)
 			b.int(p.in.high)
 		}, func(r *row) error {
-			sum = sum.and(gain{r.int(), r.int(), r.int()})
+			of := class(r.int())
+			sums[of] = sums[of].and(gain{r.int(), r.int(), r.int()})
 			return nil
 		})
 		if err != nil {
-			return gain{}, err
+			return nil, err
 		}
 	}
-	return sum, nil
+	return sums, nil
 }
+
+// tallied sums buckets of classes.
+const tallied = `
+SELECT class, sum(n), min(low), max(high) FROM tallies
+WHERE axis = ?1 AND class IN (SELECT value FROM json_each(?2)) AND bucket BETWEEN ?3 AND ?4 AND n > 0
+GROUP BY class`
 
 // and adds what two sets have that have nothing in common.
 func (g gain) and(o gain) gain {
@@ -173,8 +207,8 @@ func (g gain) and(o gain) gain {
 // numbers implements [list].
 func (l *classed) numbers(c *sqlite.Conn) ([]int64, error) {
 	m := &merge{c: c, q: l.q, few: l.few, limit: limitOf(l.q)}
-	for i := range l.parts {
-		m.add(&l.parts[i])
+	for _, g := range l.groups {
+		m.add(g)
 	}
 	if err := m.skip(int64(max(l.q.Offset, 0))); err != nil {
 		return nil, err
@@ -182,34 +216,75 @@ func (l *classed) numbers(c *sqlite.Conn) ([]int64, error) {
 	return m.take()
 }
 
-// add adds the streams of a part: what is few is sorted, anything else is read
-// in order.
-func (m *merge) add(p *classPart) {
-	fewest, n := -1, m.few.rows
-	for i, want := range p.want {
-		switch {
-		case want == justUnknown():
-			fewest, n = i, 0
-		case want.known() && p.estimates[i].n < n:
-			fewest, n = i, p.estimates[i].n
+// add adds the streams of a group: of what is few one that is sorted, of each other
+// class one that is read in order.
+func (m *merge) add(g *classGroup) {
+	var sorted []*classPart
+	by := m.sortBy(g)
+	for i := range g.parts {
+		p := &g.parts[i]
+		if m.sorts(g, p) {
+			sorted = append(sorted, p)
+			continue
 		}
+		m.addStream(g, -1, p)
 	}
-	s := stream{m: m, class: p.class, want: p.want, weight: float64(p.most()), sorted: -1}
-	if fewest >= 0 && p.want[fewest].known() {
-		s.want[fewest] = p.bounds[fewest]
+	if len(sorted) > 0 {
+		m.addStream(g, by, sorted...)
+	}
+}
+
+// sortBy returns the time by whose index all is found that a group has to sort.
+func (m *merge) sortBy(g *classGroup) int {
+	if i := slices.Index(g.want[:], justUnknown()); i >= 0 {
+		return i
+	}
+	if g.by >= 0 {
+		return g.by
+	}
+	return m.orderTime()
+}
+
+// orderTime returns the time that is sorted by, or any for the order of numbers.
+func (m *merge) orderTime() int { return max(timeStarted, int(m.q.Order)-int(leyden.ByStart)) }
+
+// sorts reports whether what a class has is sorted: that of which a time is
+// unknown, and few whose times and numbers may lie so far apart that much else
+// comes between them in order.
+func (m *merge) sorts(g *classGroup, p *classPart) bool {
+	switch {
+	case p.most.n <= m.few.skipped || slices.Contains(g.want[:], justUnknown()):
+		return true
+	case g.by < 0 || g.by == m.orderTime() && m.q.Order != leyden.ByID:
+		return false
+	}
+	return g.level >= farApart && p.most.n <= m.few.rows
+}
+
+// addStream adds what classes of a group have, with what they have of unknown times.
+func (m *merge) addStream(g *classGroup, sorted int, parts ...*classPart) {
+	s := stream{m: m, group: g, want: g.want, sorted: sorted}
+	var most gain
+	for _, p := range parts {
+		s.classes, most = append(s.classes, p.class), most.and(p.most)
+	}
+	s.weight = float64(most.n)
+	switch {
+	case sorted < 0:
+	case g.want[sorted].known():
+		s.want[sorted] = g.bounds[sorted]
+	case g.want[sorted] == justUnknown():
+		s.weight = 1 // of all that the classes have it is next to nothing
 	}
 	if m.q.Order == leyden.ByID {
-		s.along, s.sorted = p.numbersIn(), fewest
+		s.along = span{most.low, most.high}
 		m.begin(s)
 		return
 	}
-	t := int(m.q.Order) - int(leyden.ByStart)
-	if fewest >= 0 && fewest != t {
-		s.sorted = fewest
-	}
-	s.along = p.bounds[t]
+	t := m.orderTime()
+	s.along = g.bounds[t]
 	m.begin(s)
-	if p.want[t].high == unknown {
+	if g.want[t].high == unknown {
 		s.along = justUnknown()
 		m.begin(s)
 	}
@@ -242,8 +317,8 @@ func (m *merge) begin(s stream) {
 // total implements [list].
 func (l *classed) total(c *sqlite.Conn) (n int64, least bool, err error) {
 	count := counter{c: c, l: l, left: l.few.exact}
-	for i := range l.parts {
-		if err := count.part(&l.parts[i]); err != nil {
+	for _, g := range l.groups {
+		if err := count.group(g); err != nil {
 			return 0, false, err
 		}
 	}
@@ -253,9 +328,13 @@ func (l *classed) total(c *sqlite.Conn) (n int64, least bool, err error) {
 // compareStreams puts the heaviest first.
 func compareStreams(a, b *stream) int { return cmp.Compare(b.weight, a.weight) }
 
+// ofOthers reports whether q wants a connector for which there is no class of its
+// own: then it selects of others only.
+func ofOthers(q *leyden.Query) bool { return q.Connector < 0 || q.Connector >= otherConnectors }
+
 // otherConnector restricts s where a class stands for several connectors.
-func (s *selection) otherConnector(q *leyden.Query, of class) {
-	if q.Connector != 0 && of.connector() == otherConnectors {
+func (s *selection) otherConnector(q *leyden.Query) {
+	if ofOthers(q) {
 		s.add(`connector = ?`, integer(int64(q.Connector)))
 	}
 }

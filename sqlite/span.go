@@ -22,29 +22,38 @@ func (s span) known() bool { return s.high < unknown }
 
 func (s span) and(o span) span { return span{max(s.low, o.low), min(s.high, o.high)} }
 
-// around returns the known times that lie no further than by from one in s.
-func (s span) around(by int64) span {
+// wider returns the known times that lie no further than that below and above one
+// in s.
+func (s span) wider(below, above int64) span {
 	wider := span{math.MinInt64, unknown - 1}
-	if s.low > math.MinInt64+by {
-		wider.low = s.low - by
+	if s.low > math.MinInt64+below {
+		wider.low = s.low - below
 	}
-	if s.high < unknown-1-by {
-		wider.high = s.high + by
+	if s.high < unknown-1-above {
+		wider.high = s.high + above
 	}
 	return wider
 }
 
-// within returns the times from which none in s is further than by away.
-func (s span) within(by int64) span {
-	narrower := s
+// narrower returns the known times of which all that lies no further than that
+// below and above them is in s.
+func (s span) narrower(below, above int64) span {
+	narrower := span{s.low, min(s.high, unknown-1)}
 	if s.low > math.MinInt64 {
-		narrower.low = s.low + by
+		narrower.low = s.low + below
 	}
 	if s.high < unknown-1 {
-		narrower.high = s.high - by
+		narrower.high = s.high - above
 	}
-	narrower.high = min(narrower.high, unknown-1)
 	return narrower
+}
+
+// width returns how wide s is, at most so many.
+func (s span) width() int64 {
+	if s.low < 0 && s.high > math.MaxInt64+s.low {
+		return math.MaxInt64
+	}
+	return s.high - s.low
 }
 
 // less returns the parts of s that are not in o, of which o is a part.
@@ -106,6 +115,19 @@ func (t times) possible() []times {
 	return []times{t}
 }
 
+// reach returns how far below and above one time another of the same transaction
+// may lie, by its level: no regular one has stopped before it started.
+func reach(level, from, to int) (below, above int64) {
+	below, above = spread(level), spread(level)
+	switch {
+	case from == timeStarted && to == timeStopped:
+		below = 0
+	case from == timeStopped && to == timeStarted:
+		above = 0
+	}
+	return below, above
+}
+
 // bounded returns where the times of a level lie, as far as they are known, if
 // they are as t wants: none lies further from another than the level says.
 func (t times) bounded(level int) times {
@@ -114,7 +136,7 @@ func (t times) bounded(level int) times {
 		b[i].high = min(b[i].high, unknown-1)
 		for j, other := range t {
 			if level != irregular && j != i && other.known() {
-				b[i] = b[i].and(other.around(spread(level)))
+				b[i] = b[i].and(other.wider(reach(level, j, i)))
 			}
 		}
 	}
