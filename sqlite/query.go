@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"math"
+	"slices"
 
 	"zombiezen.com/go/sqlite"
 
@@ -18,17 +19,35 @@ func (db *DB) Transactions(ctx context.Context, q leyden.Query) (page leyden.Pag
 		if err != nil {
 			return err
 		}
-		if page.Transactions, err = readRows(c, l, q.Brief); err != nil {
+		total, least, err := l.total(c)
+		if err != nil {
 			return err
 		}
-		total, least, err := l.total(c)
 		page.Total, page.LowerBound = int(total), least
+		if least || q.After != nil || q.Offset <= page.Total/2 {
+			page.Transactions, err = readRows(c, l, q.Brief)
+			return err
+		}
+		page.Transactions, err = readBack(c, l, &q, page.Total)
 		return err
 	})
 	if err != nil {
 		return leyden.Page{}, err
 	}
 	return page, nil
+}
+
+// readBack returns the transactions of a page in the second half of all, which is
+// nearer to the end.
+func readBack(c *sqlite.Conn, l list, q *leyden.Query, total int) ([]leyden.Transaction, error) {
+	n := min(int(limitOf(q)), total-q.Offset)
+	if n <= 0 {
+		return nil, nil
+	}
+	q.Ascending, q.Offset, q.Limit = !q.Ascending, total-q.Offset-n, n
+	found, err := readRows(c, l, q.Brief)
+	slices.Reverse(found)
+	return found, err
 }
 
 // await lets a poller by InsertedAt wait for the commit that is under way.
