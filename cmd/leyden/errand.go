@@ -56,6 +56,12 @@ func serverAddress(text string) (*url.URL, error) {
 	return base, nil
 }
 
+// serverClient returns what asks servers. It follows no redirect: the key is for
+// nobody else.
+func serverClient() *http.Client {
+	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
 // send asks the server, at a path below /api/v1, and returns what it answered, but
 // for a key that it does not take.
 func (e *errand) send(ctx context.Context, method, path, body string) (status int, text []byte, err error) {
@@ -74,10 +80,7 @@ func (e *errand) send(ctx context.Context, method, path, body string) (status in
 	}
 	req.Header.Set("X-API-Key", e.key)
 	req.Header.Set("Content-Type", "application/json")
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the key is for nobody else
-	}}
-	res, err := client.Do(req)
+	res, err := serverClient().Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // it quotes the address

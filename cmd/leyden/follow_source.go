@@ -105,13 +105,10 @@ func newRemoteChanges(f *following) (*remoteChanges, error) {
 	if f.key == "" {
 		return nil, usagef("--url needs an API key with the scope transactions:read: give it with --key or LEYDEN_KEY")
 	}
-	r := &remoteChanges{base: base, key: f.key, query: url.Values{"events": {strings.Join(f.events, ",")}}}
+	r := &remoteChanges{base: base, key: f.key, query: url.Values{"events": {strings.Join(f.events, ",")}}, client: serverClient()}
 	if f.station != "" {
 		r.query.Set("chargeBoxId", f.station)
 	}
-	r.client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // the key is for nobody else
-	}}
 	return r, nil
 }
 

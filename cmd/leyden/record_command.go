@@ -24,7 +24,7 @@ func onlyReads(cmd *cobra.Command) bool {
 	case "audit", "ca show", "check", "client list", "client secrets", "export list", "export transactions", "id-tag export", "id-tag list",
 		"key list", "quarantine list", "quarantine show",
 		"station audit", "station certificates", "station commands", "station events", "station list",
-		"webhook deliveries", "webhook list", "webhook show", "webhook test",
+		"webhook deliveries", "webhook list", "webhook show",
 		"transactions export", "transactions follow", "transactions list", "transactions revisions", "transactions show":
 		return true
 	case "station quirks":

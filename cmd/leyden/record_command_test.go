@@ -15,13 +15,13 @@ func TestCommandsAreRecorded(t *testing.T) {
 		true: "audit, check, client list, client secrets, export list, export transactions, id-tag export, id-tag list, key list, " +
 			"quarantine list, quarantine show, station audit, station certificates, station commands, station events, station list, " +
 			"station quirks, transactions export, transactions follow, transactions list, transactions revisions, transactions show, " +
-			"webhook deliveries, webhook list, webhook show, webhook test",
+			"webhook deliveries, webhook list, webhook show",
 		false: "client add-secret, client change, client create, client disable, client enable, client remove-secret, client revoke, " +
 			"export run, id-tag add, id-tag admit, id-tag block, id-tag import, id-tag remove, " +
 			"key change, key create, key disable, key enable, key revoke, key rotate, quarantine dismiss, quarantine replay, simulate, " +
 			"station add, station password, station remove, station site, token rotate-key, " +
 			"transactions close, transactions correct, transactions join, transactions revert, " +
-			"webhook add, webhook pause, webhook remove, webhook replay, webhook resume, webhook rotate",
+			"webhook add, webhook pause, webhook remove, webhook replay, webhook resume, webhook rotate, webhook test",
 	}
 	got := map[bool][]string{}
 	var walk func(*cobra.Command)
