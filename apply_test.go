@@ -12,9 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"leyden"
+	"leyden/internal/race"
 )
 
-var interleavings = flag.Int("interleavings", 20_000, "how many seeded interleavings of a charge's events to fold")
+var interleavings = flag.Int("interleavings", race.Fewer(20_000, 2_000), "how many seeded interleavings of a charge's events to fold")
 
 func at(minute int) time.Time { return time.Date(2026, 2, 6, 12, minute, 0, 0, time.UTC) }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leyden"
+	"leyden/internal/race"
 )
 
 // A script is what may happen to one station. It draws from its own source, so
@@ -106,7 +107,7 @@ func (s *script) say(t leyden.Transaction, err error) string {
 // reads everything anew before each step, down to versions and revisions.
 func TestADeskIsAShortcut(t *testing.T) {
 	t.Parallel()
-	for seed := range 150 {
+	for seed := range race.Fewer(150, 30) {
 		scripts := make([]*script, 2)
 		for i := range scripts {
 			b := newBench(t, leyden.Options{})

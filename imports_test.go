@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"cmd/leyden":         {"*"},
 	"internal/gen":       {},
 	"internal/genclient": {"rest", "apiv1", "apiv2"},
+	"internal/race":      {},
 }
 
 // barred says what of the standard library, or of others, a package may not import.

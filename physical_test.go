@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/internal/race"
 )
 
 // A physicalCharge is what really happened at a connector.
@@ -79,7 +80,7 @@ func (w *wire) report(c physicalCharge, late bool) leyden.TransactionID {
 // often and late it is reported; and the events refold to what is stored.
 func TestNeverLostNeverDoubled(t *testing.T) {
 	t.Parallel()
-	for seed := range 200 {
+	for seed := range race.Fewer(200, 40) {
 		w := &wire{bench: newBench(t, leyden.Options{}), r: rand.New(rand.NewPCG(uint64(seed), 2))}
 		now, register := at(0), map[int]leyden.WattHours{1: 1000, 2: 500_000}
 		charges := map[leyden.TransactionID]physicalCharge{}

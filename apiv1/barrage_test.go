@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/internal/race"
 	"leyden/ocpp"
 	"leyden/rest/barrage"
 )
@@ -24,7 +25,7 @@ import (
 // says how much, as there.
 func TestBarrage(t *testing.T) {
 	t.Parallel()
-	seed, requests := uint64(1), 1_500
+	seed, requests := uint64(1), race.Fewer(1_500, 300)
 	if given := os.Getenv("LEYDEN_BARRAGE"); given != "" {
 		if _, err := fmt.Sscanf(given, "%d:%d", &seed, &requests); err != nil {
 			t.Fatalf("LEYDEN_BARRAGE is SEED:REQUESTS, not %q", given)

@@ -23,6 +23,7 @@ import (
 	"leyden"
 	"leyden/apiv1"
 	"leyden/export"
+	"leyden/internal/race"
 	"leyden/memory"
 	"leyden/rest/resttest"
 )
@@ -255,7 +256,7 @@ func TestBrokenBeginOfFile(t *testing.T) {
 // Memory does not grow with a file.
 func TestFileInConstantMemory(t *testing.T) {
 	const most = 32 << 20
-	rows := 300_000
+	rows := race.Fewer(150_000, 50_000)
 	if testing.Short() {
 		rows = 50_000
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/internal/race"
 )
 
 // TestQueriesOfMonths compares lists with a filter and a sort, on a ledger of
@@ -20,7 +21,7 @@ func TestQueriesOfMonths(t *testing.T) {
 		db := mustOpen(t, Options{Path: t.TempDir(), Serve: true, sizes: few})
 		r := rand.New(rand.NewPCG(7, uint64(few.rows)))
 		all := fillMonths(t, db, r, 1500)
-		for range 300 {
+		for range race.Fewer(300, 100) {
 			q := someQuery(r)
 			compareQuery(t, db, all, q)
 			if t.Failed() {

@@ -27,6 +27,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/internal/race"
 	"leyden/ocpp"
 	"leyden/rest/barrage"
 	"leyden/rest/resttest"
@@ -37,10 +38,7 @@ import (
 // barrageSize says what the barrage throws: LEYDEN_BARRAGE=SEED:REQUESTS, which
 // .ci/run sets to many, and which repeats a run that failed.
 func barrageSize(t *testing.T) (seed uint64, requests int) {
-	seed, requests = 1, 5_000
-	if raceDetector {
-		requests = 600
-	}
+	seed, requests = 1, race.Fewer(5_000, 600)
 	if given := os.Getenv("LEYDEN_BARRAGE"); given != "" {
 		if _, err := fmt.Sscanf(given, "%d:%d", &seed, &requests); err != nil {
 			t.Fatalf("LEYDEN_BARRAGE is SEED:REQUESTS, not %q", given)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws"
+	"leyden/internal/race"
 	"leyden/ocpp"
 	"leyden/ocpp/v16"
 )
@@ -150,7 +151,7 @@ func (a *arena) judge(t *testing.T) {
 	}
 	now := a.memory()
 	t.Logf("RSS was %d MiB, is %d MiB and was %d MiB at most", a.before.rss, now.rss, now.peak)
-	if grown := now.peak - a.before.rss; grown > mostGrowth && !raceDetector {
+	if grown := now.peak - a.before.rss; grown > mostGrowth && !race.Enabled {
 		t.Errorf("the server grew by %d MiB, want at most %d MiB", grown, mostGrowth)
 	}
 	a.drain()

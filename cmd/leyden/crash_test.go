@@ -17,13 +17,14 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/internal/race"
 	"leyden/ocpp"
 	"leyden/sim"
 )
 
 var (
-	kills        = flag.Int("kills", 12, "how many times the crash test kills the server")
-	killStations = flag.Int("kill-stations", 50, "how many stations charge meanwhile")
+	kills        = flag.Int("kills", race.Fewer(12, 4), "how many times the crash test kills the server")
+	killStations = flag.Int("kill-stations", race.Fewer(50, 20), "how many stations charge meanwhile")
 	killSeed     = flag.Uint64("kill-seed", 7, "what the crash test does follows from it")
 )
 

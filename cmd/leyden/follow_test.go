@@ -20,11 +20,12 @@ import (
 
 	"leyden/client"
 	"leyden/feed"
+	"leyden/internal/race"
 	"leyden/ocpp"
 	"leyden/sim"
 )
 
-var followKills = flag.Int("follow-kills", 6, "how many times the test of followers kills the server")
+var followKills = flag.Int("follow-kills", race.Fewer(6, 3), "how many times the test of followers kills the server")
 
 // A consumer is one way to follow changes, and what it saw.
 type consumer struct {

@@ -21,16 +21,15 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"leyden/internal/race"
 )
 
 // TestMain makes this test binary a leyden too: what tests start under that
 // name runs main. Most of a test is waiting for a process of its own, so more of
 // them run at once than there are processors, unless -parallel says how many.
 func TestMain(m *testing.M) {
-	each := 4
-	if raceDetector {
-		each = 2 // a process takes many times as much then
-	}
+	each := race.Fewer(4, 2)
 	if err := flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err) // the flag is there
 	}

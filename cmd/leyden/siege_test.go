@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"leyden/internal/race"
 )
 
 // visit is enter for as long as a Heartbeat takes.
@@ -94,7 +96,7 @@ func TestBombs(t *testing.T) {
 			now := p.memory()
 			t.Logf("%d bombs that inflate to %d MiB: RSS was %d MiB, is %d MiB, was %d MiB at most; meanwhile %d Heartbeats, the slowest in %v",
 				bombs, bombSize>>20, before.rss, now.rss, now.peak, beats, slowest.Round(time.Microsecond))
-			if grown := now.peak - before.rss; grown >= bombLimit && !raceDetector {
+			if grown := now.peak - before.rss; grown >= bombLimit && !race.Enabled {
 				t.Errorf("the server grew by %d MiB, want less than %d", grown, bombLimit)
 			}
 			bystander.Close()
@@ -247,7 +249,7 @@ func TestTenThousandGuesses(t *testing.T) {
 	if slowest > entersWithin {
 		t.Errorf("a true station needs %v to enter, want at most %v", slowest, entersWithin)
 	}
-	if grown := now.peak - before.rss; grown >= bombLimit && !raceDetector {
+	if grown := now.peak - before.rss; grown >= bombLimit && !race.Enabled {
 		t.Errorf("the server grew by %d MiB, want less than %d", grown, bombLimit)
 	}
 	p.drain()
