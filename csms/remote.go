@@ -95,13 +95,14 @@ func answerOf(status string, err error) answer {
 
 // An openStop is a remote stop whose answer is awaited.
 type openStop struct {
-	recorded chan struct{} // closed once the ledger knows of it
+	recorded chan struct{} // closed once the ledger knows of it, or cannot
+	err      error         // why it cannot; set before
 }
 
 // RemoteStop asks a station to end a transaction, and returns it once the
 // station has accepted. One that is pending is cancelled instead. While the
 // answer to a stop is awaited another one sends nothing and returns the
-// transaction as it is. It fails with [leyden.ErrState] for a transaction that
+// transaction as it is, or what that one fails with. It fails with [leyden.ErrState] for a transaction that
 // does not run, and like [Server.RemoteStart].
 func (srv *Server) RemoteStop(ctx context.Context, id leyden.TransactionID, by string) (leyden.Transaction, error) {
 	t, err := srv.ledger.Store().Transaction(ctx, id)
@@ -126,28 +127,42 @@ func (srv *Server) RemoteStop(ctx context.Context, id leyden.TransactionID, by s
 	}
 	stop := &openStop{recorded: make(chan struct{})}
 	if other, open := srv.stops.LoadOrStore(id, stop); open {
-		return srv.joinStop(ctx, id, other.(*openStop))
+		return srv.joinStop(ctx, id, by, other.(*openStop))
 	}
-	defer srv.stops.Delete(id)
+	defer srv.stops.CompareAndDelete(id, stop)
 	return s.remoteStop(ctx, id, by, stop)
 }
 
-// joinStop returns the transaction that another caller is stopping.
-func (srv *Server) joinStop(ctx context.Context, id leyden.TransactionID, other *openStop) (leyden.Transaction, error) {
+// joinStop returns the transaction that another caller is stopping; one that left
+// too early leaves it to this one.
+func (srv *Server) joinStop(ctx context.Context, id leyden.TransactionID, by string, other *openStop) (leyden.Transaction, error) {
 	select {
 	case <-other.recorded:
 	case <-ctx.Done():
 		return leyden.Transaction{}, ctx.Err()
 	}
+	if errors.Is(other.err, context.Canceled) {
+		return srv.RemoteStop(ctx, id, by)
+	}
+	if other.err != nil {
+		return leyden.Transaction{}, other.err
+	}
 	t, err := srv.ledger.Store().Transaction(ctx, id)
 	if err != nil {
 		return t, fmt.Errorf("transaction %d: %w", id, err)
+	}
+	if t.Status == leyden.Active { // the station has just said no
+		return t, leyden.ErrRefused
 	}
 	return t, nil
 }
 
 func (s *session) remoteStop(ctx context.Context, id leyden.TransactionID, by string, stop *openStop) (leyden.Transaction, error) {
 	t, err := s.srv.ledger.RequestStop(ctx, id, by)
+	if err != nil {
+		s.srv.stops.CompareAndDelete(id, stop) // who joined it may ask anew
+	}
+	stop.err = err
 	close(stop.recorded)
 	if err != nil {
 		return t, err
