@@ -90,7 +90,13 @@ type addClientInput struct{ Body credentialSpec }
 
 type changeClientInput struct {
 	ClientPath
+	rest.Precondition
 	Body credentialPatch
+}
+
+type revokeClientInput struct {
+	ClientPath
+	rest.Precondition
 }
 
 type addSecretInput struct {
@@ -188,22 +194,26 @@ func (a *api) listClients(ctx context.Context, in *rest.Window) (*bodied[clientL
 	return out, nil
 }
 
-func (a *api) getClient(ctx context.Context, in *ClientPath) (*bodied[client], error) {
+func (a *api) getClient(ctx context.Context, in *ClientPath) (*tagged[client], error) {
 	c, err := a.Registrar.Client(ctx, in.ID)
-	return &bodied[client]{a.presentClient(&c)}, named("client", in.ID, err)
+	return a.taggedClient(&c), named("client", in.ID, err)
 }
 
-func (a *api) changeClient(ctx context.Context, in *changeClientInput) (*bodied[client], error) {
+func (a *api) taggedClient(c *auth.ClientRecord) *tagged[client] {
+	return &tagged[client]{rest.Versioned{Edition: clientEdition(c)}, a.presentClient(c)}
+}
+
+func (a *api) changeClient(ctx context.Context, in *changeClientInput) (*tagged[client], error) {
 	edit, err := a.credentialEdit(ctx, &in.Body)
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.Registrar.UpdateClient(ctx, in.ID, edit)
-	return &bodied[client]{a.presentClient(&c)}, err
+	c, err := a.Registrar.UpdateClient(ctx, in.ID, edit, knows(in.Precondition, clientEdition))
+	return a.taggedClient(&c), err
 }
 
-func (a *api) revokeClient(ctx context.Context, in *ClientPath) (*bodied[client], error) {
-	c, err := a.Registrar.RevokeClient(ctx, in.ID)
+func (a *api) revokeClient(ctx context.Context, in *revokeClientInput) (*bodied[client], error) {
+	c, err := a.Registrar.RevokeClient(ctx, in.ID, knows(in.Precondition, clientEdition))
 	return &bodied[client]{a.presentClient(&c)}, err
 }
 

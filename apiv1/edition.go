@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"leyden"
+	"leyden/auth"
+	"leyden/feed"
 	"leyden/rest"
 )
 
@@ -45,6 +47,17 @@ func chargerEdition(s *leyden.Station) string { return strconv.Itoa(s.Version) }
 func tagEdition(t *leyden.Token) string { return editionSince(t.Version, t.CreatedAt) }
 
 func vehicleEdition(v *leyden.Vehicle) string { return editionSince(v.Version, v.CreatedAt) }
+
+func keyEdition(k *auth.KeyRecord) string { return strconv.Itoa(k.Version) }
+
+func clientEdition(c *auth.ClientRecord) string { return strconv.Itoa(c.Version) }
+
+func webhookEdition(w *feed.Webhook) string { return strconv.Itoa(w.Version) }
+
+// knows refuses a change of what has another edition than the client named.
+func knows[T any](p rest.Precondition, edition func(*T) string) func(T) error {
+	return func(record T) error { return p.Check(edition(&record)) }
+}
 
 // editionSince tells a record from one that was there before it.
 func editionSince(version int, born time.Time) string {

@@ -7,15 +7,21 @@ import (
 	"testing"
 )
 
-// Chargers, idTags and vehicles have an ETag, and nobody who names one overwrites
-// what he has not seen.
+// Chargers, idTags, vehicles, credentials and webhooks have an ETag, and nobody who
+// names one overwrites what he has not seen.
 func TestEditions(t *testing.T) {
 	inWorld(t, func(w *world) {
 		s := w.connect("CHARGER-001")
 		w.want(201, "POST /vehicles", `{"vehicleId":"VAN-12","idTags":["USER123"]}`)
+		key := "/auth/api-keys/" + field(t, w.want(201, "POST /auth/api-keys", `{"name":"x","scopes":["transactions:read"]}`), "id")
+		client := "/auth/clients/" + field(t, w.want(201, "POST /auth/clients", `{"name":"x","scopes":["transactions:read"]}`), "clientId")
+		hook := "/webhooks/" + field(t, w.want(201, "POST /webhooks", `{"url":"https://hooks.example/x","events":[]}`), "id")
 		for _, c := range []struct {
 			path, patch string
 		}{
+			{key, `{"name":"name %d"}`},
+			{client, `{"name":"name %d"}`},
+			{hook, `{"description":"text %d"}`},
 			{"/chargers/CHARGER-001", `{"name":"name %d"}`},
 			{"/id-tags/USER123", `{"note":"note %d"}`},
 			{"/vehicles/VAN-12", `{"name":"name %d"}`},
@@ -46,8 +52,14 @@ func TestEditions(t *testing.T) {
 			if got := get(); changed.Code != 200 || got == first || got != changed.Header().Get("ETag") {
 				t.Errorf("%s has the ETag %s, after a change that was answered with %d and %s", c.path, got, changed.Code, changed.Header().Get("ETag"))
 			}
-			if got := code("DELETE", "", "If-Match: "+first); got != http.StatusPreconditionFailed {
-				t.Errorf("DELETE %s of another edition: %d", c.path, got)
+			before := w.want(200, "GET "+c.path, "")
+			for _, method := range []string{"DELETE", "PATCH"} {
+				if got := code(method, refusedBody(method, c.patch), "If-Match: "+first); got != http.StatusPreconditionFailed {
+					t.Errorf("%s %s of another edition: %d", method, c.path, got)
+				}
+			}
+			if got := w.want(200, "GET "+c.path, ""); got != before {
+				t.Errorf("what was refused changed %s\nfrom %s\nto %s", c.path, before, got)
 			}
 		}
 		// What the charger says is a change of what is shown, and none of the record.
@@ -62,7 +74,19 @@ func TestEditions(t *testing.T) {
 		if got := w.do("PATCH /vehicles/VAN-12", `{"name":"x"}`, "If-Match: "+vehicle).Code; got != 412 {
 			t.Errorf("PATCH of a vehicle without its idTag: %d", got)
 		}
+		for path, change := range map[string]string{key: "/rotate", client: "/secrets", hook: "/rotate-secret"} {
+			tag := w.do("GET "+path, "").Header().Get("ETag")
+			if out := w.do("POST "+path+change, ""); out.Code >= 300 {
+				t.Fatalf("POST %s%s: %d %s", path, change, out.Code, out.Body)
+			}
+			if got := w.do("DELETE "+path, "", "If-Match: "+tag).Code; got != 412 {
+				t.Errorf("DELETE %s after another secret: %d", path, got)
+			}
+		}
 		for path, known := range map[string]string{
+			key:                     w.do("GET "+key, "").Header().Get("ETag"),
+			client:                  "*",
+			hook:                    w.do("GET "+hook, "").Header().Get("ETag"),
 			"/chargers/CHARGER-001": tag,
 			"/id-tags/USER123":      w.do("GET /id-tags/USER123", "").Header().Get("ETag"),
 			"/vehicles/VAN-12":      "*",
@@ -72,4 +96,12 @@ func TestEditions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// refusedBody is what a request sends that changes nothing.
+func refusedBody(method, patch string) string {
+	if method == http.MethodDelete {
+		return ""
+	}
+	return fmt.Sprintf(patch, 77)
 }

@@ -79,7 +79,13 @@ type addKeyInput struct{ Body credentialSpec }
 
 type changeKeyInput struct {
 	KeyPath
+	rest.Precondition
 	Body credentialPatch
+}
+
+type revokeKeyInput struct {
+	KeyPath
+	rest.Precondition
 }
 
 // defaultGrace is how long a rotated key stays good, in seconds: a day.
@@ -163,22 +169,26 @@ func (a *api) listKeys(ctx context.Context, in *rest.Window) (*bodied[keyList], 
 	return out, nil
 }
 
-func (a *api) getKey(ctx context.Context, in *KeyPath) (*bodied[apiKey], error) {
+func (a *api) getKey(ctx context.Context, in *KeyPath) (*tagged[apiKey], error) {
 	k, err := a.Registrar.Key(ctx, in.ID)
-	return &bodied[apiKey]{a.presentKey(&k)}, named("API key", in.ID, err)
+	return a.taggedKey(&k), named("API key", in.ID, err)
 }
 
-func (a *api) changeKey(ctx context.Context, in *changeKeyInput) (*bodied[apiKey], error) {
+func (a *api) taggedKey(k *auth.KeyRecord) *tagged[apiKey] {
+	return &tagged[apiKey]{rest.Versioned{Edition: keyEdition(k)}, a.presentKey(k)}
+}
+
+func (a *api) changeKey(ctx context.Context, in *changeKeyInput) (*tagged[apiKey], error) {
 	edit, err := a.credentialEdit(ctx, &in.Body)
 	if err != nil {
 		return nil, err
 	}
-	k, err := a.Registrar.UpdateKey(ctx, in.ID, edit)
-	return &bodied[apiKey]{a.presentKey(&k)}, err
+	k, err := a.Registrar.UpdateKey(ctx, in.ID, edit, knows(in.Precondition, keyEdition))
+	return a.taggedKey(&k), err
 }
 
-func (a *api) revokeKey(ctx context.Context, in *KeyPath) (*bodied[apiKey], error) {
-	k, err := a.Registrar.RevokeKey(ctx, in.ID)
+func (a *api) revokeKey(ctx context.Context, in *revokeKeyInput) (*bodied[apiKey], error) {
+	k, err := a.Registrar.RevokeKey(ctx, in.ID, knows(in.Precondition, keyEdition))
 	return &bodied[apiKey]{a.presentKey(&k)}, err
 }
 

@@ -1,6 +1,7 @@
 package apiv1
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -80,7 +81,13 @@ type addWebhookInput struct {
 
 type changeWebhookInput struct {
 	WebhookPath
+	rest.Precondition
 	Body webhookPatch
+}
+
+type removeWebhookInput struct {
+	WebhookPath
+	rest.Precondition
 }
 
 // webhookPatch changes what is given; null takes something away.
@@ -276,16 +283,20 @@ func (a *api) listWebhooks(ctx context.Context, in *listWebhooksInput) (*bodied[
 	return out, nil
 }
 
-func (a *api) getWebhook(ctx context.Context, in *WebhookPath) (*bodied[Webhook], error) {
+func (a *api) getWebhook(ctx context.Context, in *WebhookPath) (*tagged[Webhook], error) {
 	w, err := a.webhook(ctx, *in)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := a.shownWebhook(ctx, &w)
-	return &bodied[Webhook]{shown}, err
+	return a.taggedWebhook(ctx, &w)
 }
 
-func (a *api) changeWebhook(ctx context.Context, in *changeWebhookInput) (*bodied[Webhook], error) {
+func (a *api) taggedWebhook(ctx context.Context, w *feed.Webhook) (*tagged[Webhook], error) {
+	shown, err := a.shownWebhook(ctx, w)
+	return &tagged[Webhook]{rest.Versioned{Edition: webhookEdition(w)}, shown}, err
+}
+
+func (a *api) changeWebhook(ctx context.Context, in *changeWebhookInput) (*tagged[Webhook], error) {
 	r, err := a.webhooks()
 	if err != nil {
 		return nil, err
@@ -295,7 +306,7 @@ func (a *api) changeWebhook(ctx context.Context, in *changeWebhookInput) (*bodie
 		return nil, err
 	}
 	w, err := r.Change(ctx, in.ID, edit, func(w *feed.Webhook) error {
-		if err := manages(ctx, w); err != nil || edit.URL == nil && edit.Events == nil {
+		if err := cmp.Or(manages(ctx, w), in.Check(webhookEdition(w))); err != nil || edit.URL == nil && edit.Events == nil {
 			return err
 		}
 		return mayRead(ctx, w.Events)
@@ -304,8 +315,7 @@ func (a *api) changeWebhook(ctx context.Context, in *changeWebhookInput) (*bodie
 		return nil, ofWebhook(in.ID, err)
 	}
 	a.pokeWebhooks()
-	shown, err := a.shownWebhook(ctx, &w)
-	return &bodied[Webhook]{shown}, err
+	return a.taggedWebhook(ctx, &w)
 }
 
 // ofWebhook says of which webhook an error is, where that is all it says.
@@ -316,20 +326,23 @@ func ofWebhook(id string, err error) error {
 	return err
 }
 
-func (a *api) removeWebhook(ctx context.Context, in *WebhookPath) (*bodied[Webhook], error) {
-	w, err := a.webhook(ctx, *in)
+func (a *api) removeWebhook(ctx context.Context, in *removeWebhookInput) (*bodied[Webhook], error) {
+	out := new(bodied[Webhook])
+	read := func() (feed.Webhook, error) { return a.webhook(ctx, in.WebhookPath) }
+	_, err := changed(in.Precondition, read, webhookEdition, func(w *feed.Webhook) (err error) {
+		if out.Body, err = a.shownWebhook(ctx, w); err != nil {
+			return err
+		}
+		if err := a.Webhooks.Store.RemoveWebhook(ctx, w.ID, w.Version); err != nil {
+			return fmt.Errorf("webhook %s: %w", w.ID, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	shown, err := a.shownWebhook(ctx, &w)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Webhooks.Store.RemoveWebhook(ctx, w.ID); err != nil {
-		return nil, fmt.Errorf("webhook %s: %w", w.ID, err)
 	}
 	a.pokeWebhooks()
-	return &bodied[Webhook]{shown}, nil
+	return out, nil
 }
 
 func (a *api) rotateWebhookSecret(ctx context.Context, in *rotateWebhookInput) (*bodied[newWebhook], error) {

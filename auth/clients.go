@@ -42,10 +42,19 @@ func (r *Registrar) Clients(ctx context.Context) ([]ClientRecord, error) {
 	return r.Store.Clients(ctx)
 }
 
-// UpdateClient changes a client. What it loses is lost to its access tokens too. It fails with [leyden.ErrNotFound],
-// [ErrRevoked] or an [InvalidError].
-func (r *Registrar) UpdateClient(ctx context.Context, id string, e Edit) (ClientRecord, error) {
-	return r.changeClient(ctx, id, unlessRevoked(func(c *ClientRecord) error { return c.terms().apply(e, r.time()) }))
+// UpdateClient changes a client, unless one of may refuses it as it is. What it
+// loses is lost to its access tokens too. It fails with [leyden.ErrNotFound],
+// [ErrRevoked], an [InvalidError] or what may returns.
+func (r *Registrar) UpdateClient(ctx context.Context, id string, e Edit, may ...func(ClientRecord) error) (ClientRecord, error) {
+	return r.changeClient(ctx, id, func(c *ClientRecord) error {
+		if err := allow(*c, may); err != nil {
+			return err
+		}
+		if !c.RevokedAt.IsZero() {
+			return ErrRevoked
+		}
+		return c.terms().apply(e, r.time())
+	})
 }
 
 // AddClientSecret gives a client a second secret, so that it can be rotated.
@@ -89,10 +98,14 @@ func (r *Registrar) RemoveClientSecret(ctx context.Context, id, secretID string)
 	}))
 }
 
-// RevokeClient ends a client and its access tokens for good. Revoking it again
-// changes nothing. It fails with [leyden.ErrNotFound].
-func (r *Registrar) RevokeClient(ctx context.Context, id string) (ClientRecord, error) {
+// RevokeClient ends a client and its access tokens for good, unless one of may
+// refuses that. Revoking it again changes nothing. It fails with
+// [leyden.ErrNotFound] or what may returns.
+func (r *Registrar) RevokeClient(ctx context.Context, id string, may ...func(ClientRecord) error) (ClientRecord, error) {
 	return r.changeClient(ctx, id, func(c *ClientRecord) error {
+		if err := allow(*c, may); err != nil {
+			return err
+		}
 		if c.RevokedAt.IsZero() {
 			c.RevokedAt = r.time()
 		}

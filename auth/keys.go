@@ -40,10 +40,14 @@ func (r *Registrar) Key(ctx context.Context, id string) (KeyRecord, error) {
 // Keys returns all keys, revoked ones too, oldest first.
 func (r *Registrar) Keys(ctx context.Context) ([]KeyRecord, error) { return r.Store.Keys(ctx) }
 
-// UpdateKey changes a key, from the next request on. It fails with
-// [leyden.ErrNotFound], [ErrRevoked] or an [InvalidError].
-func (r *Registrar) UpdateKey(ctx context.Context, id string, e Edit) (KeyRecord, error) {
+// UpdateKey changes a key, from the next request on, unless one of may refuses it
+// as it is. It fails with [leyden.ErrNotFound], [ErrRevoked], an [InvalidError] or
+// what may returns.
+func (r *Registrar) UpdateKey(ctx context.Context, id string, e Edit, may ...func(KeyRecord) error) (KeyRecord, error) {
 	return r.changeKey(ctx, id, func(k *KeyRecord) error {
+		if err := allow(*k, may); err != nil {
+			return err
+		}
 		if !k.RevokedAt.IsZero() {
 			return ErrRevoked
 		}
@@ -84,10 +88,13 @@ func (k *KeyRecord) terms() terms {
 	return terms{&k.Name, &k.Scopes, &k.LimitedTo, &k.ExpiresAt, &k.DisabledAt}
 }
 
-// RevokeKey ends a key for good. Revoking it again changes nothing. It fails
-// with [leyden.ErrNotFound].
-func (r *Registrar) RevokeKey(ctx context.Context, id string) (KeyRecord, error) {
+// RevokeKey ends a key for good, unless one of may refuses that. Revoking it again
+// changes nothing. It fails with [leyden.ErrNotFound] or what may returns.
+func (r *Registrar) RevokeKey(ctx context.Context, id string, may ...func(KeyRecord) error) (KeyRecord, error) {
 	return r.changeKey(ctx, id, func(k *KeyRecord) error {
+		if err := allow(*k, may); err != nil {
+			return err
+		}
 		if k.RevokedAt.IsZero() {
 			k.RevokedAt = r.time()
 		}

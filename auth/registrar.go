@@ -164,6 +164,16 @@ func (r *Registrar) time() time.Time { return r.Now().UTC().Truncate(time.Micros
 // changed the same record meanwhile.
 const maxTries = 5
 
+// allow returns what the first of may says against a record.
+func allow[R any](record R, may []func(R) error) error {
+	for _, one := range may {
+		if err := one(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // decided calls change until it does not find its record stale.
 func decided(change func() error) (err error) {
 	for range maxTries {

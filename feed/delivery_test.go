@@ -518,7 +518,7 @@ func TestRemoved(t *testing.T) {
 	inOffice(t, func(o *office) {
 		gone, old, other := o.subscribe("a"), o.subscribe("b"), o.subscribe("c", func(w *feed.Webhook) { w.Events = []string{"none"} })
 		old.set(always(http.StatusBadGateway))
-		o.must(o.store.RemoveWebhook(o.t.Context(), "wh_a"))
+		o.must(o.store.RemoveWebhook(o.t.Context(), "wh_a", 0))
 		o.poke()
 		o.happen(leyden.TopicStarted, 7)
 		after(time.Hour)

@@ -20,9 +20,10 @@ type WebhookStore interface {
 	Webhook(ctx context.Context, id string) (Webhook, error)
 	// Webhooks returns all of them by CreatedAt, then ID.
 	Webhooks(ctx context.Context) ([]Webhook, error)
-	// RemoveWebhook removes it with its deliveries, or fails with
-	// [leyden.ErrNotFound].
-	RemoveWebhook(ctx context.Context, id string) error
+	// RemoveWebhook removes it with its deliveries. It fails with
+	// [leyden.ErrNotFound], and with [leyden.ErrStale] if it has another version; 0
+	// is any.
+	RemoveWebhook(ctx context.Context, id string, version int) error
 	// MarkFailing notes since when no attempt succeeds; zero: they do. A webhook
 	// that is not there is no error.
 	MarkFailing(ctx context.Context, webhook string, since time.Time) error

@@ -86,10 +86,14 @@ func (s *Store) Webhooks(ctx context.Context) (list []feed.Webhook, err error) {
 }
 
 // RemoveWebhook implements [feed.WebhookStore].
-func (s *Store) RemoveWebhook(ctx context.Context, id string) error {
+func (s *Store) RemoveWebhook(ctx context.Context, id string, version int) error {
 	return s.hooked(ctx, func(h *webhooks) error {
-		if _, ok := h.all[id]; !ok {
+		w, ok := h.all[id]
+		if !ok {
 			return leyden.ErrNotFound
+		}
+		if version != 0 && version != w.Version {
+			return leyden.ErrStale
 		}
 		for _, d := range h.bag(id).bySeq {
 			delete(h.deliveries, d.ID)

@@ -149,14 +149,17 @@ const removeDeliveries = `
 DELETE FROM deliveries WHERE place IN (SELECT place FROM deliveries INDEXED BY deliveries_by_seq WHERE webhook = ?1 LIMIT (?2 + 0))`
 
 // RemoveWebhook implements [feed.WebhookStore]. The webhook goes with the last of
-// its deliveries.
-func (db *DB) RemoveWebhook(ctx context.Context, id string) error {
+// its deliveries; what version it has is decided with the first of them.
+func (db *DB) RemoveWebhook(ctx context.Context, id string, version int) error {
 	const remove = `DELETE FROM webhooks WHERE id = ?1`
 	if _, err := db.Webhook(ctx, id); err != nil {
 		return err
 	}
-	for more := true; more; {
+	for more := true; more; version = 0 {
 		err := db.write(ctx, "remove webhook", func(t *tx) error {
+			if err := webhookIs(t.c, id, version); err != nil {
+				return err
+			}
 			err := exec(t.c, removeDeliveries, func(b *binder) {
 				b.text(id)
 				b.int(removedAtOnce)
@@ -171,6 +174,18 @@ func (db *DB) RemoveWebhook(ctx context.Context, id string) error {
 		}
 	}
 	return nil
+}
+
+// webhookIs fails with ErrStale if a webhook has another version; 0 is any.
+func webhookIs(c *sqlite.Conn, id string, version int) error {
+	if version == 0 {
+		return nil
+	}
+	there, err := number(c, `SELECT version FROM webhooks WHERE id = ?1`, func(b *binder) { b.text(id) })
+	if err == nil && int(there) != version {
+		return leyden.ErrStale
+	}
+	return err
 }
 
 // webhookCursor returns where a webhook is, or ErrNotFound.

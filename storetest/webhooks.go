@@ -192,8 +192,17 @@ func webhookRemoved(t *testing.T, s feed.WebhookStore) {
 	theirs.Webhook, theirs.ID = "wh_02", "dlv_other"
 	wantErr(t, "SaveWebhook", s.SaveWebhook(ctx, other), nil)
 	wantErr(t, "EnqueueDeliveries", s.EnqueueDeliveries(ctx, "wh_02", 0, 1, []feed.Delivery{theirs}), nil)
-	wantErr(t, "RemoveWebhook", s.RemoveWebhook(ctx, "wh_01"), nil)
-	wantErr(t, "RemoveWebhook again", s.RemoveWebhook(ctx, "wh_01"), leyden.ErrNotFound)
+	w, before := must[feed.Webhook](t)(s.Webhook(ctx, "wh_01")), headSeqs(t, s)
+	for _, version := range []int{w.Version - 1, w.Version + 1} {
+		if version == 0 {
+			continue // which is any
+		}
+		wantErr(t, "RemoveWebhook of another version", s.RemoveWebhook(ctx, "wh_01", version), leyden.ErrStale)
+	}
+	same(t, "Webhook that stayed", must[feed.Webhook](t)(s.Webhook(ctx, "wh_01")), w)
+	same(t, "heads of a webhook that stayed", headSeqs(t, s), before)
+	wantErr(t, "RemoveWebhook", s.RemoveWebhook(ctx, "wh_01", w.Version), nil)
+	wantErr(t, "RemoveWebhook again", s.RemoveWebhook(ctx, "wh_01", 0), leyden.ErrNotFound)
 	_, err := s.Webhook(ctx, "wh_01")
 	wantErr(t, "Webhook that was removed", err, leyden.ErrNotFound)
 	_, err = s.Delivery(ctx, "dlv_001")
@@ -534,7 +543,7 @@ func webhooksCancelled(t *testing.T, s feed.WebhookStore) {
 	_, forgetErr := s.ForgetDeliveries(ctx, minute(9), minute(9), 1)
 	for name, err := range map[string]error{
 		"SaveWebhook": s.SaveWebhook(ctx, webhook(2)), "Webhook": webhookErr, "Webhooks": listErr,
-		"RemoveWebhook": s.RemoveWebhook(ctx, "wh_01"), "MarkFailing": s.MarkFailing(ctx, "wh_01", base),
+		"RemoveWebhook": s.RemoveWebhook(ctx, "wh_01", 0), "MarkFailing": s.MarkFailing(ctx, "wh_01", base),
 		"EnqueueDeliveries": s.EnqueueDeliveries(ctx, "wh_01", 1000, 1001, nil), "DeliveryHeads": headsErr,
 		"SettleDelivery": s.SettleDelivery(ctx, ending("dlv_001", feed.DeliveryDead, base)),
 		"WakeDeliveries": wakeErr, "ExpireDeliveries": expireErr, "ReplayDelivery": replayErr,

@@ -6100,7 +6100,10 @@ export interface operations {
     v1GetAPIKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: if the record is as one of them shows it, the reply is 304 without a body. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description Id of the key. */
                 keyId: string;
@@ -6123,7 +6126,10 @@ export interface operations {
     v1RevokeAPIKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as you know it: if somebody changed it since, nothing is changed and the reply is 412. What a charger reports meanwhile is no such change. Without it the last change wins. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description Id of the key. */
                 keyId: string;
@@ -6146,7 +6152,10 @@ export interface operations {
     v1ChangeAPIKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as you know it: if somebody changed it since, nothing is changed and the reply is 412. What a charger reports meanwhile is no such change. Without it the last change wins. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description Id of the key. */
                 keyId: string;
@@ -6262,7 +6271,10 @@ export interface operations {
     v1GetClient: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: if the record is as one of them shows it, the reply is 304 without a body. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The client. */
                 clientId: string;
@@ -6285,7 +6297,10 @@ export interface operations {
     v1RevokeClient: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as you know it: if somebody changed it since, nothing is changed and the reply is 412. What a charger reports meanwhile is no such change. Without it the last change wins. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The client. */
                 clientId: string;
@@ -6308,7 +6323,10 @@ export interface operations {
     v1ChangeClient: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as you know it: if somebody changed it since, nothing is changed and the reply is 412. What a charger reports meanwhile is no such change. Without it the last change wins. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The client. */
                 clientId: string;
@@ -9130,7 +9148,10 @@ export interface operations {
     v1GetWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: if the record is as one of them shows it, the reply is 304 without a body. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description Id of the webhook. */
                 webhookId: string;
@@ -9153,7 +9174,10 @@ export interface operations {
     v1RemoveWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as you know it: if somebody changed it since, nothing is changed and the reply is 412. What a charger reports meanwhile is no such change. Without it the last change wins. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description Id of the webhook. */
                 webhookId: string;
@@ -9176,7 +9200,10 @@ export interface operations {
     v1ChangeWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of the record as you know it: if somebody changed it since, nothing is changed and the reply is 412. What a charger reports meanwhile is no such change. Without it the last change wins. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description Id of the webhook. */
                 webhookId: string;

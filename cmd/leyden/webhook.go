@@ -334,7 +334,7 @@ func (in *webhookFolder) removeCommand() *cobra.Command {
 		Example: "  leyden webhook remove wh_2akzuhfmghx3p3dpxhkbpmo5dw",
 		Args:    oneArg(webhookArg),
 		RunE: in.do(func(cmd *cobra.Command, r *feed.WebhookRegistrar, args []string) error {
-			if err := r.Store.RemoveWebhook(cmd.Context(), args[0]); err != nil {
+			if err := r.Store.RemoveWebhook(cmd.Context(), args[0], 0); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Webhook %s is removed.\n", args[0])
