@@ -26,41 +26,7 @@ func TestEditions(t *testing.T) {
 			{"/id-tags/USER123", `{"note":"note %d"}`},
 			{"/vehicles/VAN-12", `{"name":"name %d"}`},
 		} {
-			get := func() string { return w.do("GET "+c.path, "").Header().Get("ETag") }
-			code := func(method, body string, headers ...string) int {
-				return w.do(method+" "+c.path, body, headers...).Code
-			}
-			first := get()
-			if got := code("GET", "", "If-None-Match: "+first); first == "" || got != http.StatusNotModified {
-				t.Errorf("GET %s of what one has: %d, ETag %s", c.path, got, first)
-			}
-			codes := make(chan int, 8)
-			var all sync.WaitGroup
-			for i := range cap(codes) {
-				all.Go(func() { codes <- code("PATCH", fmt.Sprintf(c.patch, i), "If-Match: "+first) })
-			}
-			all.Wait()
-			close(codes)
-			count := map[int]int{}
-			for got := range codes {
-				count[got]++
-			}
-			if count[200] != 1 || count[412] != 7 {
-				t.Errorf("PATCH %s by many: %v", c.path, count)
-			}
-			changed := w.do("PATCH "+c.path, fmt.Sprintf(c.patch, 9))
-			if got := get(); changed.Code != 200 || got == first || got != changed.Header().Get("ETag") {
-				t.Errorf("%s has the ETag %s, after a change that was answered with %d and %s", c.path, got, changed.Code, changed.Header().Get("ETag"))
-			}
-			before := w.want(200, "GET "+c.path, "")
-			for _, method := range []string{"DELETE", "PATCH"} {
-				if got := code(method, refusedBody(method, c.patch), "If-Match: "+first); got != http.StatusPreconditionFailed {
-					t.Errorf("%s %s of another edition: %d", method, c.path, got)
-				}
-			}
-			if got := w.want(200, "GET "+c.path, ""); got != before {
-				t.Errorf("what was refused changed %s\nfrom %s\nto %s", c.path, before, got)
-			}
+			w.changedByMany(c.path, c.patch)
 		}
 		// What the charger says is a change of what is shown, and none of the record.
 		tag := w.do("GET /chargers/CHARGER-001", "").Header().Get("ETag")
@@ -104,4 +70,45 @@ func refusedBody(method, patch string) string {
 		return ""
 	}
 	return fmt.Sprintf(patch, 77)
+}
+
+// changedByMany has a record changed by many who know the same of it, and by one
+// who knows what it was.
+func (w *world) changedByMany(path, patch string) {
+	w.t.Helper()
+	get := func() string { return w.do("GET "+path, "").Header().Get("ETag") }
+	code := func(method, body string, headers ...string) int {
+		return w.do(method+" "+path, body, headers...).Code
+	}
+	first := get()
+	if got := code("GET", "", "If-None-Match: "+first); first == "" || got != http.StatusNotModified {
+		w.t.Errorf("GET %s of what one has: %d, ETag %s", path, got, first)
+	}
+	codes := make(chan int, 8)
+	var all sync.WaitGroup
+	for i := range cap(codes) {
+		all.Go(func() { codes <- code("PATCH", fmt.Sprintf(patch, i), "If-Match: "+first) })
+	}
+	all.Wait()
+	close(codes)
+	count := map[int]int{}
+	for got := range codes {
+		count[got]++
+	}
+	if count[200] != 1 || count[412] != 7 {
+		w.t.Errorf("PATCH %s by many: %v", path, count)
+	}
+	changed := w.do("PATCH "+path, fmt.Sprintf(patch, 9))
+	if got := get(); changed.Code != 200 || got == first || got != changed.Header().Get("ETag") {
+		w.t.Errorf("%s has the ETag %s, after a change that was answered with %d and %s", path, got, changed.Code, changed.Header().Get("ETag"))
+	}
+	before := w.want(200, "GET "+path, "")
+	for _, method := range []string{"DELETE", "PATCH"} {
+		if got := code(method, refusedBody(method, patch), "If-Match: "+first); got != http.StatusPreconditionFailed {
+			w.t.Errorf("%s %s of another edition: %d", method, path, got)
+		}
+	}
+	if got := w.want(200, "GET "+path, ""); got != before {
+		w.t.Errorf("what was refused changed %s\nfrom %s\nto %s", path, before, got)
+	}
 }
