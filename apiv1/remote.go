@@ -65,7 +65,7 @@ type startAccepted struct {
 	TransactionID leyden.TransactionID `json:"transactionId" example:"12345"`
 	ChargeBoxID   leyden.StationID     `json:"chargeBoxId" example:"CHARGER-001"`
 	ConnectorID   int                  `json:"connectorId" example:"1"`
-	Status        string               `json:"status" doc:"As it is by now: pending, unless the charger has begun already, or somebody has cancelled it." example:"pending"`
+	Status        string               `json:"status" doc:"As the charger accepted it: pending, however quickly the charge began; cancelled if somebody cancelled it meanwhile." example:"pending"`
 	Note          string               `json:"note" example:"Transaction will start when vehicle is connected and ready"`
 }
 
@@ -74,7 +74,7 @@ type stopAccepted struct {
 	Message       string               `json:"message" example:"Remote stop accepted by charger"`
 	TransactionID leyden.TransactionID `json:"transactionId" example:"12345"`
 	ChargeBoxID   leyden.StationID     `json:"chargeBoxId" example:"CHARGER-001"`
-	Status        string               `json:"status" doc:"As it is by now: stopping, or completed when the charger was quick; cancelled for a transaction that was pending." example:"stopping"`
+	Status        string               `json:"status" doc:"As the charger accepted it: stopping, however quickly the charge ended; cancelled for a transaction that was pending." example:"stopping"`
 	Note          string               `json:"note" example:"Transaction will stop shortly. Final details available after StopTransaction is received."`
 }
 
@@ -148,41 +148,22 @@ func (a *api) start(ctx context.Context, charger string, r leyden.StartRequest, 
 	if err != nil {
 		return nil, about(&t, err)
 	}
-	return &created[startAccepted]{
-		Location: fmt.Sprintf("%s/transactions/%d", prefix, t.ID),
-		Body: startAccepted{
-			Message:       "Remote start accepted by charger",
-			TransactionID: t.ID,
-			ChargeBoxID:   t.Station,
-			ConnectorID:   t.Connector,
-			Status:        t.Status.String(),
-			Note:          startNote(t.Status),
-		},
-	}, nil
-}
-
-// Notes of the replies to a remote start and stop.
-const (
-	noteStopping  = "Transaction will stop shortly. Final details available after StopTransaction is received."
-	noteCancelled = "Should the charger begin all the same, it will be stopped at once."
-	noteEnded     = "The transaction has ended. Final details are available."
-)
-
-// startNote tells what to expect of a transaction whose remote start was
-// accepted: the charger may have acted before it answered, and others meanwhile.
-func startNote(s leyden.Status) string {
-	switch s {
-	case leyden.Pending:
-		return "Transaction will start when vehicle is connected and ready"
-	case leyden.Active:
-		return "The transaction has started already."
-	case leyden.Stopping:
-		return noteStopping
-	case leyden.Cancelled:
-		return "The remote start was cancelled meanwhile. " + noteCancelled
+	out := startAccepted{
+		Message:       "Remote start accepted by charger",
+		TransactionID: t.ID,
+		ChargeBoxID:   t.Station,
+		ConnectorID:   t.Connector,
+		Status:        leyden.Pending.String(),
+		Note:          "Transaction will start when vehicle is connected and ready",
 	}
-	return noteEnded
+	if t.Status == leyden.Cancelled {
+		out.Status, out.Note = t.Status.String(), "The remote start was cancelled meanwhile. "+noteCancelled
+	}
+	return &created[startAccepted]{Location: fmt.Sprintf("%s/transactions/%d", prefix, t.ID), Body: out}, nil
 }
+
+// noteCancelled is in the replies to a cancelled remote start.
+const noteCancelled = "Should the charger begin all the same, it will be stopped at once."
 
 // about adds to a refusal which transaction records it: after silence it waits
 // for the charger still.
@@ -207,14 +188,11 @@ func (a *api) remoteStop(ctx context.Context, in *TransactionPath) (*created[sto
 		Message:       "Remote stop accepted by charger",
 		TransactionID: t.ID,
 		ChargeBoxID:   t.Station,
-		Status:        t.Status.String(),
-		Note:          noteStopping,
+		Status:        leyden.Stopping.String(),
+		Note:          "Transaction will stop shortly. Final details available after StopTransaction is received.",
 	}
-	switch t.Status {
-	case leyden.Cancelled:
-		out.Message, out.Note = "Pending remote start cancelled", noteCancelled
-	case leyden.Completed:
-		out.Note = noteEnded
+	if t.Status == leyden.Cancelled {
+		out.Message, out.Status, out.Note = "Pending remote start cancelled", t.Status.String(), noteCancelled
 	}
 	return &created[stopAccepted]{Location: fmt.Sprintf("%s/transactions/%d", prefix, t.ID), Body: out}, nil
 }

@@ -120,8 +120,8 @@ func TestCancelledRemoteStart(t *testing.T) {
 	})
 }
 
-// What a reply says of a transaction agrees with the status that it shows, also
-// when the charger acted before it answered, or somebody else did meanwhile.
+// A reply tells what the charger accepted, also when it acted before it answered;
+// what somebody else did meanwhile it tells with a note that fits.
 func TestQuickCharger(t *testing.T) {
 	const (
 		start  = "POST /chargers/CHARGER-001/remote-start"
@@ -141,7 +141,7 @@ func TestQuickCharger(t *testing.T) {
 	}{
 		{
 			"started", "RemoteStartTransaction", func(_ *world, s *station) { s.start(1000) },
-			start, remoteStart, "active", accept, "The transaction has started already.",
+			start, remoteStart, "pending", accept, "Transaction will start when vehicle is connected and ready",
 		},
 		{
 			"cancelled", "RemoteStartTransaction", func(w *world, _ *station) { w.want(accepted, stop, "") },
@@ -149,7 +149,7 @@ func TestQuickCharger(t *testing.T) {
 		},
 		{
 			"stopped", "RemoteStopTransaction", func(_ *world, s *station) { s.stop(1, 15000, "") },
-			stop, "", "completed", obey, "The transaction has ended. Final details are available.",
+			stop, "", "stopping", obey, "Transaction will stop shortly. Final details available after StopTransaction is received.",
 		},
 	}
 	for _, c := range cases {

@@ -1655,7 +1655,8 @@ type StartAccepted struct {
 	ConnectorID int64  `json:"connectorId"`
 	Message     string `json:"message"`
 	Note        string `json:"note"`
-	// As it is by now: pending, unless the charger has begun already, or somebody has cancelled it.
+	// As the charger accepted it: pending, however quickly the charge began; cancelled if somebody
+	// cancelled it meanwhile.
 	Status        string `json:"status"`
 	TransactionID int64  `json:"transactionId"`
 }
@@ -1713,8 +1714,8 @@ type StopAccepted struct {
 	ChargeBoxID string `json:"chargeBoxId"`
 	Message     string `json:"message"`
 	Note        string `json:"note"`
-	// As it is by now: stopping, or completed when the charger was quick; cancelled for a transaction
-	// that was pending.
+	// As the charger accepted it: stopping, however quickly the charge ended; cancelled for a
+	// transaction that was pending.
 	Status        string `json:"status"`
 	TransactionID int64  `json:"transactionId"`
 }

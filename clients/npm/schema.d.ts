@@ -4836,7 +4836,7 @@ export interface components {
             /** @example Transaction will start when vehicle is connected and ready */
             note: string;
             /**
-             * @description As it is by now: pending, unless the charger has begun already, or somebody has cancelled it.
+             * @description As the charger accepted it: pending, however quickly the charge began; cancelled if somebody cancelled it meanwhile.
              * @example pending
              */
             status: string;
@@ -4935,7 +4935,7 @@ export interface components {
             /** @example Transaction will stop shortly. Final details available after StopTransaction is received. */
             note: string;
             /**
-             * @description As it is by now: stopping, or completed when the charger was quick; cancelled for a transaction that was pending.
+             * @description As the charger accepted it: stopping, however quickly the charge ended; cancelled for a transaction that was pending.
              * @example stopping
              */
             status: string;
