@@ -345,13 +345,8 @@ func (s *stream) all() *selection {
 
 func (s *stream) readAll() error {
 	sel := s.all()
-	err := s.fetch(`SELECT `+s.placeColumns()+` `+sel.from(), sel)
-	slices.SortFunc(s.buffer, func(a, b place) int {
-		if a.before(b, s.m.q.Ascending) {
-			return -1
-		}
-		return 1
-	})
+	err := s.fetch(`SELECT `+placeColumns(s.m.q.Order)+` `+sel.from(), sel)
+	sortPlaces(s.buffer, s.m.q.Ascending)
 	first := slices.IndexFunc(s.buffer, func(p place) bool { return s.at.before(p, s.m.q.Ascending) })
 	if first < 0 {
 		first = len(s.buffer)
@@ -368,15 +363,8 @@ func (s *stream) fetch(sql string, sel *selection) error {
 	})
 }
 
-func (s *stream) placeColumns() string {
-	if s.m.q.Order == leyden.ByID {
-		return `0, id`
-	}
-	return orderColumn(s.m.q.Order) + `, id`
-}
-
 func (s *stream) sql(sel *selection, limit string) string {
-	return `SELECT ` + s.placeColumns() + ` ` + sel.from() + ` ORDER BY ` + orderTerm(s.m.q) + ` ` + limit
+	return `SELECT ` + placeColumns(s.m.q.Order) + ` ` + sel.from() + ` ORDER BY ` + orderTerm(s.m.q) + ` ` + limit
 }
 
 // restrict restricts sel to what the stream has, wherever it goes on.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,7 +148,7 @@ func checkPlans(t *testing.T, db *DB, q *leyden.Query) int {
 		}
 		switch l := l.(type) {
 		case *owned:
-			statements = append(statements, l.page(), `SELECT count(*) `+l.entries().from())
+			statements = append(statements, l.page(), `SELECT count(*) `+l.entries().from(), `SELECT `+placeColumns(q.Order)+`, class `+l.ofOwners().from())
 		case *classed:
 			m := &merge{c: c, q: q, few: l.few}
 			for _, g := range l.groups {
@@ -156,9 +157,9 @@ func checkPlans(t *testing.T, db *DB, q *leyden.Query) int {
 				all.in(timeColumn(timeStopped), g.bounds[timeStopped])
 				statements = append(statements, `SELECT count(*) `+all.from())
 			}
-			for _, s := range m.streams {
+			for _, s := range slices.Concat(m.streams, m.later) {
 				if s.sorted >= 0 {
-					statements = append(statements, `SELECT `+s.placeColumns()+` `+s.all().from())
+					statements = append(statements, `SELECT `+placeColumns(q.Order)+` `+s.all().from())
 					continue
 				}
 				statements = append(statements, s.sql(s.selection(), `LIMIT 16`), `SELECT count(*) `+m.upTo([]*stream{s, s}, s.end).from())

@@ -118,12 +118,12 @@ func plan(c *sqlite.Conn, q *leyden.Query, few sizes) (list, error) {
 // Sizes say what is few, for plans.
 type sizes struct {
 	rows    int64 // that may be looked up, or sorted, to be filtered
-	entries int64 // of an index that may be sorted
+	entries int64 // of an index that may be read and sorted
 	skipped int64 // that may be skipped one by one
 	exact   int64 // up to how many all totals are exact
 }
 
-func usualSizes() sizes { return sizes{rows: 1000, entries: 20_000, skipped: 64, exact: 100_000} }
+func usualSizes() sizes { return sizes{rows: 1000, entries: 50_000, skipped: 64, exact: 100_000} }
 
 // readRows returns the transactions of a page, of their Evidence only what
 // lists show if that is enough.
@@ -157,6 +157,24 @@ func (p place) before(o place, ascending bool) bool {
 	}
 	less := p.at < o.at || p.at == o.at && p.id < o.id
 	return less == ascending
+}
+
+// sortPlaces sorts places, each of another transaction.
+func sortPlaces(all []place, ascending bool) {
+	slices.SortFunc(all, func(a, b place) int {
+		if a.before(b, ascending) {
+			return -1
+		}
+		return 1
+	})
+}
+
+// placeColumns returns the columns of a place in an order.
+func placeColumns(o leyden.Order) string {
+	if o == leyden.ByID {
+		return `0, id`
+	}
+	return orderColumn(o) + `, id`
 }
 
 // beginOf returns the place behind which a page of q begins.

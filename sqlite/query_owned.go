@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"zombiezen.com/go/sqlite"
@@ -28,12 +29,16 @@ func ownersOf(q *leyden.Query) []ownership {
 	return slices.DeleteFunc(all, func(o ownership) bool { return o.name == "" })
 }
 
-// An owned list is read from the index of the owner that has the least.
+// An owned list is read from the index of the owner that has the least: whole if
+// that is few, to be filtered and sorted here, which SQLite takes longer for.
 type owned struct {
 	q      *leyden.Query
 	owners []ownership // the least first
 	alts   []times
 	few    sizes
+
+	all []place // what is read whole
+	had bool    // all is
 }
 
 func planOwned(c *sqlite.Conn, q *leyden.Query, owners []ownership, few sizes) (list, error) {
@@ -52,11 +57,18 @@ func planOwned(c *sqlite.Conn, q *leyden.Query, owners []ownership, few sizes) (
 		}
 	}
 	slices.SortStableFunc(owners, func(a, b ownership) int { return int(a.has.listed - b.has.listed) })
-	return &owned{q, owners, timesOf(q), few}, nil
+	return &owned{q: q, owners: owners, alts: timesOf(q), few: few}, nil
 }
 
 // entries returns all that the list has.
 func (l *owned) entries() *selection {
+	s := l.ofOwners()
+	s.classTerms(l.q)
+	return s
+}
+
+// ofOwners returns what the owners have at the times that the list wants.
+func (l *owned) ofOwners() *selection {
 	s := &selection{hint: `INDEXED BY transactions_by_station`}
 	for i, o := range l.owners {
 		switch {
@@ -70,9 +82,45 @@ func (l *owned) entries() *selection {
 		}
 	}
 	s.ofStation("", l.within())
-	s.classTerms(l.q)
 	s.anyOf(l.alts)
 	return s
+}
+
+// isFew reports whether the list is read whole: by number an index has it in order.
+func (l *owned) isFew() bool {
+	return len(l.owners) > 0 && l.owners[0].has.listed <= l.few.entries && l.q.Order != leyden.ByID
+}
+
+// readAll reads a list whole, once.
+func (l *owned) readAll(c *sqlite.Conn) error {
+	if l.had {
+		return nil
+	}
+	s := l.ofOwners()
+	s.otherConnector(l.q)
+	err := eachOnce(c, `SELECT `+placeColumns(l.q.Order)+`, class `+s.from(), s.bind, func(r *row) error {
+		at := place{r.int(), r.int()}
+		if inClass(l.q, class(r.int())) {
+			l.all = append(l.all, at)
+		}
+		return nil
+	})
+	l.had = err == nil
+	return err
+}
+
+// pageOfAll returns the numbers of q's page, of a list that was read whole.
+func (l *owned) pageOfAll() (ids []int64) {
+	sortPlaces(l.all, l.q.Ascending)
+	first := 0
+	if begin := beginOf(l.q); l.q.After != nil {
+		first = sort.Search(len(l.all), func(i int) bool { return begin.before(l.all[i], l.q.Ascending) })
+	}
+	first = min(len(l.all), first+max(l.q.Offset, 0))
+	for _, p := range l.all[first:min(int64(len(l.all)), int64(first)+limitOf(l.q))] {
+		ids = append(ids, p.id)
+	}
+	return ids
 }
 
 // within returns the stations of which alone the list is, nil for any.
@@ -121,6 +169,12 @@ func (l *owned) selection() *selection {
 }
 
 func (l *owned) numbers(c *sqlite.Conn) (ids []int64, err error) {
+	if l.isFew() {
+		if err := l.readAll(c); err != nil {
+			return nil, err
+		}
+		return l.pageOfAll(), nil
+	}
 	run := eachOnce
 	if _, plain := l.tallied(); plain {
 		run = each // there are few such statements
@@ -140,6 +194,10 @@ func (l *owned) numbers(c *sqlite.Conn) (ids []int64, err error) {
 func (l *owned) total(c *sqlite.Conn) (int64, bool, error) {
 	if n, ok := l.tallied(); ok {
 		return n, false, nil
+	}
+	if l.isFew() {
+		err := l.readAll(c)
+		return int64(len(l.all)), false, err
 	}
 	s := l.entries()
 	limit := ``
