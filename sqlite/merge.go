@@ -143,9 +143,11 @@ func (m *merge) leap(n int64) (int64, error) {
 		}
 		step = min(n, max(1, int64(0.9*float64(n)*heavy.weight/max(sum, 1))))
 	}
-	skipped, err := m.leapWith(heavy, step, n)
-	if err != nil || skipped > 0 {
-		return skipped, err
+	for _, step := range []int64{step, 1} { // the others may have much before the heaviest begins
+		skipped, err := m.leapWith(heavy, step, n)
+		if err != nil || skipped > 0 {
+			return skipped, err
+		}
 	}
 	first, err := m.first(m.few.skipped)
 	if err != nil || first == nil {
