@@ -64,6 +64,7 @@ const scanPart = 500
 // Scan implements [leyden.Store].
 func (db *DB) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transaction, error] {
 	return func(yield func(leyden.Transaction, error) bool) {
+		q := q // each range begins anew
 		db.await(q)
 		q.Limit, q.Offset = scanPart, 0
 		for {

@@ -150,9 +150,17 @@ func queryModel(t *testing.T, s leyden.Store) {
 			rt.Fatalf("Scan of %+v:\n got %v\nwant %v", q, got, ids(want))
 		}
 	})
-	for _, err := range s.Scan(t.Context(), leyden.Query{}) {
+	again := s.Scan(t.Context(), leyden.Query{})
+	for _, err := range again {
 		wantErr(t, "Scan", err, nil)
 		break // a reader may leave early, and the store goes on
+	}
+	for range 2 { // each range begins anew
+		n := 0
+		for range again {
+			n++
+		}
+		same(t, "how many Scan yields", n, len(model(all, leyden.Query{})))
 	}
 	same(t, "whole transaction", must[leyden.Transaction](t)(s.Transaction(t.Context(), 200)), all[199])
 }
