@@ -44,17 +44,25 @@ func compareQuery(t *testing.T, db *DB, all []leyden.Transaction, q leyden.Query
 	if page.Total != len(want) || page.LowerBound {
 		t.Errorf("%+v: total %d (%t), want %d", q, page.Total, page.LowerBound, len(want))
 	}
-	if q.After != nil {
-		want = slices.DeleteFunc(want, func(tx leyden.Transaction) bool {
-			c := q.Order.PlaceOf(&tx).Compare(*q.After)
-			return c == 0 || (c > 0) != q.Ascending
-		})
+	if got, want := numbersOf(page.Transactions), numbersOf(pageOf(want, &q)); !slices.Equal(got, want) {
+		t.Errorf("%+v:\n got %v\nwant %v", q, got, want)
 	}
-	want = want[min(q.Offset, len(want)):]
-	want = want[:min(q.Limit, len(want))]
-	if got := numbersOf(page.Transactions); !slices.Equal(got, numbersOf(want)) {
-		t.Errorf("%+v:\n got %v\nwant %v", q, got, numbersOf(want))
+}
+
+// pageOf returns q's page of all that it selects, in order.
+func pageOf(all []leyden.Transaction, q *leyden.Query) []leyden.Transaction {
+	page := slices.DeleteFunc(all, func(tx leyden.Transaction) bool {
+		if q.After == nil {
+			return false
+		}
+		c := q.Order.PlaceOf(&tx).Compare(*q.After)
+		return c == 0 || (c > 0) != q.Ascending
+	})
+	page = page[min(q.Offset, len(page)):]
+	if q.Limit > 0 {
+		page = page[:min(q.Limit, len(page))]
 	}
+	return page
 }
 
 func numbersOf(list []leyden.Transaction) (ids []leyden.TransactionID) {
@@ -69,12 +77,19 @@ const month = 30 * 24 * time.Hour
 // fillMonths appends n transactions of half a year, and changes some of them.
 func fillMonths(t *testing.T, db *DB, r *rand.Rand, n int) []leyden.Transaction {
 	t.Helper()
+	return fillWith(t, db, r, n, someCharge)
+}
+
+// fillWith appends n transactions that came to be within half a year, and changes
+// some of them.
+func fillWith(t *testing.T, db *DB, r *rand.Rand, n int, charge func(r *rand.Rand, id int, at time.Time) leyden.Transaction) []leyden.Transaction {
+	t.Helper()
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	all := make([]leyden.Transaction, n)
 	entries := map[leyden.StationID]*leyden.Entry{}
 	for i := range all {
 		at := begin.Add(time.Duration(i) * 6 * month / time.Duration(n)).Truncate(time.Minute)
-		all[i] = someCharge(r, i+1, at)
+		all[i] = charge(r, i+1, at)
 		s := all[i].Station
 		if entries[s] == nil {
 			entries[s] = &leyden.Entry{Station: s}
@@ -88,7 +103,7 @@ func fillMonths(t *testing.T, db *DB, r *rand.Rand, n int) []leyden.Transaction 
 	}
 	for range n / 10 {
 		i := r.IntN(n)
-		changed := someCharge(r, i+1, all[i].UpdatedAt)
+		changed := charge(r, i+1, all[i].UpdatedAt)
 		changed.Station, changed.Version = all[i].Station, all[i].Version+1
 		if err := db.Append(t.Context(), &leyden.Entry{Station: changed.Station, Transactions: []leyden.Change{{Transaction: changed}}}); err != nil {
 			t.Fatal(err)
