@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -36,8 +37,8 @@ type stream struct {
 	whole   bool    // nothing comes after the buffer
 }
 
-// How much of a stream is read at once: constants, for SQLite prepares a
-// statement for each.
+// readAtOnce is how much of a stream is read at once: a few numbers, for each makes
+// a statement of its own, which stays prepared.
 var readAtOnce = [...]int64{8, 32, 128, 1024}
 
 // take returns the numbers of the page.
@@ -166,6 +167,9 @@ func (m *merge) leap(n int64) (int64, error) {
 	return 1, nil
 }
 
+// compareStreams puts the heaviest first.
+func compareStreams(a, b *stream) int { return cmp.Compare(b.weight, a.weight) }
+
 // leapWith goes on by a step of one stream and what the others have up to there, if
 // there is so much, and it is no more than n; otherwise by 0.
 func (m *merge) leapWith(s *stream, step, n int64) (int64, error) {
@@ -249,8 +253,7 @@ func (s *stream) peek(n int64) (at place, ok bool, err error) {
 	}
 	s.buffer = nil // it is behind at, and will be read again
 	sel := s.selection()
-	sql := s.sql(sel, fmt.Sprintf(`LIMIT 1 OFFSET (%s)`, `?`))
-	err = each(s.m.c, sql, func(b *binder) {
+	err = each(s.m.c, s.sql(sel, `LIMIT 1 OFFSET ?`), func(b *binder) {
 		sel.bind(b)
 		b.int(n - 1)
 	}, func(r *row) error {

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -170,7 +169,7 @@ func (g *classGroup) tally(c *sqlite.Conn, time int, in span) (map[class]gain, e
 		if p.in.empty() {
 			continue
 		}
-		err := each(c, tallied, func(b *binder) {
+		err := each(c, sumBuckets, func(b *binder) {
 			b.int(p.axis)
 			list(b)
 			b.int(p.in.low)
@@ -187,8 +186,8 @@ func (g *classGroup) tally(c *sqlite.Conn, time int, in span) (map[class]gain, e
 	return sums, nil
 }
 
-// tallied sums buckets of classes.
-const tallied = `
+// sumBuckets sums buckets of classes.
+const sumBuckets = `
 SELECT class, sum(n), min(low), max(high) FROM tallies
 WHERE axis = ?1 AND class IN (SELECT value FROM json_each(?2)) AND bucket BETWEEN ?3 AND ?4 AND n > 0
 GROUP BY class`
@@ -307,7 +306,8 @@ func (m *merge) begin(s stream) {
 	if s.along.empty() || !s.at.before(s.end, m.q.Ascending) {
 		return
 	}
-	if late := s.along == justUnknown(); late == m.q.Ascending {
+	// By number nothing is later.
+	if late := s.along == justUnknown(); late == m.q.Ascending && m.q.Order != leyden.ByID {
 		m.later = append(m.later, &s)
 		return
 	}
@@ -324,9 +324,6 @@ func (l *classed) total(c *sqlite.Conn) (n int64, least bool, err error) {
 	}
 	return count.n, count.left < 0, nil
 }
-
-// compareStreams puts the heaviest first.
-func compareStreams(a, b *stream) int { return cmp.Compare(b.weight, a.weight) }
 
 // ofOthers reports whether q wants a connector for which there is no class of its
 // own: then it selects of others only.
