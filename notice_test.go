@@ -142,6 +142,28 @@ func TestAnnouncesWhoLeftByAnyClock(t *testing.T) {
 	recovered(1)
 }
 
+// A clock that was set back while a station was away is no evidence against what
+// charges there: what it reports from then on is behind the new connection.
+func TestAChargeOutlivesAClockSetBack(t *testing.T) {
+	b := newBench(t, leyden.Options{})
+	b.register()
+	b.connect()
+	id := b.start(1, "A", 0).Transaction.ID
+	b.pass(time.Minute)
+	b.Disconnected("S", "connection lost", func() bool { return false })
+	b.pass(-time.Hour)
+	b.connect()
+	b.pass(time.Minute)
+	b.read(int64(id), 1, "10")
+	if _, err := b.Reserve(t.Context(), request(1, "B")); !errors.Is(err, leyden.ErrActive) {
+		t.Errorf("a remote start beside a charge that runs: %v; want %v", err, leyden.ErrActive)
+	}
+	st, err := b.Station(t.Context(), "S")
+	if err != nil || st.ConnectedAt.After(b.clock) {
+		t.Errorf("it is %v, and the station connected at %v, %v", b.clock, st.ConnectedAt, err)
+	}
+}
+
 // A registry that fails leaves it for the next time.
 func TestRecoverFails(t *testing.T) {
 	b := newBench(t, leyden.Options{})

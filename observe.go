@@ -24,7 +24,7 @@ func (l *Ledger) Connected(ctx context.Context, s StationID, protocol string) er
 			return err
 		}
 		if !d.sighting.Connected() { // the clock was set back since it left
-			d.sighting.ConnectedAt = d.sighting.DisconnectedAt.Add(time.Microsecond)
+			d.sighting.DisconnectedAt = d.sighting.ConnectedAt.Add(-time.Microsecond)
 		}
 		d.tell(TopicConnected, l.Now(), NoticeDetail{Protocol: protocol})
 		return nil
