@@ -110,6 +110,10 @@ type request struct {
 // mostBody bounds what is read of a reply that is no list to the end.
 const mostBody = 256 << 20
 
+// longestWait bounds how long a client waits before it sends a request again. Who is
+// told to come back later than that learns so, in RetryAfter of the [Error].
+const longestWait = time.Minute
+
 // do sends a request, again while that is safe and may help, and reads the reply.
 func (c *Client) do(ctx context.Context, r request, reply any, options []Option) error {
 	header := http.Header{}
@@ -131,7 +135,7 @@ func (c *Client) do(ctx context.Context, r request, reply any, options []Option)
 			continue
 		}
 		wait, again := retryAfter(err, attempt)
-		if !again || !r.repeatable(header) || attempt >= c.retries || ctx.Err() != nil {
+		if !again || wait > longestWait || !r.repeatable(header) || attempt >= c.retries || ctx.Err() != nil {
 			return err
 		}
 		select {

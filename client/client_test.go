@@ -71,6 +71,27 @@ func TestHopeless(t *testing.T) {
 	}
 }
 
+// A server that wants to be left alone for long is not waited for in secret: the
+// caller decides.
+func TestLongRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, began := 0, time.Now()
+		full := server(func(*http.Request) (*http.Response, error) {
+			asked++
+			res, err := answer(http.StatusTooManyRequests, `{"error":{"code":"RATE_LIMIT_ERROR"}}`)
+			res.Header.Set("Retry-After", "3600")
+			return res, err
+		})
+		_, err := client.New(base, nil, full.over()).AddIDTag(t.Context(), client.NewIDTag{IDTag: "T"})
+		if e, ok := errors.AsType[*client.Error](err); !ok || e.RetryAfter != time.Hour {
+			t.Errorf("got %v", err)
+		}
+		if waited := time.Since(began); asked != 1 || waited > 0 {
+			t.Errorf("asked %d times in %v", asked, waited)
+		}
+	})
+}
+
 // A server whose machine went away without a word is asked again.
 func TestFollowSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,8 @@
 // A refusal is an [*Error] with status, code and request id. What may safely be
 // sent again is: reads, and every POST, which carries an Idempotency-Key, so that
 // it is carried out once however often it is sent. That happens after a lost
-// connection, and when the server asks for it with Retry-After; see [Retries].
+// connection, and when the server asks for it with a Retry-After of a minute at most; see
+// [Retries].
 // Methods end when their context does.
 //
 // [Client.Follow] tells every change from a place on, without a gap, across

@@ -109,8 +109,8 @@ type QueryOf<P extends keyof paths> = Operation<"get", P> extends { parameters: 
 
 /**
  * A server. Methods throw LeydenError for a refusal and TypeError for a lost connection. A request
- * is sent again after a lost connection or when the server says Retry-After, if it is a GET or a
- * POST: each POST carries an Idempotency-Key, so that it is carried out once. What was refused
+ * is sent again after a lost connection or when the server says Retry-After, of a minute at most, if it is a GET
+ * or a POST: each POST carries an Idempotency-Key, so that it is carried out once. What was refused
  * with 429 was not carried out, and is sent again whatever it is.
  */
 export class Leyden {

@@ -13,6 +13,7 @@ import { wait } from "./wait.js";
 
 const firstPause = 200; // ms
 const longestPause = 15_000; // ms
+const longestWait = 60_000; // ms: who is told to come back later than that learns so
 const longPoll = 25; // seconds
 const redirect = /** @type {const} */ ("manual"); // followed, it would take the key to another host
 const silence = 45_000; // ms: three signs of life that did not come
@@ -275,7 +276,7 @@ class Watch {
  */
 function worthwhile(error, safe) {
   if (!(error instanceof LeydenError)) return safe && lost(error);
-  return error.retryAfter > 0 && (safe || error.status === 429);
+  return error.retryAfter > 0 && error.retryAfter <= longestWait && (safe || error.status === 429);
 }
 
 /**

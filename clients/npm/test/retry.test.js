@@ -44,8 +44,15 @@ test("what may have been carried out is not sent again, nor what nothing mends",
   assert.equal(gone.asked.length, 1);
 });
 
+test("a server that wants to be left alone for long is not waited for in secret", async () => {
+  const { asked, leyden } = answering([429, { "Retry-After": "3600" }]);
+  const added = leyden.post("/api/v1/id-tags", { body: { idTag: "A1" }, signal: AbortSignal.timeout(2000) });
+  await assert.rejects(added, (e) => e instanceof LeydenError && e.status === 429 && e.retryAfter === 3_600_000);
+  assert.equal(asked.length, 1);
+});
+
 test("waiting ends by the signal", async () => {
-  const { leyden } = answering([503, { "Retry-After": "3600" }]);
+  const { leyden } = answering([503, { "Retry-After": "30" }]);
   const stop = new AbortController();
   const asked = leyden.get("/healthz", { signal: stop.signal });
   setImmediate(() => stop.abort());
