@@ -35,8 +35,14 @@ func Check(t *leyden.Token) []Problem {
 	if utf8.RuneCountInString(t.Note) > maxNote {
 		note(colNote, fmt.Sprintf("has more than %d characters", maxNote))
 	}
+	if strings.ContainsFunc(t.Note, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) }) {
+		note(colNote, hidden)
+	}
 	return wrong
 }
+
+// hidden says what is wrong with a text that nobody can read.
+const hidden = "has a character that cannot be shown"
 
 // identifies returns why a text cannot be an idTag.
 func identifies(text string) string {
@@ -44,7 +50,7 @@ func identifies(text string) string {
 	case utf8.RuneCountInString(text) > maxTag:
 		return fmt.Sprintf("has more than %d characters", maxTag)
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return "has a character that cannot be shown"
+		return hidden
 	}
 	return ""
 }

@@ -165,12 +165,13 @@ func TestProblems(t *testing.T) {
 		"quote":              {"idTag\nA\n\"B\n", `3 : is no CSV: extraneous or missing " in quoted-field`},
 		"cells":              {"idTag,note\nA\nB,x,y\n", "2 : has 1 cells, and there are 2 columns; 3 : has 3 cells, and there are 2 columns"},
 		"values": {
-			header + "A,Fine,soon,P,0,BUS," + long + "\n,,,,,,x\n" + strings.Repeat("y", 21) + ",,,,,,\n\"a\tb\",,,,,,\nB,,,,,,\nb,,,,,,\n",
+			header + "A,Fine,soon,P,0,BUS," + long + "\n,,,,,,x\n" + strings.Repeat("y", 21) + ",,,,,,\n\"a\tb\",,,,,,\nB,,,,,,\nb,,,,,,\nC,,,,,,\x1b[2J\nD,,,,,,\"a\tb\nc\"\n",
 			"2 status: must be Accepted or Blocked; " +
 				"2 expiryDate: must be a time like 2030-01-31T12:00:00Z or a day like 2030-01-31; " +
 				"2 vehicleId: there is no vehicle BUS; " +
 				"2 maxActiveTransactions: must be a number from 1 to 1000, or empty for no limit; 2 note: has more than 500 characters; 3 idTag: is required; " +
-				"4 idTag: has more than 20 characters; 5 idTag: has a character that cannot be shown; 7 idTag: b stands in line 6 already",
+				"4 idTag: has more than 20 characters; 5 idTag: has a character that cannot be shown; 7 idTag: b stands in line 6 already; " +
+				"8 note: has a character that cannot be shown",
 		},
 		"blocked": {"idTag,blocked\nA,maybe\n", "2 blocked: must be true or false"},
 	} {
