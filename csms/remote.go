@@ -102,8 +102,9 @@ type openStop struct {
 // RemoteStop asks a station to end a transaction, and returns it once the
 // station has accepted. One that is pending is cancelled instead. While the
 // answer to a stop is awaited another one sends nothing and returns the
-// transaction as it is, or what that one fails with. It fails with [leyden.ErrState] for a transaction that
-// does not run, and like [Server.RemoteStart].
+// transaction as it is, or what that one fails with. It fails with
+// [leyden.ErrState] for a transaction that does not run, and like
+// [Server.RemoteStart].
 func (srv *Server) RemoteStop(ctx context.Context, id leyden.TransactionID, by string) (leyden.Transaction, error) {
 	t, err := srv.ledger.Store().Transaction(ctx, id)
 	if err != nil {
@@ -134,14 +135,14 @@ func (srv *Server) RemoteStop(ctx context.Context, id leyden.TransactionID, by s
 }
 
 // joinStop returns the transaction that another caller is stopping; one that left
-// too early leaves it to this one.
+// too early, or ran out of time, leaves it to this one.
 func (srv *Server) joinStop(ctx context.Context, id leyden.TransactionID, by string, other *openStop) (leyden.Transaction, error) {
 	select {
 	case <-other.recorded:
 	case <-ctx.Done():
 		return leyden.Transaction{}, ctx.Err()
 	}
-	if errors.Is(other.err, context.Canceled) {
+	if errors.Is(other.err, context.Canceled) || errors.Is(other.err, context.DeadlineExceeded) {
 		return srv.RemoteStop(ctx, id, by)
 	}
 	if other.err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"leyden"
 )
@@ -40,15 +41,24 @@ func TestJoinedStopThatFails(t *testing.T) {
 	})
 }
 
-// Who joins a remote stop whose client leaves before it is recorded takes it over.
+// Who joins a remote stop whose client leaves before it is recorded, or has no more
+// time, takes it over.
 func TestJoinedStopThatIsLeft(t *testing.T) {
+	for name, end := range map[string]error{"left": context.Canceled, "out of time": context.DeadlineExceeded} {
+		t.Run(name, func(t *testing.T) { joinedStopThatEnds(t, end) })
+	}
+}
+
+// joinedStopThatEnds has the client of a remote stop go that another one joined.
+func joinedStopThatEnds(t *testing.T, end error) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.end()
 		s := w.connect("CP-1")
 		s.send(`[2,"a","StartTransaction",{"connectorId":1,"idTag":"USER123","meterStart":0,"timestamp":"2026-02-06T12:00:00Z"}]`)
 		s.expect(t, `[3,"a"`)
-		first, leave := context.WithCancel(t.Context())
+		first, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
 		ends := make(chan error)
 		held := w.store.hold()
@@ -62,9 +72,11 @@ func TestJoinedStopThatIsLeft(t *testing.T) {
 			ends <- err
 		}()
 		synctest.Wait() // the second waits for the first
-		leave()
-		if err := <-ends; !errors.Is(err, context.Canceled) {
-			t.Errorf("the first: got %v; want %v", err, context.Canceled)
+		if end == context.Canceled {
+			leave()
+		}
+		if err := <-ends; !errors.Is(err, end) {
+			t.Errorf("the first: got %v; want %v", err, end)
 		}
 		s.accept(t, "RemoteStopTransaction")
 		if err := <-ends; err != nil {
