@@ -150,6 +150,9 @@ func (a *api) addIDTag(ctx context.Context, in *addIDTagInput) (*created[idTag],
 		Listed:    true,
 		CreatedAt: a.Ledger.Now(),
 	}
+	if err := checkProse("note", t.Note); err != nil {
+		return nil, err
+	}
 	if err := a.checkTag(ctx, &t); err != nil {
 		return nil, err
 	}
@@ -212,7 +215,7 @@ func (a *api) changeTag(ctx context.Context, value string, p rest.Precondition, 
 }
 
 func (a *api) changeIDTag(ctx context.Context, in *changeIDTagInput) (*tagged[idTag], error) {
-	if err := in.Body.given.keep("status"); err != nil {
+	if err := cmp.Or(in.Body.given.keep("status"), checkProse("note", valueOr(in.Body.Note, ""))); err != nil {
 		return nil, err
 	}
 	return a.changeTag(ctx, in.IDTag, in.Precondition, in.Body.apply)

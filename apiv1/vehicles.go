@@ -1,6 +1,7 @@
 package apiv1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func (a *api) serveVehicles() {
 }
 
 func (a *api) addVehicle(ctx context.Context, in *addVehicleInput) (*created[vehicle], error) {
-	if err := checkName("vehicleId", in.Body.VehicleID); err != nil {
+	if err := cmp.Or(checkName("vehicleId", in.Body.VehicleID), checkName("name", in.Body.Name)); err != nil {
 		return nil, err
 	}
 	v, err := a.saveVehicle(ctx, leyden.Vehicle{
@@ -178,7 +179,7 @@ func taggedVehicle(v *leyden.Vehicle) *tagged[vehicle] {
 }
 
 func (a *api) changeVehicle(ctx context.Context, in *changeVehicleInput) (*tagged[vehicle], error) {
-	if err := in.Body.given.keep("idTags"); err != nil {
+	if err := cmp.Or(in.Body.given.keep("idTags"), checkName("name", valueOr(in.Body.Name, ""))); err != nil {
 		return nil, err
 	}
 	read := func() (leyden.Vehicle, error) { return a.vehicle(ctx, in.VehicleID) }
