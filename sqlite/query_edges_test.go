@@ -23,8 +23,8 @@ func TestQueriesAtEdges(t *testing.T) {
 	} {
 		db := mustOpen(t, Options{Path: t.TempDir(), Serve: true, sizes: few})
 		r := rand.New(rand.NewPCG(11, uint64(seed)))
-		all := fillWith(t, db, r, 1200, edgyCharge)
-		for range race.Fewer(400, 100) {
+		all := fillWith(t, db, r, race.Fewer(1200, 500), edgyCharge)
+		for range race.Fewer(300, 30) {
 			q := edgyQuery(r, all)
 			compareQuery(t, db, all, q)
 			compareScan(t, db, all, q)
@@ -44,9 +44,9 @@ func TestTotalsBeyondExact(t *testing.T) {
 	few := sizes{rows: 5, entries: 40, skipped: 3, exact: 20}
 	db := mustOpen(t, Options{Path: t.TempDir(), Serve: true, sizes: few})
 	r := rand.New(rand.NewPCG(12, 0))
-	all := fillWith(t, db, r, 1200, edgyCharge)
+	all := fillWith(t, db, r, race.Fewer(1200, 500), edgyCharge)
 	bounds := 0
-	for range 300 {
+	for range race.Fewer(300, 60) {
 		q := edgyQuery(r, all)
 		page, err := db.Transactions(t.Context(), q)
 		if err != nil {
@@ -63,7 +63,7 @@ func TestTotalsBeyondExact(t *testing.T) {
 			t.Errorf("%+v:\n got %v\nwant %v", q, got, want)
 		}
 	}
-	if bounds < 10 {
+	if bounds < 5 {
 		t.Errorf("only %d totals were bounds", bounds)
 	}
 }
@@ -78,7 +78,7 @@ func TestPagesDuringAppends(t *testing.T) {
 	var appends sync.WaitGroup
 	appends.Go(func() {
 		defer close(done)
-		for id := range 200 {
+		for id := range race.Fewer(200, 50) {
 			tx := edgyCharge(r, 201+id, edgeTime(r))
 			if err := db.Append(t.Context(), &leyden.Entry{Station: tx.Station, Transactions: []leyden.Change{{Transaction: tx}}}); err != nil {
 				t.Error(err)
