@@ -157,7 +157,8 @@ func queryModel(t *testing.T, s leyden.Store) {
 	}
 	for range 2 { // each range begins anew
 		n := 0
-		for range again {
+		for _, err := range again {
+			wantErr(t, "Scan again", err, nil)
 			n++
 		}
 		same(t, "how many Scan yields", n, len(model(all, leyden.Query{})))
