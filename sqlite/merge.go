@@ -137,18 +137,19 @@ func (m *merge) skipStreams(n int64) (int64, error) {
 func (m *merge) leap(n int64) (int64, error) {
 	heavy := slices.MinFunc(m.streams, compareStreams)
 	step := n
-	if len(m.streams) > 1 {
+	switch {
+	case m.gone == nil:
+		step = 1 // the others may have much before the heaviest begins
+	case len(m.streams) > 1:
 		var sum float64
 		for _, s := range m.streams {
 			sum += s.weight
 		}
 		step = min(n, max(1, int64(0.9*float64(n)*heavy.weight/max(sum, 1))))
 	}
-	for _, step := range []int64{step, 1} { // the others may have much before the heaviest begins
-		skipped, err := m.leapWith(heavy, step, n)
-		if err != nil || skipped > 0 {
-			return skipped, err
-		}
+	skipped, err := m.leapWith(heavy, step, n)
+	if err != nil || skipped > 0 {
+		return skipped, err
 	}
 	first, err := m.first(m.few.skipped)
 	if err != nil || first == nil {
