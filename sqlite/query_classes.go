@@ -13,13 +13,14 @@ import (
 // A classed list is read class by class: each has what it selects in the order of
 // an index, and a merge makes one list of them.
 type classed struct {
-	q      *leyden.Query
-	few    sizes
-	groups []*classGroup
+	q       *leyden.Query
+	few     sizes
+	groups  []*classGroup
+	counted []*classGroup // the same transactions, in as few groups as counting needs
 }
 
 // A classGroup is what a list has of the classes of one level, for one alternative
-// of its times. What is asked of all of them takes one statement.
+// of its times, or of all levels. What is asked of all of them takes one statement.
 type classGroup struct {
 	level int
 	want  times
@@ -38,12 +39,12 @@ type classPart struct {
 
 func planClasses(c *sqlite.Conn, q *leyden.Query, few sizes) (list, error) {
 	const classes = `SELECT class, n, low, high FROM tallies WHERE axis = 0 AND n > 0`
-	levels := make([][]classPart, irregular+1)
+	var parts []classPart
 	err := each(c, classes, nil, func(r *row) error {
 		part := classPart{class: class(r.int()), all: gain{r.int(), r.int(), r.int()}}
 		part.most = part.all
-		if level := part.class.level(); inClass(q, part.class) {
-			levels[level] = append(levels[level], part)
+		if inClass(q, part.class) {
+			parts = append(parts, part)
 		}
 		return nil
 	})
@@ -52,17 +53,53 @@ func planClasses(c *sqlite.Conn, q *leyden.Query, few sizes) (list, error) {
 	}
 	l := &classed{q: q, few: few}
 	for _, want := range timesOf(q) {
-		for level, parts := range levels {
-			g := &classGroup{level: level, want: want, bounds: want.bounded(level), parts: slices.Clone(parts)}
-			if err := g.estimate(c, few); err != nil {
-				return nil, err
-			}
-			if len(g.parts) > 0 {
-				l.groups = append(l.groups, g)
-			}
+		if err := l.add(c, want, parts); err != nil {
+			return nil, err
 		}
 	}
 	return l, nil
+}
+
+// add adds an alternative. Where it filters by one time at most, all levels are
+// estimated and counted at once: what they differ in is how far off other times
+// are. Of what has an unknown time all is read at once as well.
+func (l *classed) add(c *sqlite.Conn, want times, parts []classPart) error {
+	whole := &classGroup{level: irregular, want: want, bounds: want.bounded(irregular), parts: slices.Clone(parts)}
+	ofUnknown := slices.Contains(want[:], justUnknown())
+	once := ofUnknown || want.filtered() <= 1
+	if once {
+		if err := whole.estimate(c, l.few); err != nil {
+			return err
+		}
+		l.counted = append(l.counted, whole)
+	}
+	if ofUnknown {
+		l.groups = append(l.groups, whole)
+		return nil
+	}
+	for level := range irregular + 1 {
+		g := &classGroup{level: level, want: want, bounds: want.bounded(level), by: whole.by, parts: whole.ofLevel(level)}
+		if !once {
+			if err := g.estimate(c, l.few); err != nil {
+				return err
+			}
+			l.counted = append(l.counted, g)
+		}
+		if len(g.parts) > 0 {
+			l.groups = append(l.groups, g)
+		}
+	}
+	return nil
+}
+
+// ofLevel returns the classes of a level.
+func (g *classGroup) ofLevel(level int) (parts []classPart) {
+	for _, p := range g.parts {
+		if p.class.level() == level {
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 // estimate fills in how many each class can have, and leaves out those that have
@@ -317,7 +354,7 @@ func (m *merge) begin(s stream) {
 // total implements [list].
 func (l *classed) total(c *sqlite.Conn) (n int64, least bool, err error) {
 	count := counter{c: c, l: l, left: l.few.exact}
-	for _, g := range l.groups {
+	for _, g := range l.counted {
 		if err := count.group(g); err != nil {
 			return 0, false, err
 		}

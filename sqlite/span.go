@@ -86,6 +86,16 @@ func spanOf(w leyden.Window) span {
 	return s
 }
 
+// filtered returns by how many times t filters.
+func (t times) filtered() (n int) {
+	for _, s := range t {
+		if !s.open() {
+			n++
+		}
+	}
+	return n
+}
+
 // Times are the spans of the three times that a list filters by.
 type times [3]span
 

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -17,22 +18,16 @@ type counter struct {
 
 // group adds what a group has.
 func (t *counter) group(g *classGroup) error {
-	if t.left < 0 {
+	if t.left < 0 || len(g.parts) == 0 {
 		return nil
 	}
 	if ofOthers(t.l.q) {
 		return t.walk(g, 0, g.want[0])
 	}
-	filtered := 0
-	for i, want := range g.want {
-		if want == justUnknown() {
-			return t.walk(g, i, want)
-		}
-		if !want.open() {
-			filtered++
-		}
+	if i := slices.Index(g.want[:], justUnknown()); i >= 0 {
+		return t.walk(g, i, justUnknown())
 	}
-	switch {
+	switch filtered := g.want.filtered(); {
 	case filtered == 0:
 		t.n += g.sum().n
 		return nil
@@ -73,6 +68,10 @@ func (t *counter) regular(g *classGroup, by int) error {
 			return err
 		}
 		t.n -= missing
+	}
+	if t.n > t.l.few.exact && t.l.q.Overlaps.IsZero() {
+		t.left = -1 // of several filters no more need be counted
+		return nil
 	}
 	for _, edge := range g.bounds[by].less(core) {
 		if err := t.walk(g, by, edge); err != nil {
