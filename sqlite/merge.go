@@ -138,9 +138,10 @@ func (m *merge) leap(n int64) (int64, error) {
 	heavy := slices.MinFunc(m.streams, compareStreams)
 	step := n
 	switch {
+	case len(m.streams) == 1:
 	case m.gone == nil:
 		step = 1 // the others may have much before the heaviest begins
-	case len(m.streams) > 1:
+	default:
 		var sum float64
 		for _, s := range m.streams {
 			sum += s.weight
