@@ -19,6 +19,10 @@ type Entry struct {
 	Settle       []Settlement  // what is decided about this station's quarantined messages
 	Reservations []Reservation // new states of reservations that the facts change; like transactions guarded by Version
 	Station      StationID
+
+	// Fresh promises that no event of the entry can have been recorded before, and
+	// that a transaction whose Version is 1 is new: a Store need not look.
+	Fresh bool
 }
 
 // Check returns an error if e breaks an invariant of the ledger. Stores check
