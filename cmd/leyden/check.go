@@ -30,7 +30,7 @@ run beside a server, and exits with 1 if it finds anything.`,
 	}
 	data := dataFlag(cmd)
 	cmd.RunE = inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
-		if err := db.IntegrityCheck(cmd.Context()); err != nil {
+		if err := db.disk.IntegrityCheck(cmd.Context()); err != nil {
 			return fmt.Errorf("the ledger is damaged; restore a backup: %w", err)
 		}
 		began := time.Now()
@@ -50,7 +50,7 @@ run beside a server, and exits with 1 if it finds anything.`,
 // checkAll folds the events of every transaction and writes a line for each
 // that comes out differently.
 func checkAll(ctx context.Context, db *folder, out io.Writer) (n, bad int, err error) {
-	for t, err := range db.EachTransaction(ctx) {
+	for t, err := range db.disk.EachTransaction(ctx) {
 		if err != nil {
 			return n, bad, fmt.Errorf("after %d transactions: %w", n, err)
 		}

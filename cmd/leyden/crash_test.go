@@ -170,7 +170,7 @@ func compare(t *testing.T, data string, charges []sim.Charge) {
 	}
 	ledger := make(map[key][]leyden.Transaction)
 	n := 0
-	for tx, err := range db.EachTransaction(t.Context()) {
+	for tx, err := range db.disk.EachTransaction(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

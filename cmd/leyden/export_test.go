@@ -36,7 +36,7 @@ func TestDayOf(t *testing.T) {
 	want := func(day time.Time, public ...string) {
 		t.Helper()
 		var file strings.Builder
-		if _, err := (&folder{DB: db}).dayOf(t.Context(), &file, export.NDJSON, day); err != nil {
+		if _, err := (&folder{store: db, disk: db}).dayOf(t.Context(), &file, export.NDJSON, day); err != nil {
 			t.Fatal(err)
 		}
 		var got []string

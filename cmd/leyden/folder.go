@@ -14,13 +14,32 @@ import (
 	"github.com/spf13/cobra"
 	"leyden"
 	"leyden/auth"
+	"leyden/calls"
+	"leyden/daily"
+	"leyden/device"
+	"leyden/feed"
+	"leyden/memory"
 	"leyden/pki"
 	"leyden/sqlite"
 )
 
-// A folder is an opened data folder: the ledger, and who may do what.
+// A store is where a node keeps everything.
+type store interface {
+	leyden.Store
+	leyden.Registry
+	auth.Store
+	calls.Store
+	daily.Store
+	device.Store
+	feed.Store
+	feed.WebhookStore
+}
+
+// A folder is an opened data folder: the ledger, and who may do what. One that is
+// only in memory is like it, as long as the process runs.
 type folder struct {
-	*sqlite.DB
+	store
+	disk      *sqlite.DB // the same store; nil: it is in memory
 	registrar *auth.Registrar
 	config    auth.Config
 	journal   *sqlite.Journal // nil: none is kept, or it is not open
@@ -88,7 +107,22 @@ func openParts(ctx context.Context, path string, serve bool) (*folder, error) {
 		return nil, closing(err, db)
 	}
 	config := auth.Config{Store: db, Secrets: secrets, Issuer: "leyden", Now: time.Now, Log: slog.Default()}
-	return &folder{DB: db, registrar: auth.NewRegistrar(config), config: config}, nil
+	return &folder{store: db, disk: db, registrar: auth.NewRegistrar(config), config: config}, nil
+}
+
+// inMemory returns a folder that is none: it begins empty, and is gone at the end.
+func inMemory() *folder {
+	db := memory.New(time.Now)
+	config := auth.Config{Store: db, Secrets: auth.NewSecrets(), Issuer: "leyden", Now: time.Now, Log: slog.Default()}
+	return &folder{store: db, registrar: auth.NewRegistrar(config), config: config}
+}
+
+// Ready says what keeps the ledger from being written.
+func (f *folder) Ready(ctx context.Context) error {
+	if f.disk == nil {
+		return nil
+	}
+	return f.disk.Ready(ctx)
 }
 
 // sinceTimeout is how long a signature waits to know from when it counts.

@@ -73,7 +73,10 @@ func (f *folder) Close() error {
 			f.config.Log.Warn("journal did not close", "err", err)
 		}
 	}
-	return f.DB.Close()
+	if f.disk == nil {
+		return nil
+	}
+	return f.disk.Close()
 }
 
 // A byteSize is a number of bytes, as a flag: 512MiB.

@@ -37,10 +37,12 @@ func (n *node) metrics() http.Handler {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "leyden_journal_bytes", Help: "Size of the journal.",
 		}, n.db.journalSize),
-		storage{n.db.DB},
 		&sentToWebhooks{node: n},
 		expiry{n.authority},
 	)
+	if n.db.disk != nil {
+		r.MustRegister(storage{n.db.disk})
+	}
 	if n.daily != nil {
 		r.MustRegister(exported{n.daily})
 	}

@@ -251,15 +251,17 @@ func (n *node) recordKey(ctx context.Context, k *auth.KeyRecord) error {
 }
 
 // temporary reports whether the ledger is gone at the end: that of a demo for
-// which nobody named a folder.
-func (s *serveSettings) temporary() bool { return s.demo > 0 && !s.dataGiven }
+// which nobody named a folder, and one in memory.
+func (s *serveSettings) temporary() bool {
+	return s.store == storeMemory || s.demo > 0 && !s.dataGiven
+}
 
 // dataFolder returns the folder to serve from and what to do with it at the end.
 func dataFolder(s *serveSettings) (path string, forget func(), err error) {
 	if s.temporary() {
-		path, err = os.MkdirTemp("", "leyden-demo-")
+		path, err = os.MkdirTemp("", "leyden-serve-")
 		if err != nil {
-			return "", nil, fmt.Errorf("folder for the demo: %w", err)
+			return "", nil, fmt.Errorf("folder for what is gone at the end: %w", err)
 		}
 		return path, func() { removeAll(path) }, nil
 	}
@@ -274,6 +276,6 @@ func dataFolder(s *serveSettings) (path string, forget func(), err error) {
 
 func removeAll(path string) {
 	if err := os.RemoveAll(path); err != nil {
-		slog.Warn("the demo's folder stays behind", "path", path, "err", err)
+		slog.Warn("a folder that should be gone stays behind", "path", path, "err", err)
 	}
 }

@@ -36,6 +36,7 @@ const (
 // serveSettings are what `leyden serve` can be told.
 type serveSettings struct {
 	listen, data, config string
+	store                string
 	admission, idTags    string
 	publicURL            string
 	insecure             bool
@@ -101,6 +102,7 @@ func (s *serveSettings) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address to serve on")
 	f.StringVar(&s.data, "data", "./data", "folder that keeps the ledger")
+	f.StringVar(&s.store, "store", storeSQLite, "where the ledger is kept: sqlite, or memory, which is empty at first and lost at the end, for measuring")
 	f.StringVar(&s.config, "config", "", "TOML file with more settings")
 	f.StringVar(&s.admission, "admission", "registered", "which stations may connect: registered, or open (any; on loopback only)")
 	f.StringVar(&s.idTags, "id-tags", "", "what an unlisted idTag is worth: listed (Invalid) or open (Accepted); default listed, open with --admission open")
@@ -149,7 +151,7 @@ func (s *serveSettings) check() error {
 		return usagef("--admission open on %s lets anybody on the network pose as a station; listen on 127.0.0.1, "+
 			"register your stations (leyden station add), or give --insecure if you mean it", s.listen)
 	}
-	if err := cmp.Or(s.journal.check(), s.calls.check(), s.export.check()); err != nil {
+	if err := cmp.Or(s.checkStore(), s.journal.check(), s.calls.check(), s.export.check()); err != nil {
 		return err
 	}
 	if err := cmp.Or(s.feed.check(), s.webhooks.check()); err != nil {
@@ -198,7 +200,7 @@ func serve(ctx context.Context, s *serveSettings, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer forget()
-	db, err := open(ctx, data, true)
+	db, err := s.openStore(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -241,6 +243,9 @@ func (n *node) run(ctx context.Context, stdout io.Writer, greet func()) error {
 	})
 	n.serveBeside(ctx, cancel)
 	greet()
+	if n.db.disk == nil {
+		n.log.Warn("the ledger is in memory and lost when this process ends: this is for measuring, never for charging")
+	}
 	if n.exposed() {
 		n.log.Warn("without TLS keys and passwords cross the network in clear: give --tls-cert and --tls-key, or --public-url if a proxy speaks TLS")
 	}
@@ -335,7 +340,10 @@ func (n *node) greet(out io.Writer, data, key string) {
 		fmt.Fprintf(&b, "             ws://%s/ocpp/{station}   (without TLS)\n", n.plainListener.Addr())
 	}
 	fmt.Fprintf(&b, "  REST API   %s/docs\n", n.url)
-	if n.settings.temporary() {
+	switch {
+	case n.settings.store == storeMemory:
+		fmt.Fprintf(&b, "  ledger     in memory: NOTHING IS KEPT when this process ends\n")
+	case n.settings.temporary():
 		fmt.Fprintf(&b, "  ledger     %s   (removed at the end)\n", data)
 	}
 	if key != "" {

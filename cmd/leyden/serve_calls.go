@@ -63,7 +63,7 @@ func (f *folder) openBook(secrets auth.Secrets, auditAge time.Duration) (*calls.
 	if err != nil {
 		return nil, err
 	}
-	book, err := calls.NewBook(calls.Config{Store: f.DB, Secret: secret, Mask: csms.Masked, Now: time.Now, AuditAge: auditAge})
+	book, err := calls.NewBook(calls.Config{Store: f, Secret: secret, Mask: csms.Masked, Now: time.Now, AuditAge: auditAge})
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}

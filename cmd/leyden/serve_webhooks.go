@@ -57,7 +57,7 @@ func (f *folder) webhooks(guard *feed.Guard) (*feed.WebhookRegistrar, error) {
 		_, last, err := f.NoticeBounds(ctx)
 		return last, err
 	}
-	return &feed.WebhookRegistrar{Store: f.DB, Vault: vault, Guard: guard, Last: last, Now: time.Now}, nil
+	return &feed.WebhookRegistrar{Store: f, Vault: vault, Guard: guard, Last: last, Now: time.Now}, nil
 }
 
 // sender returns what makes requests of webhooks.
