@@ -25,13 +25,13 @@ func (s *station) obey(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 	}
 	reply := make(chan ocpp.Reply, 1)
 	s.post(ctx, func() {
-		res, then := s.command(req, clock())
+		res, then := s.command(req, s.clock())
 		r := ocpp.Reply{Message: res}
 		if res == nil {
 			r.Err = ocpp.Errorf(ocpp.NotSupported, "%s is not supported", f.Action)
 		}
 		if then != nil {
-			r.Then = func() { s.post(ctx, func() { then(clock()) }) }
+			r.Then = func() { s.post(ctx, func() { then(s.clock()) }) }
 		}
 		reply <- r
 	})

@@ -46,6 +46,10 @@ type connector struct {
 	charge   *charge
 }
 
+// leastReset is how high a register must stand, in Wh, to be reset during a charge:
+// higher than it can rise in one, so that it ends below where it began.
+const leastReset = 300_000
+
 // A charge is a transaction of the station's.
 type charge struct {
 	Charge
@@ -58,7 +62,11 @@ type charge struct {
 	since  time.Time // when the battery's power changed last
 	before float64   // Wh until then
 
-	leaveAt, fullAt, sampleAt, offlineAt, limitAt time.Time
+	dropped int // Wh that the register fell when it was reset
+	counted int // Wh that it had shown by then, since the begin
+	segment int // Wh where it began to count: MeterStart, or 0 after a reset
+
+	leaveAt, fullAt, sampleAt, offlineAt, limitAt, rebootAt, resetAt time.Time
 
 	kept []v16.MeterValue // for transactionData
 }
@@ -164,7 +172,7 @@ func (s *station) begin(c *connector, at time.Time) {
 			initial:  float64(v.SoC) / 100,
 			power:    float64(min(v.Power, s.power)),
 		},
-		since: at, leaveAt: at.Add(s.scale(v.Stay)),
+		since: at, leaveAt: at.Add(s.scale(v.Stay)), segment: c.register,
 	}
 	ch.fullAt = at.Add(ch.battery.full()).Truncate(time.Millisecond)
 	if d := s.sampleEvery(); d > 0 {
@@ -172,6 +180,12 @@ func (s *station) begin(c *connector, at time.Time) {
 	}
 	if v.Offline > 0 {
 		ch.offlineAt = at.Add(s.scale(v.OfflineAfter))
+	}
+	if v.RebootAfter > 0 {
+		ch.rebootAt = at.Add(s.scale(v.RebootAfter))
+	}
+	if v.ResetAfter > 0 && c.register > leastReset {
+		ch.resetAt = at.Add(s.scale(v.ResetAfter))
 	}
 	ch.offline = !s.booted
 	c.charge, c.phase = ch, charging
@@ -206,7 +220,7 @@ func (s *station) sampleEvery() time.Duration {
 func (s *station) plan(c *connector) {
 	ch := c.charge
 	c.due = ch.leaveAt
-	for _, t := range []time.Time{ch.sampleAt, ch.offlineAt, ch.limitAt} {
+	for _, t := range []time.Time{ch.sampleAt, ch.offlineAt, ch.limitAt, ch.rebootAt, ch.resetAt} {
 		if !t.IsZero() && t.Before(c.due) {
 			c.due = t
 		}
@@ -227,6 +241,9 @@ func (s *station) flow(c *connector, at time.Time) {
 		ch.full = true
 		s.setStatus(c, v16.ChargePointStatusSuspendedEV, at)
 	}
+	if !ch.resetAt.IsZero() && !at.Before(ch.resetAt) {
+		s.resetMeter(c, at)
+	}
 	if !ch.sampleAt.IsZero() && !at.Before(ch.sampleAt) {
 		s.putReading(c, at, v16.ReadingContextSamplePeriodic)
 		ch.sampleAt = time.Time{}
@@ -241,7 +258,13 @@ func (s *station) flow(c *connector, at time.Time) {
 	if !ch.limitAt.IsZero() && !at.Before(ch.limitAt) {
 		s.regulate(at)
 	}
-	s.plan(c)
+	if !ch.rebootAt.IsZero() && !at.Before(ch.rebootAt) {
+		ch.rebootAt = time.Time{}
+		s.losePower(at)
+	}
+	if c.charge == ch {
+		s.plan(c)
+	}
 }
 
 // depart is when the driver is back.
@@ -261,6 +284,7 @@ func (s *station) finish(c *connector, at time.Time, reason v16.Reason) {
 	s.endProfiles(c)
 	c.register = ch.wh(at)
 	ch.StoppedAt, ch.MeterStop, ch.Reason = at, c.register, string(reason)
+	ch.Energy = ch.counted + ch.MeterStop - ch.segment
 	s.book.charging.Add(-1)
 	s.putStop(c, ch)
 	c.phase, c.due = leaving, at.Add(s.scale(unplugDelay))

@@ -67,6 +67,16 @@ type Faults struct {
 	// Offline is the share of visits during which the station loses its
 	// connection for a while, and charges on.
 	Offline float64
+	// Reorder is how often a transaction message overtakes others: readings and stops
+	// those of their charge, starts the readings of the charge before.
+	Reorder float64
+	// Reboot is the share of visits during which the station restarts by itself. Some
+	// makes charge on, others end their charges (PowerLoss).
+	Reboot float64
+	// Reset is the share of visits during which the meter begins anew at 0. It is read
+	// just before and then (Interruption.Begin, Interruption.End). One that is so low
+	// that it could rise beyond where the charge began is not reset.
+	Reset float64
 }
 
 // Options say what a fleet does. Zero fields take the defaults in brackets;
@@ -104,7 +114,10 @@ type Options struct {
 	// charge (OCMF, P-256), which a stop brings along; see [Options.MeterKey].
 	Signed bool
 
-	Faults      Faults
+	Faults Faults
+	// ClockSkew is how far the clocks of stations are off at most, each by its own, in
+	// either direction.
+	ClockSkew   time.Duration
 	CallTimeout time.Duration // [30 s]
 	// RetryMin and RetryMax bound the waits between attempts to connect, which
 	// double; each is multiplied with 0.5 to 1.5 [1 s, 30 s].
@@ -193,7 +206,10 @@ func (o *Options) check() error {
 		return errors.New("security profiles are 0 to 3")
 	case o.RetryMin > o.RetryMax:
 		return errors.New("RetryMin is above RetryMax")
-	case min(f.Cut, f.Lose, f.Repeat, f.Offline) < 0 || max(f.Cut+f.Lose, f.Repeat, f.Offline) > 1:
+	case o.ClockSkew < 0:
+		return errors.New("ClockSkew is below 0")
+	case min(f.Cut, f.Lose, f.Repeat, f.Offline, f.Reorder, f.Reboot, f.Reset) < 0,
+		max(f.Cut+f.Lose, f.Repeat, f.Offline, f.Reorder, f.Reboot, f.Reset) > 1:
 		return errors.New("faults are no shares of 1")
 	}
 	for _, tag := range o.Tags {

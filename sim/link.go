@@ -74,7 +74,7 @@ func (s *station) dial(ctx context.Context, who Login) (ocpp.Transport, error) {
 }
 
 func (s *station) linked(conn *ocpp.Conn, l *line) {
-	now := clock()
+	now := s.clock()
 	s.conn, s.line = conn, l
 	if s.connected {
 		s.book.reconnects.Add(1)
@@ -128,7 +128,7 @@ func (s *station) offline() {
 func (s *station) unlinked() {
 	s.offline()
 	s.abandon(true)
-	s.away(clock(), 0)
+	s.away(s.clock(), 0)
 }
 
 // unreachable is when no connection could be opened.
@@ -138,7 +138,7 @@ func (s *station) unreachable(err error) {
 		wait = retryAfter(he.Header)
 		s.turnedAway(he)
 	}
-	s.away(clock(), wait)
+	s.away(s.clock(), wait)
 }
 
 // turnedAway notes a refusal that is no sign of overload, once for each status.
@@ -215,6 +215,21 @@ func (s *station) reboot(now time.Time, hard bool) {
 	for _, c := range s.connectors {
 		s.interrupt(c, now, reason)
 	}
+	s.restart(now, code)
+}
+
+// losePower restarts the station by itself.
+func (s *station) losePower(now time.Time) {
+	if !s.resumes {
+		for _, c := range s.connectors {
+			s.interrupt(c, now, v16.ReasonPowerLoss)
+		}
+	}
+	s.restart(now, ocpp.CloseAbnormal)
+}
+
+// restart ends the connection, and has the station boot with the next one.
+func (s *station) restart(now time.Time, code ocpp.CloseCode) {
 	s.rebooted = true
 	s.hangUp(code)
 	s.abandon(true)
@@ -245,7 +260,7 @@ func (s *station) bootMessage(now time.Time) *message {
 		dropped: func(time.Time, bool) {
 			if s.conn == conn {
 				s.failures++
-				s.bootAt = clock().Add(s.config.seconds(keyRetryInterval))
+				s.bootAt = s.clock().Add(s.config.seconds(keyRetryInterval))
 			}
 		},
 	}

@@ -19,7 +19,19 @@ const (
 
 // wh returns what the meter of the charge's connector shows at a moment, in Wh.
 func (ch *charge) wh(at time.Time) int {
-	return ch.MeterStart + whole(ch.before+ch.battery.delivered(max(0, at.Sub(ch.since))))
+	return ch.MeterStart - ch.dropped + whole(ch.before+ch.battery.delivered(max(0, at.Sub(ch.since))))
+}
+
+// resetMeter has the register begin anew at 0. Who reads it just before and then
+// knows all that it counted.
+func (s *station) resetMeter(c *connector, at time.Time) {
+	ch, before := c.charge, at.Add(-time.Millisecond)
+	ch.resetAt = time.Time{}
+	s.putReading(c, before, v16.ReadingContextInterruptionBegin)
+	ch.counted += ch.wh(before) - ch.segment
+	ch.dropped += ch.wh(at)
+	ch.segment = 0
+	s.putReading(c, at, v16.ReadingContextInterruptionEnd)
 }
 
 // putStart queues the StartTransaction.

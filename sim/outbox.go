@@ -74,7 +74,7 @@ func (s *station) abandon(cutOff bool) {
 	urgent := s.urgent
 	s.urgent = nil
 	for _, m := range urgent {
-		m.drop(clock(), cutOff)
+		m.drop(s.clock(), cutOff)
 	}
 }
 
@@ -119,7 +119,7 @@ func (s *station) next(now time.Time) *message {
 		s.urgent = slices.Delete(s.urgent, 0, 1)
 		return m
 	case len(s.durable) > 0 && !s.durable[0].notBefore.After(now):
-		return s.durable[0]
+		return s.pick(now)
 	case due(s.beatAt):
 		s.beatAt = time.Time{}
 		if d := s.config.seconds(keyHeartbeat); d > 0 {
@@ -128,6 +128,34 @@ func (s *station) next(now time.Time) *message {
 		return heartbeat()
 	}
 	return nil
+}
+
+// pick returns the first transaction message, or one that overtakes it.
+func (s *station) pick(now time.Time) *message {
+	if s.opt.Faults.Reorder == 0 || s.chance.Float64() >= s.opt.Faults.Reorder {
+		return s.durable[0]
+	}
+	var able []*message
+	for i, m := range s.durable {
+		if !m.notBefore.After(now) && m.mayOvertake(s.durable[:i]) {
+			able = append(able, m)
+		}
+	}
+	return able[s.chance.IntN(len(able))] // the first always is
+}
+
+// mayOvertake reports whether m may leave before others. A message needs the number
+// that the answer to its start gives; and where one charge ends the next one begins.
+func (m *message) mayOvertake(others []*message) bool {
+	if m.done {
+		return true
+	}
+	return !slices.ContainsFunc(others, func(o *message) bool {
+		if o.done || o.charge.Connector != m.charge.Connector {
+			return false
+		}
+		return o.action == "StartTransaction" || o.action == "StopTransaction" && o.charge != m.charge
+	})
 }
 
 func heartbeat() *message {
@@ -190,7 +218,7 @@ func (s *station) draw(m *message) fate {
 
 // settle takes the outcome of an attempt.
 func (s *station) settle(m *message, o outcome) {
-	now := clock()
+	now := s.clock()
 	s.open = nil
 	if o.lost != nil {
 		s.overhear(m, o.lost)

@@ -19,6 +19,7 @@ type Charge struct {
 	StartedAt, StoppedAt time.Time // station's clock, in ms; StoppedAt is zero while it runs
 	MeterStart           int       // Wh, as the start says it
 	MeterStop            int       // Wh, as the stop says it
+	Energy               int       // Wh that were counted, also before a reset of the meter; 0 while it runs
 	Reason               string    // of the stop; never empty, though a stop may leave out Local
 	// InitialSoC and EndSoC are the first and the last state of charge that was
 	// put into a message, in percent; nil where the station does not know it.

@@ -23,6 +23,7 @@ type station struct {
 
 	traits
 	config     configuration
+	skew       time.Duration // how far its clock is ahead
 	password   string
 	chance     *rand.Rand // for faults and jitter, never for what is charged
 	remotes    *rand.Rand // for visits that were started remotely
@@ -61,6 +62,7 @@ func newStation(f *Fleet, id string) *station {
 		operative: true,
 		mail:      make(chan func()),
 	}
+	s.skew = o.skew(id)
 	s.config = newConfiguration(o, s.traits, s.delivered())
 	if o.Signed {
 		var err error
@@ -87,7 +89,7 @@ func (s *station) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		now := clock()
+		now := s.clock()
 		s.attend(now)
 		s.step(now)
 		s.connect(ctx, now)
@@ -101,7 +103,7 @@ func (s *station) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.stop:
-			s.end(clock())
+			s.end(s.clock())
 		case f := <-s.mail:
 			f()
 		case <-timer.C:
@@ -109,8 +111,11 @@ func (s *station) run(ctx context.Context) {
 	}
 }
 
-// clock returns the time as a station tells it: in ms.
-func clock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+// clock returns the time as the station tells it: in ms, and by its own clock. All
+// times that it handles are of that.
+func (s *station) clock() time.Time {
+	return time.Now().Add(s.skew).UTC().Truncate(time.Millisecond)
+}
 
 // post has the station do f. It returns without when the station has ended.
 func (s *station) post(ctx context.Context, f func()) {

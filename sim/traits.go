@@ -24,6 +24,7 @@ type traits struct {
 	begins                bool // reads the meter at the begin of a transaction
 	attaches              bool // sends transactionData
 	terse                 bool // leaves out what may be left out
+	resumes               bool // goes on with a charge after it restarted by itself
 	decodes               bool // takes 40 hex digits for a password of 20 bytes
 }
 
@@ -49,5 +50,6 @@ func (o *Options) traits(station string) traits {
 	if t.dc {
 		t.model = fmt.Sprintf("DC %d", t.power/1000)
 	}
+	t.resumes = r.IntN(2) == 0
 	return t
 }

@@ -24,6 +24,9 @@ type Visit struct {
 	// OfflineAfter and Offline are when, after the begin of the charge, the
 	// station loses its connection, and for how long. It charges on.
 	OfflineAfter, Offline time.Duration
+	// RebootAfter is when, after the begin of the charge, the station restarts by
+	// itself, and ResetAfter when its meter begins anew at 0; zero: not at all.
+	RebootAfter, ResetAfter time.Duration
 }
 
 // stream returns the random numbers for one purpose of one station: the same
@@ -47,7 +50,13 @@ const (
 	purposeFaults
 	purposeRemote
 	purposeMeter
+	purposeClock
 )
+
+// skew returns how far a station's clock is ahead.
+func (o *Options) skew(station string) time.Duration {
+	return between(stream(o.Seed, station, purposeClock), -o.ClockSkew, o.ClockSkew).Truncate(time.Millisecond)
+}
 
 // between returns a duration from least to most.
 func between(r *rand.Rand, least, most time.Duration) time.Duration {
@@ -73,6 +82,14 @@ func (o *Options) seededVisit(station string, connector, n int) Visit {
 	offline, after, length := r.Float64(), r.Float64(), between(r, time.Minute, 40*time.Minute)
 	if offline < o.Faults.Offline {
 		v.OfflineAfter, v.Offline = time.Duration(after*float64(v.Stay)), length
+	}
+	reboot, reset := r.Float64(), r.Float64()
+	rebootAfter, resetAfter := between(r, time.Minute, v.Stay), between(r, time.Minute, v.Stay)
+	if reboot < o.Faults.Reboot {
+		v.RebootAfter = rebootAfter
+	}
+	if reset < o.Faults.Reset {
+		v.ResetAfter = resetAfter
 	}
 	if n == 0 {
 		v.After /= 15 // a new fleet has something to show within a minute
