@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"sheet":              {},
 	"export":             {"sheet"},
 	"daily":              {"export"},
+	"daybook":            {},
 	"taglist":            {".", "sheet"},
 	"rest":               {".", "auth", "calls", "export"},
 	"rest/resttest":      {"rest"},
