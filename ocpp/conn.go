@@ -110,13 +110,9 @@ func (c *Conn) Serve(ctx context.Context, h Handler) error {
 		_ = c.Close(ce.Code, ce.Reason) // Serve returns what ended it
 	})
 	defer stop()
-	handle := func(msg []byte) error { return c.handle(ctx, h, msg) }
-	for {
-		if err := c.tr.Receive(handle); err != nil {
-			c.end(err)
-			return err
-		}
-	}
+	err := ReceiveAll(c.tr, func(msg []byte) error { return c.handle(ctx, h, msg) })
+	c.end(err)
+	return err
 }
 
 // Close closes the connection at once; open calls fail.

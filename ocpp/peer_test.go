@@ -51,11 +51,7 @@ func listen(t testing.TB, o ocpp.UpgradeOptions, scheme string) *listener {
 
 // echo sends every message back, and returns why the connection ended.
 func echo(tr ocpp.Transport) error {
-	for {
-		if err := tr.Receive(tr.Send); err != nil {
-			return err
-		}
-	}
+	return ocpp.ReceiveAll(tr, tr.Send)
 }
 
 // sizes are those at which the form of a length or a buffer changes.

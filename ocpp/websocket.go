@@ -68,6 +68,9 @@ type socket struct {
 	window  int  // the longest message that the peer can inflate
 
 	closed  atomic.Pointer[CloseError]    // why it ended, once it did; set by end
+	stuck   atomic.Bool                   // Close of conn would wait for the goroutine in stream
+	gone    atomic.Bool                   // cut was called
+	written atomic.Uint32                 // frames of ours
 	resting atomic.Pointer[chan struct{}] // closed by end; nil unless Receive is in rest
 	write   sync.Mutex
 
@@ -149,10 +152,10 @@ func (s *socket) Close(code CloseCode, reason string) error {
 		return nil
 	}
 	if code == CloseAbnormal {
-		return s.conn.Close()
+		return s.cut()
 	}
 	time.AfterFunc(CloseTimeout, func() {
-		_ = s.conn.Close() // the peer is given up, and closed it may be already
+		_ = s.cut() // the peer is given up, and closed it may be already
 	})
 	return s.sendClose(code, reason)
 }
@@ -213,7 +216,16 @@ func (s *socket) end(why *CloseError) bool {
 // abort ends the socket without a word to the peer.
 func (s *socket) abort(err error) {
 	s.end(&CloseError{CloseAbnormal, err.Error()})
-	_ = s.conn.Close() // it may be closed already
+	_ = s.cut() // it may be closed already
+}
+
+// cut closes the connection by force.
+func (s *socket) cut() error {
+	s.gone.Store(true)
+	if s.stuck.Load() {
+		return s.raw.shutdown() // stream, which it wakes, does the rest
+	}
+	return s.conn.Close()
 }
 
 // writeFrame sends one WebSocket frame with one write. The peer has not read
@@ -245,6 +257,7 @@ func (s *socket) writeFrame(h ws.Header, payload []byte) error {
 		s.abort(err)
 		return s.closed.Load()
 	}
+	s.written.Add(1)
 	return nil
 }
 

@@ -1,7 +1,9 @@
 package ocpp
 
 import (
+	"encoding/binary"
 	"io"
+	"math"
 	"time"
 	"unicode/utf8"
 
@@ -57,11 +59,37 @@ func (s *socket) header(m *message) (ws.Header, error) {
 	if err := s.need(headerSize(s.unread()[1])); err != nil {
 		return ws.Header{}, err
 	}
-	h, err := ws.ReadHeaderBuffer(headerReader{s}, s.buf.header[:])
+	h, size, err := parseHeader(s.unread())
 	if err != nil {
-		return h, &CloseError{CloseProtocol, err.Error()}
+		return h, err
 	}
+	s.pos += size
 	return h, s.check(h, m)
+}
+
+// parseHeader reads the header that p begins with, and returns how long it is.
+func parseHeader(p []byte) (h ws.Header, size int, err error) {
+	h = ws.Header{
+		Fin: p[0]&0x80 != 0, Rsv: p[0] >> 4 & 0b111, OpCode: ws.OpCode(p[0] & 0x0f),
+		Masked: p[1]&0x80 != 0, Length: int64(p[1] & 0x7f),
+	}
+	size = ws.MinHeaderSize
+	switch h.Length {
+	case 126:
+		h.Length = int64(binary.BigEndian.Uint16(p[size:]))
+		size += 2
+	case 127:
+		n := binary.BigEndian.Uint64(p[size:])
+		if n > math.MaxInt64 {
+			return h, size, &CloseError{CloseProtocol, "the length of a frame is negative"}
+		}
+		h.Length = int64(n)
+		size += 8
+	}
+	if h.Masked {
+		size += copy(h.Mask[:], p[size:])
+	}
+	return h, size, nil
 }
 
 // headerSize returns how long a header is whose second byte is b.
@@ -287,13 +315,4 @@ func (s *socket) readSome() (int, error) {
 		s.buf.b = append(s.buf.b, s.first[0])
 	}
 	return n, err
-}
-
-// headerReader lets the header be read out of the buffer.
-type headerReader struct{ s *socket }
-
-func (r headerReader) Read(p []byte) (int, error) {
-	n := copy(p, r.s.unread())
-	r.s.pos += n
-	return n, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"syscall"
+	"time"
 )
 
 const rawSupported = true
@@ -88,6 +89,94 @@ func (o *rawOp) tryWrite(fd uintptr) bool {
 	}
 	o.n, o.err = max(n, 0), err
 	return true
+}
+
+// A stream is what receiveAll hands to the poller, in one piece for as long as no
+// message comes that is cut in two.
+type stream struct {
+	*socket
+	f   func(msg []byte) error
+	err error // of f, or of the connection
+	own bool  // err is that of f
+}
+
+// stream calls f with messages until something comes that is left to Receive; then it
+// returns nil. All of that happens in one wait for the connection: the poller notes
+// what arrives while f runs, and so nobody has to ask after each message, in vain,
+// whether there is more.
+func (s *socket) stream(f func(msg []byte) error) error {
+	st := stream{socket: s, f: f}
+	err := st.run()
+	switch {
+	case st.own:
+		return st.err
+	case isTimeout(err):
+		err = s.overdue()
+	case err == nil:
+		err = st.err
+	}
+	if err != nil {
+		return s.lost(err)
+	}
+	return nil
+}
+
+func (st *stream) run() error {
+	st.stuck.Store(true)
+	defer func() {
+		st.release()
+		st.stuck.Store(false)
+		if st.gone.Load() {
+			_ = st.conn.Close() // cut could not
+		}
+	}()
+	return st.raw.sys.Read(st.next)
+}
+
+// next reads what there is and hands it out. It returns false once there is
+// nothing more, and is called again when there is.
+func (st *stream) next(fd uintptr) bool {
+	for {
+		st.makeRoom(1)
+		b := st.buf.b
+		n, err := retry(syscall.Read, fd, b[len(b):cap(b)])
+		switch {
+		case err == syscall.EAGAIN:
+			st.release()
+			return false
+		case err != nil:
+			st.err = err
+			return true
+		case n == 0:
+			st.err = io.EOF
+			return true
+		}
+		st.buf.b = b[:len(b)+n]
+		st.heard, st.unanswered = time.Now(), 0
+		wrote := st.written.Load()
+		if st.own, st.err = st.handOut(st.f); st.err != nil || st.have() > 0 {
+			return true
+		}
+		st.release()
+		// Less than there was room for: that is all, and what comes next wakes us. Only
+		// the end of the stream may have come together with it, unnoticed. Where that is
+		// so an answer of ours brings the next event; without one we look.
+		if n < cap(b)-len(b) && st.written.Load() != wrote {
+			return false
+		}
+	}
+}
+
+// shutdown ends both directions of the connection, which wakes whoever waits for it.
+func (r *rawSocket) shutdown() error {
+	var err error
+	if failed := r.sys.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }); failed != nil {
+		return failed
+	}
+	if err == syscall.ENOTCONN {
+		return nil // the peer was faster
+	}
+	return err
 }
 
 // retry repeats a call that a signal interrupted.
