@@ -134,6 +134,9 @@ func (b *Book) Write(record []byte) (uint64, error) {
 	}
 	n, end := b.next, b.end
 	b.buf = appendRecord(b.buf[:0], b.active.salt, n, record)
+	// Whole pages are written, or the system would have to read first what a
+	// recycled file held there.
+	b.buf = append(b.buf, make([]byte, min((end+need+page-1)&^(page-1), b.active.size)-end-need)...)
 	err := store(b.file, b.buf, end)
 	if cap(b.buf) > maxBuffer {
 		b.buf = nil
@@ -149,8 +152,10 @@ func (b *Book) Write(record []byte) (uint64, error) {
 	return n, nil
 }
 
-// maxBuffer is how much memory is kept for the next record.
-const maxBuffer = 4 << 20
+const (
+	page      = 4096
+	maxBuffer = 4 << 20 // how much memory is kept for the next record
+)
 
 // Settle returns nil once it is on the disk that the record whose Write failed
 // last does not count; at once, when no such record is left. Writing does it by

@@ -20,7 +20,7 @@ const (
 	version   = 1
 	// headerSize is how many bytes come before the first record. It is a page, so
 	// that the header is never written again with a record.
-	headerSize   = 4096
+	headerSize   = page
 	headerLength = 48      // of which are used
 	firstSize    = 1 << 20 // of the first segment of a book
 	growth       = 4       // how much larger the next one is, up to the size of all
@@ -79,12 +79,12 @@ func readSegment(f File, name string) (segment, error) {
 	if v := binary.LittleEndian.Uint32(b[8:]); v != version {
 		return segment{}, fmt.Errorf("%s is of version %d, of which this program knows nothing", name, v)
 	}
-	if sum(0, b[:headerLength-4]) != binary.LittleEndian.Uint32(b[headerLength-4:]) {
-		return segment{}, damage(name, 0, "its header does not check out")
-	}
 	s := segment{
 		name: name, salt: binary.LittleEndian.Uint32(b[12:]), serial: binary.LittleEndian.Uint64(b[16:]),
 		first: binary.LittleEndian.Uint64(b[24:]), size: int64(binary.LittleEndian.Uint64(b[32:])),
+	}
+	if sum(0, b[:headerLength-4]) != binary.LittleEndian.Uint32(b[headerLength-4:]) || s.first == 0 || s.size < headerSize {
+		return segment{}, damage(name, 0, "its header does not check out")
 	}
 	if s.size != size {
 		return segment{}, damage(name, min(size, s.size), fmt.Sprintf("it has %d bytes, and had %d", size, s.size))
@@ -180,7 +180,7 @@ func (b *Book) sizeFor(need int64) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	size := min(b.size, max(firstSize, growth*b.active.size))
-	return max(size, headerSize+(need+4095)&^4095)
+	return max(size, headerSize+(need+page-1)&^(page-1))
 }
 
 // create makes a file of zeros. All of it is on the disk then: writing a record
