@@ -32,6 +32,7 @@ type desk struct {
 	queued   bool        // it waits for Flush
 	news     []Notice    // what happened and is not announced yet
 	telling  []Notice    // what Flush is about to announce: nothing may overtake it
+	past     past        // what it knows of starts that came before
 }
 
 // atDesk runs f at the desk of a station, alone, again when the ledger changed
@@ -158,7 +159,7 @@ func mergeSighting(stored, heard Sighting) Sighting {
 }
 
 // forget makes the desk read its transactions again before they are used.
-func (d *desk) forget() { d.loaded, d.working, d.waiting = false, nil, nil }
+func (d *desk) forget() { d.loaded, d.working, d.waiting, d.past = false, nil, nil, past{} }
 
 // put keeps t at hand as long as a report may concern it.
 func (d *desk) put(t Transaction) {

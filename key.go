@@ -49,12 +49,17 @@ func stopKey(e *Event, ours bool) string {
 	return b.String()
 }
 
-// meterKey is (connector, number, hash of the payload).
-func meterKey(e *Event) string {
+// meterKey is (connector, number, hash of the payload), and whether the number is
+// ours for that station. A number that is drawn later than it was first sent makes
+// other readings of them.
+func meterKey(e *Event, ours bool) string {
 	var b strings.Builder
 	b.WriteString("M|")
 	b.WriteString(strconv.Itoa(e.Connector))
 	b.WriteByte('|')
+	if !ours && e.Number != nil {
+		b.WriteByte('?')
+	}
 	writeNumber(&b, e.Number)
 	b.WriteByte('|')
 	b.WriteString(e.Digest)

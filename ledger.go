@@ -155,7 +155,7 @@ func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, er
 		case Started:
 			out, err = l.recordStart(ctx, d, e, frame)
 		case Updated:
-			out, err = l.recordUpdate(ctx, d, e)
+			out, err = l.recordUpdate(ctx, d, e, frame)
 		case Ended:
 			out, err = l.recordStop(ctx, d, e)
 		default:

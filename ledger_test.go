@@ -24,7 +24,7 @@ func newBench(t *testing.T, opt leyden.Options) *bench {
 	if opt.Tokens == "" {
 		opt.Tokens = leyden.TokensOpen
 	}
-	store := memory.New(opt.Now)
+	store := &witness{Store: memory.New(opt.Now), t: t}
 	b.Ledger = leyden.NewLedger(store, store, opt)
 	return b
 }

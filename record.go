@@ -21,9 +21,16 @@ func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string
 		e.At = e.ReceivedAt
 		e.Flags |= ClockImplausible
 	}
+	if err := l.recall(ctx, d, &sent); err != nil {
+		return Outcome{}, err
+	}
 	for occurrence := 0; ; occurrence++ {
 		e.Key = startKey(&sent, occurrence)
-		out, err := l.start(ctx, d, e, frame)
+		fresh := occurrence == 0 && d.freshStart(&sent)
+		out, err := l.start(ctx, d, e, frame, fresh)
+		if err == nil {
+			d.past.noteStart(&sent)
+		}
 		if !errors.Is(err, ErrReplay) {
 			return out, err
 		}
@@ -40,7 +47,8 @@ func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string
 	}
 }
 
-func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
+// start records a start under its key; fresh if that is proven not to be there.
+func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string, fresh bool) (Outcome, error) {
 	for _, t := range d.working {
 		if t.Evidence.StartKey == e.Key {
 			return Outcome{}, ErrReplay
@@ -58,12 +66,14 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 			return Outcome{}, err
 		}
 	}
-	if !known && (frame == "" || e.ReceivedAt.Sub(e.At).Abs() > resendDoubt) {
+	if !known && !fresh && (frame == "" || e.ReceivedAt.Sub(e.At).Abs() > resendDoubt) {
 		if err := l.unrecorded(ctx, &e); err != nil {
 			return Outcome{}, err
 		}
 	}
-	c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
+	if !d.past.known || d.past.refused {
+		c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
+	}
 	e.Flags |= d.lateness(&e, frame == "")
 	if !known {
 		var err error
@@ -87,6 +97,7 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string) (Out
 	if err != nil {
 		return Outcome{}, err
 	}
+	c.entry.Fresh = fresh && len(c.entry.Events) == 1
 	if err := c.write(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -227,6 +238,7 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e 
 		return nil
 	}
 	if !insists {
+		d.past.refused = true
 		q := Quarantined{Station: d.station, Key: e.Key, Action: "StartTransaction", Frame: frame, Reason: ErrActive.Error()}
 		if err := l.Quarantine(ctx, q); err != nil {
 			return err
@@ -350,15 +362,21 @@ func same(a, b IDToken) bool { return a.Value == b.Value || a.Fold() == b.Fold()
 // recordUpdate keeps readings. Those of no transaction are the station's own
 // series; those of one that we do not know join the one that runs on their
 // connector.
-func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e Event) (Outcome, error) {
-	e.Key = meterKey(&e)
+func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
 	t, ours, err := l.numbered(ctx, d, e.Number)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if e.Connector == 0 {
-		ours = false
+	ours = ours && e.Connector != 0
+	if ours && mayPrecede(&e, &t) {
+		unknown := e
+		unknown.Key = meterKey(&e, false)
+		if out, err := l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
+			return out, err
+		}
 	}
+	e.Key = meterKey(&e, ours)
+	numbered := ours
 	if !ours && e.Number != nil && e.Connector != 0 {
 		if t, ours = d.onlyCharge(&e); !ours {
 			e.Flags |= OrphanStop
@@ -374,13 +392,19 @@ func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e Event) (Outcome, e
 	if err != nil {
 		return Outcome{}, err
 	}
+	c.entry.Fresh = numbered && frame != "" && d.freshReading(&t, &n, &e)
 	if n.Status == Stopping && n.Evidence.StopStep == StopOverdue && !n.Evidence.FlowAt.Before(e.ReceivedAt) {
 		if _, err := c.apply(ctx, n, lapsed(&n)); err != nil {
 			return Outcome{}, err
 		}
+		c.entry.Fresh = false
 	}
 	return c.finish(ctx, e, t.ID)
 }
+
+// mayPrecede reports whether a report may have been sent before its number was
+// drawn: a number that meant nothing then may be ours by now.
+func mayPrecede(e *Event, t *Transaction) bool { return !t.HasStart() || e.At.Before(t.StartedAt) }
 
 // lapsed is the decision that a remote stop came to nothing.
 func lapsed(t *Transaction) Event {
@@ -438,8 +462,7 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 	if err != nil {
 		return Outcome{}, err
 	}
-	if ours && e.At.Before(t.StartedAt) || ours && !t.HasStart() {
-		// A number that meant nothing when it was first sent may be ours by now.
+	if ours && mayPrecede(&e, &t) {
 		unknown := e
 		unknown.Key = stopKey(&e, false)
 		if out, err := l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
@@ -467,6 +490,7 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 		return Outcome{}, err
 	}
 	c := l.change(d)
+	c.entry.Fresh = ours && !t.HasStop()
 	if _, err := c.apply(ctx, t, e); err != nil {
 		return Outcome{}, err
 	}

@@ -20,8 +20,9 @@ type Entry struct {
 	Reservations []Reservation // new states of reservations that the facts change; like transactions guarded by Version
 	Station      StationID
 
-	// Fresh promises that no event of the entry can have been recorded before, and
-	// that a transaction whose Version is 1 is new: a Store need not look.
+	// Fresh promises that no event of the entry is recorded, and that a transaction
+	// whose Version is 1 is new, if the versions of all others are right: a Store
+	// that has found them to be so need not look.
 	Fresh bool
 }
 
