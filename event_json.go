@@ -42,7 +42,7 @@ func (w *jsonWriter) event(e *Event) {
 	w.integer("undoes", int64(e.Undoes))
 	w.integer("twin", int64(e.Twin))
 	w.lentStop("stop", e.Stop)
-	w.close('}')
+	w.end('}')
 }
 
 func (w *jsonWriter) samples(name string, list []Sample) {
@@ -53,7 +53,6 @@ func (w *jsonWriter) samples(name string, list []Sample) {
 	w.open('[')
 	for i := range list {
 		s := &list[i]
-		w.next()
 		w.open('{')
 		w.time("at", s.At)
 		w.key("value")
@@ -133,7 +132,7 @@ func (e *Event) ReadJSON(text string) error {
 }
 
 func (r *jsonReader) event(e *Event) {
-	r.open('{')
+	r.open()
 	readOptional(r, "number", &e.Number)
 	readInteger(r, "connector", &e.Connector)
 	r.token("token", &e.Token)
@@ -159,24 +158,25 @@ func (r *jsonReader) event(e *Event) {
 	readInteger(r, "undoes", &e.Undoes)
 	readInteger(r, "twin", &e.Twin)
 	r.lentStop("stop", &e.Stop)
-	r.close('}')
+	r.close()
 }
 
 func (r *jsonReader) samples(name string, to *[]Sample) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
-	list := make([]Sample, 0, strings.Count(r.src, `"value":`))
-	for r.open('['); r.more(); {
+	list := make([]Sample, 0, strings.Count(r.src[r.pos:], `{"`))
+	for r.expect('['); r.more(); {
 		list = append(list, Sample{})
 		r.sample(&list[len(list)-1])
 	}
-	r.close(']')
+	r.expect(']')
 	*to = list
+	r.next()
 }
 
 func (r *jsonReader) sample(s *Sample) {
-	r.open('{')
+	r.open()
 	r.time("at", &s.At)
 	readText(r, "value", &s.Value)
 	readText(r, "measurand", &s.Measurand)
@@ -186,40 +186,42 @@ func (r *jsonReader) sample(s *Sample) {
 	readText(r, "location", &s.Location)
 	readText(r, "format", &s.Format)
 	readText(r, "signature", &s.Signature)
-	r.close('}')
+	r.close()
 }
 
 func (r *jsonReader) answer(name string, to *TokenInfo) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
-	r.open('{')
+	r.open()
 	readText(r, "status", &to.Status)
 	r.time("expiry", &to.Expiry)
 	readText(r, "parent", &to.Parent)
-	r.close('}')
+	r.close()
+	r.next()
 }
 
 func (r *jsonReader) fix(name string, to *Fix) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
-	r.open('{')
+	r.open()
 	r.optionalText("vehicle", &to.Vehicle)
 	r.optionalText("note", &to.Note)
 	r.optionalText("notBillable", &to.NotBillable)
 	r.flag("clear", &to.Clear)
 	r.texts("unset", &to.Unset)
 	r.table("set", &to.Set)
-	r.close('}')
+	r.close()
+	r.next()
 }
 
 func (r *jsonReader) lentStop(name string, to **lentStop) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
 	s := new(lentStop)
-	r.open('{')
+	r.open()
 	readText(r, "key", &s.Key)
 	r.time("at", &s.At)
 	r.time("receivedAt", &s.ReceivedAt)
@@ -229,6 +231,7 @@ func (r *jsonReader) lentStop(name string, to **lentStop) {
 	readText(r, "reasonText", &s.ReasonText)
 	readText(r, "model", &s.Model)
 	readInteger(r, "flags", &s.Flags)
-	r.close('}')
+	r.close()
 	*to = s
+	r.next()
 }

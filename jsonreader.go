@@ -10,15 +10,17 @@ import (
 // spaces. Whatever else it finds makes it odd, and is for encoding/json to read.
 // Texts are parts of what is read, unless they hold escapes.
 type jsonReader struct {
-	src string
-	pos int
-	odd bool
+	src  string
+	pos  int
+	name string // of the property whose value comes next; "" at the end of an object
+	odd  bool
 
 	instant     time.Time // the last one, and its text: samples come in batches
 	instantText string
 }
 
-func (r *jsonReader) open(c byte) {
+// expect goes past c.
+func (r *jsonReader) expect(c byte) {
 	if r.pos < len(r.src) && r.src[r.pos] == c {
 		r.pos++
 		return
@@ -26,10 +28,36 @@ func (r *jsonReader) open(c byte) {
 	r.fail()
 }
 
-func (r *jsonReader) close(c byte) { r.open(c) }
-
 // fail makes sure that nothing is found any more.
-func (r *jsonReader) fail() { r.odd, r.pos = true, len(r.src) }
+func (r *jsonReader) fail() { r.odd, r.pos, r.name = true, len(r.src), "" }
+
+// open begins an object and goes to its first property.
+func (r *jsonReader) open() {
+	r.expect('{')
+	r.next()
+}
+
+// close ends an object.
+func (r *jsonReader) close() { r.expect('}') }
+
+// next goes to the next property of an object, from the end of the one before.
+func (r *jsonReader) next() {
+	r.name = ""
+	if r.pos >= len(r.src) || r.src[r.pos] == '}' {
+		return
+	}
+	if r.src[r.pos-1] != '{' {
+		r.expect(',')
+	}
+	r.expect('"')
+	for i := r.pos; i < len(r.src); i++ {
+		if r.src[i] == '"' {
+			r.name, r.pos = r.src[r.pos:i], i+1
+			break
+		}
+	}
+	r.expect(':')
+}
 
 // more goes to the next item of a list, or reports false at its end.
 func (r *jsonReader) more() bool {
@@ -39,56 +67,43 @@ func (r *jsonReader) more() bool {
 	case r.src[r.pos-1] == '[':
 		return true
 	}
-	r.open(',')
+	r.expect(',')
 	return true
 }
 
-// key reports whether the property of that name comes next, and goes to its value.
-func (r *jsonReader) key(name string) bool {
-	rest := r.src[r.pos:]
-	if r.pos > 0 && r.src[r.pos-1] != '{' {
-		if rest == "" || rest[0] != ',' {
-			return false
-		}
-		rest = rest[1:]
-	}
-	n := len(name)
-	if len(rest) < n+3 || rest[1:n+1] != name || rest[0] != '"' || rest[n+1] != '"' || rest[n+2] != ':' {
-		return false
-	}
-	r.pos = len(r.src) - len(rest) + n + 3
-	return true
-}
-
-// The functions from here to quoted read the value of a property into to, if the
-// property is there.
+// The functions from here to quoted read the value of a property into to, if that
+// property comes next, and go to the one after it.
 
 func readText[T ~string](r *jsonReader, name string, to *T) {
-	if r.key(name) {
+	if r.name == name {
 		*to = T(r.quoted())
+		r.next()
 	}
 }
 
-func readInteger[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32](r *jsonReader, name string, to *T) {
-	if r.key(name) {
+func readInteger[T anyInteger](r *jsonReader, name string, to *T) {
+	if r.name == name {
 		*to = integer[T](r)
+		r.next()
 	}
 }
 
 func readOptional[T ~int | ~int64](r *jsonReader, name string, to **T) {
-	if r.key(name) {
+	if r.name == name {
 		*to = new(integer[T](r))
+		r.next()
 	}
 }
 
 func (r *jsonReader) optionalText(name string, to **string) {
-	if r.key(name) {
+	if r.name == name {
 		*to = new(r.quoted())
+		r.next()
 	}
 }
 
 func (r *jsonReader) flag(name string, to *bool) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
 	if !strings.HasPrefix(r.src[r.pos:], "true") {
@@ -97,61 +112,70 @@ func (r *jsonReader) flag(name string, to *bool) {
 	}
 	*to = true
 	r.pos += len("true")
+	r.next()
 }
 
 func (r *jsonReader) time(name string, to *time.Time) {
-	if r.key(name) {
+	if r.name == name {
 		*to = r.readInstant()
+		r.next()
 	}
 }
 
 func (r *jsonReader) token(name string, to *IDToken) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
-	r.open('{')
+	r.open()
 	readText(r, "value", &to.Value)
 	readText(r, "type", &to.Type)
-	r.close('}')
+	r.close()
+	r.next()
 }
 
 func (r *jsonReader) texts(name string, to *[]string) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
 	*to = []string{}
-	for r.open('['); r.more(); {
+	for r.expect('['); r.more(); {
 		*to = append(*to, r.quoted())
 	}
-	r.close(']')
+	r.expect(']')
+	r.next()
 }
 
 func (r *jsonReader) table(name string, to *map[string]string) {
-	if !r.key(name) {
+	if r.name != name {
 		return
 	}
 	*to = make(map[string]string)
-	r.open('{')
+	r.expect('{')
 	for r.pos < len(r.src) && r.src[r.pos] != '}' {
 		if r.src[r.pos-1] != '{' {
-			r.open(',')
+			r.expect(',')
 		}
 		name := r.quoted()
-		r.open(':')
+		r.expect(':')
 		(*to)[name] = r.quoted()
 	}
-	r.close('}')
+	r.close()
+	r.next()
 }
 
-// quoted reads a text.
+// quoted reads a text. It looks at eight bytes at once where it can.
 func (r *jsonReader) quoted() string {
-	r.open('"')
-	from := r.pos
-	for i := from; i < len(r.src); i++ {
+	r.expect('"')
+	i := r.pos
+	for i+8 <= len(r.src) && plainBytes(r.src[i:i+8]) {
+		i += 8
+	}
+	for ; i < len(r.src); i++ {
 		switch c := r.src[i]; {
 		case c == '"':
+			text := r.src[r.pos:i]
 			r.pos = i + 1
-			return r.src[from:i]
+			return text
 		case c < ' ' || c == '\\' || c >= utf8.RuneSelf:
 			return r.oddText(i)
 		}
@@ -247,8 +271,12 @@ func unescapedRune(s string) (c rune, size int) {
 	return c, all
 }
 
+type anyInteger interface {
+	~int | ~int32 | ~int64 | ~uint8 | ~uint32
+}
+
 // integer reads an integer that T can hold.
-func integer[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32](r *jsonReader) T {
+func integer[T anyInteger](r *jsonReader) T {
 	n := r.int()
 	if int64(T(n)) != n {
 		r.fail()

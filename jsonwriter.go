@@ -12,9 +12,15 @@ import (
 // A jsonWriter appends JSON to b, byte for byte as encoding/json does. It is for
 // what is written with every message of a station, where reflection would cost
 // more than all the rest.
+//
+// Every element ends in a comma, the last of which close turns into the end.
 type jsonWriter struct {
 	b   []byte
 	odd bool // something is there that encoding/json may refuse
+
+	instant time.Time // the last one, and where its text is: many follow that are the same
+	from    int
+	to      int
 }
 
 // whole returns what w has appended to b, of v. What is odd is left to
@@ -35,22 +41,26 @@ func appendMarshal[T any](b []byte, v T) ([]byte, error) {
 
 func (w *jsonWriter) open(c byte) { w.b = append(w.b, c) }
 
-func (w *jsonWriter) close(c byte) { w.b = append(w.b, c) }
+// close ends an object or a list within another.
+func (w *jsonWriter) close(c byte) {
+	w.end(c)
+	w.b = append(w.b, ',')
+}
 
-// next begins an item of a list, or a property of an object. No value ends in
-// what a list or an object begins with, but they themselves.
-func (w *jsonWriter) next() {
-	if c := w.b[len(w.b)-1]; c != '{' && c != '[' {
-		w.b = append(w.b, ',')
+// end ends the outermost object.
+func (w *jsonWriter) end(c byte) {
+	if last := len(w.b) - 1; w.b[last] == ',' {
+		w.b[last] = c
+		return
 	}
+	w.b = append(w.b, c)
 }
 
 // key begins the property of that name, which needs no escapes.
 func (w *jsonWriter) key(name string) {
-	w.next()
-	w.b = append(w.b, '"')
-	w.b = append(w.b, name...)
-	w.b = append(w.b, '"', ':')
+	b := append(w.b, '"')
+	b = append(b, name...)
+	w.b = append(b, '"', ':')
 }
 
 // The methods from here to lists write a property unless it is zero.
@@ -72,14 +82,14 @@ func (w *jsonWriter) integer(name string, n int64) {
 func (w *jsonWriter) flag(name string, is bool) {
 	if is {
 		w.key(name)
-		w.b = append(w.b, "true"...)
+		w.b = append(w.b, "true,"...)
 	}
 }
 
 func (w *jsonWriter) time(name string, t time.Time) {
 	if !t.IsZero() {
 		w.key(name)
-		w.instant(t)
+		w.writeInstant(t)
 	}
 }
 
@@ -105,7 +115,7 @@ func (w *jsonWriter) reading(name string, r *Reading) {
 
 func (w *jsonWriter) readingFields(r *Reading) {
 	w.key("at")
-	w.instant(r.At)
+	w.writeInstant(r.At)
 	w.key("wh")
 	w.plainInteger(int64(r.Wh))
 }
@@ -115,7 +125,7 @@ func (w *jsonWriter) gauge(name string, g *Gauge) {
 		w.key(name)
 		w.open('{')
 		w.key("at")
-		w.instant(g.At)
+		w.writeInstant(g.At)
 		w.key("value")
 		w.number(g.Value)
 		w.close('}')
@@ -150,7 +160,6 @@ func (w *jsonWriter) texts(name string, list []string) {
 	w.key(name)
 	w.open('[')
 	for _, s := range list {
-		w.next()
 		w.quote(s)
 	}
 	w.close(']')
@@ -170,25 +179,31 @@ func (w *jsonWriter) table(name string, m map[string]string) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		w.next()
 		w.quote(name)
-		w.b = append(w.b, ':')
+		w.b[len(w.b)-1] = ':'
 		w.quote(m[name])
 	}
 	w.close('}')
 }
 
-func (w *jsonWriter) instant(t time.Time) {
-	w.b = append(w.b, '"')
-	b, err := t.AppendText(w.b)
+func (w *jsonWriter) writeInstant(t time.Time) {
+	if t == w.instant && w.to > 0 {
+		w.b = append(append(w.b, w.b[w.from:w.to]...), ',')
+		return
+	}
+	from := len(w.b)
+	b, err := t.AppendText(append(w.b, '"'))
 	if err != nil {
 		w.odd = true
 		return
 	}
-	w.b = append(b, '"')
+	w.b = append(b, '"', ',')
+	w.instant, w.from, w.to = t, from, len(w.b)-1
 }
 
-func (w *jsonWriter) plainInteger(n int64) { w.b = strconv.AppendInt(w.b, n, 10) }
+func (w *jsonWriter) plainInteger(n int64) {
+	w.b = append(strconv.AppendInt(w.b, n, 10), ',')
+}
 
 // number writes x as ECMAScript would.
 func (w *jsonWriter) number(x float64) {
@@ -204,25 +219,58 @@ func (w *jsonWriter) number(x float64) {
 			w.b = append(w.b[:n-2], w.b[n-1])
 		}
 	}
+	w.b = append(w.b, ',')
 }
 
 func (w *jsonWriter) quote(s string) {
-	w.b = append(w.b, '"')
-	for i := range len(s) {
-		if !plainInJSON(s[i]) {
-			w.b = append(w.b, s[:i]...)
-			w.escape(s[i:])
-			w.b = append(w.b, '"')
-			return
-		}
+	if !plainInJSON(s) {
+		w.b = append(w.b, '"')
+		w.escape(s)
+		w.b = append(w.b, '"', ',')
+		return
 	}
-	w.b = append(w.b, s...)
-	w.b = append(w.b, '"')
+	b := append(w.b, '"')
+	b = append(b, s...)
+	w.b = append(b, '"', ',')
 }
 
-// plainInJSON reports whether encoding/json writes a byte of a text as it is; it
+// plainInJSON reports whether encoding/json writes a text as it is.
+func plainInJSON(s string) bool {
+	if len(s) < 8 {
+		for i := range len(s) {
+			if !plainByte(s[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i+8 < len(s); i += 8 {
+		if !plainBytes(s[i : i+8]) {
+			return false
+		}
+	}
+	return plainBytes(s[len(s)-8:])
+}
+
+// plainBytes is plainByte for eight bytes at once. What is not plain shows in the
+// high bit of its byte: by the borrow of a subtraction, which may also reach bytes
+// above, or because it is no ASCII.
+func plainBytes(b string) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+	quote := (w | ones*('"'^'&')) ^ ones*('"'|'&') // and the ampersand, one bit apart
+	angle := (w | ones*('<'^'>')) ^ ones*('<'|'>')
+	slash := w ^ ones*'\\'
+	return (w|(w-ones*' ')|(quote-ones)|(angle-ones)|(slash-ones))&highs == 0
+}
+
+// plainByte reports whether encoding/json writes a byte of a text as it is; it
 // escapes what HTML could take for its own.
-func plainInJSON(c byte) bool {
+func plainByte(c byte) bool {
 	const escaped uint64 = 1<<'"' | 1<<'&' | 1<<'<' | 1<<'>'
 	return c >= ' ' && c < utf8.RuneSelf && c != '\\' && (c >= 64 || escaped>>c&1 == 0)
 }
@@ -231,7 +279,7 @@ func plainInJSON(c byte) bool {
 func (w *jsonWriter) escape(s string) {
 	from := 0
 	for i := 0; i < len(s); {
-		if plainInJSON(s[i]) {
+		if plainByte(s[i]) {
 			i++
 			continue
 		}

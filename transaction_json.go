@@ -52,7 +52,7 @@ func (w *jsonWriter) transaction(t *Transaction) {
 	w.integer("Revision", int64(t.Revision))
 	w.integer("Version", int64(t.Version))
 	w.evidenceOf(t)
-	w.close('}')
+	w.end('}')
 }
 
 // evidenceOf writes the Evidence of t unless it is zero. Nearly none is, and it
@@ -64,7 +64,9 @@ func (w *jsonWriter) evidenceOf(t *Transaction) {
 	w.evidence(&t.Evidence)
 	if len(w.b) == at+len(`{}`) && isZero(t.Evidence) {
 		w.b = w.b[:before]
+		return
 	}
+	w.b = append(w.b, ',')
 }
 
 //go:noinline
@@ -124,7 +126,7 @@ func (w *jsonWriter) evidence(v *Evidence) {
 	w.corrections("corrections", v.Corrections)
 	w.plain("plain", &v.Plain)
 	w.lentStop("borrowed", v.Borrowed)
-	w.close('}')
+	w.end('}')
 }
 
 func (w *jsonWriter) origin(name string, o *Origin) {
@@ -169,7 +171,6 @@ func (w *jsonWriter) corrections(name string, list []correction) {
 	w.key(name)
 	w.open('[')
 	for i := range list {
-		w.next()
 		w.correction(&list[i])
 	}
 	w.close(']')
