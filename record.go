@@ -197,9 +197,10 @@ func overtaken(running []Transaction, e *Event) (busy, next []Transaction) {
 
 // concede closes the transaction of a late start, in the commit that records it,
 // if others on its connector began after it: the first of them. Its own stop may
-// still come, and then counts.
+// still come, and then counts. One that was closed before its start came stays as
+// it was closed.
 func (c *change) concede(ctx context.Context, t *Transaction, next []Transaction) error {
-	if len(next) == 0 {
+	if len(next) == 0 || t.Evidence.ClosedKey != "" {
 		return nil
 	}
 	first := slices.MinFunc(next, func(a, b Transaction) int { return a.StartedAt.Compare(b.StartedAt) })

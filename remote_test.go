@@ -269,3 +269,28 @@ func TestABootDoesNotClose(t *testing.T) {
 		t.Errorf("station %+v, %v", got, err)
 	}
 }
+
+// A remote start whose readings came before its start, and that another charge
+// then closed, takes the start when that comes at last, also while that other
+// charge runs.
+func TestLateStartOfAClosedRemoteStart(t *testing.T) {
+	b := newBench(t, leyden.Options{StartConflict: leyden.ConflictAccept})
+	asked, err := b.Reserve(t.Context(), leyden.StartRequest{Station: "S", Connector: 1, Token: leyden.IDToken{Value: "A"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.pass(time.Minute)
+	late := b.startEvent(1, "A", 1000)
+	b.pass(time.Minute)
+	b.read(int64(asked.ID), 1, "1500")
+	b.pass(time.Minute)
+	running := b.start(1, "B", 2000).Transaction.ID
+	b.pass(time.Minute)
+	if out := b.record(late); out.Transaction.ID != asked.ID || out.Replay {
+		t.Errorf("the late start became transaction %d, replay %v; want %d", out.Transaction.ID, out.Replay, asked.ID)
+	}
+	if got := b.get(asked.ID); got.Status != leyden.Completed || deref(got.Energy) != 500 || !got.StartedAt.Equal(late.At) {
+		t.Errorf("it is %v with %d Wh since %v; want it completed with 500", got.Status, deref(got.Energy), got.StartedAt)
+	}
+	b.want(running, leyden.Active, none)
+}
