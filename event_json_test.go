@@ -286,6 +286,7 @@ func sameEvent(t *testing.T, text string) {
 
 func FuzzEventReadJSON(f *testing.F) {
 	f.Add(`{"number":-1,"connector":1,"token":{"value":"A"},"register":5,"samples":[{"at":"2026-02-06T12:02:00.5Z","value":"1\n\u00e9","unit":"kWh"}]}`)
+	f.Add(`{"":1,"0000":}`)
 	f.Add(`{"samples":[],"metadata":{},"fix":{"unset":[]}}`)
 	f.Add(`{"metadata":{"a":"b","c":"d"},"fix":{"note":"","unset":["a","b"],"set":{}},"stop":{"key":"k","at":"2026-02-06T12:02:00+01:00","flags":3}}`)
 	f.Fuzz(func(t *testing.T, text string) { sameEvent(t, text) })

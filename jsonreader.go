@@ -37,8 +37,13 @@ func (r *jsonReader) open() {
 	r.next()
 }
 
-// close ends an object.
-func (r *jsonReader) close() { r.expect('}') }
+// close ends an object all of whose properties were read.
+func (r *jsonReader) close() {
+	if r.name != "" {
+		r.fail()
+	}
+	r.expect('}')
+}
 
 // next goes to the next property of an object, from the end of the one before.
 func (r *jsonReader) next() {
@@ -55,6 +60,9 @@ func (r *jsonReader) next() {
 			r.name, r.pos = r.src[r.pos:i], i+1
 			break
 		}
+	}
+	if r.name == "" {
+		r.fail()
 	}
 	r.expect(':')
 }
@@ -159,7 +167,7 @@ func (r *jsonReader) table(name string, to *map[string]string) {
 		r.expect(':')
 		(*to)[name] = r.quoted()
 	}
-	r.close()
+	r.expect('}')
 	r.next()
 }
 
