@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -61,8 +60,6 @@ const (
 	pester = 100 * time.Millisecond
 	// disturbers are called so, and a number.
 	disturber = "DISTURBER"
-	// isolationKey lets the operator in.
-	isolationKey = "isolation-is-measured-with-this"
 )
 
 // Run measures. ctx ends it early, with an error.
@@ -72,7 +69,7 @@ func (i Isolation) Run(ctx context.Context) (r *IsolationResult, err error) {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	s, err := start(ctx, i.Options, data)
+	s, err := start(ctx, &i.Options, data)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
@@ -234,7 +231,7 @@ func (c *conductor) disturbed(ctx context.Context, d *sim.Disturber) ([]time.Dur
 
 // pester sends a station commands, whatever becomes of them.
 func (c *conductor) pester(ctx context.Context, station string) {
-	url := "http" + strings.TrimSuffix(strings.TrimPrefix(c.server.url, "ws"), "/ocpp") + "/api/v1/chargers/" + station + "/cache/clear"
+	url := c.server.api + "/api/v1/chargers/" + station + "/cache/clear"
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	for sleep(ctx, pester) == nil {
@@ -243,7 +240,7 @@ func (c *conductor) pester(ctx context.Context, station string) {
 			if err != nil {
 				return // the URL is ours
 			}
-			req.Header.Set("X-API-Key", isolationKey)
+			req.Header.Set("X-API-Key", adminKey)
 			if res, err := http.DefaultClient.Do(req); err == nil {
 				_ = res.Body.Close() // nothing of it matters
 			}

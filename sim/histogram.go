@@ -51,18 +51,26 @@ func ceiling(i int) time.Duration {
 }
 
 // latency returns what h has counted so far.
-func (h *histogram) latency() Latency {
+func (h *histogram) latency() Latency { return together(h) }
+
+// together returns what some histograms have counted so far.
+func together(some ...*histogram) Latency {
 	var counts [nBuckets]uint64
 	var n uint64
-	for i := range counts {
-		counts[i] = h.buckets[i].Load()
-		n += counts[i]
+	var sum, longest int64
+	for _, h := range some {
+		for i := range counts {
+			c := h.buckets[i].Load()
+			counts[i] += c
+			n += c
+		}
+		sum, longest = sum+h.sum.Load(), max(longest, h.longest.Load())
 	}
-	l := Latency{Count: int(n), Max: time.Duration(h.longest.Load()) * time.Microsecond}
+	l := Latency{Count: int(n), Max: time.Duration(longest) * time.Microsecond}
 	if n == 0 {
 		return l
 	}
-	l.Mean = time.Duration(h.sum.Load()/int64(n)) * time.Microsecond
+	l.Mean = time.Duration(sum/int64(n)) * time.Microsecond
 	at := func(share float64) time.Duration {
 		want := max(1, uint64(share*float64(n)+0.5))
 		for i, c := range counts {

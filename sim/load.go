@@ -49,8 +49,8 @@ type LoadResult struct {
 	Errors   int // CALLERRORs, refused drivers, lost connections; the session is broken off
 	// FirstError says what the first of them was.
 	FirstError string
-	Starts     Latency // of the answers to StartTransaction
-	Answers    Latency // of all answers
+	// How long the answers took, of each kind of message and of all together.
+	Authorizes, Starts, Readings, Stops, Answers Latency
 }
 
 // SessionsPerSecond returns the rate of completed sessions.
@@ -75,8 +75,8 @@ type meeting struct {
 	ended    chan struct{} // closed when it is over
 	end      sync.Once
 
-	sessions, messages, errors atomic.Int64
-	starts, answers            histogram
+	sessions, errors atomic.Int64
+	answers          [kinds]histogram
 
 	mu    sync.Mutex
 	first error
@@ -228,11 +228,13 @@ func span(began, ended <-chan time.Time) time.Duration {
 }
 
 func (m *meeting) result(elapsed time.Duration) *LoadResult {
+	h := &m.answers
 	r := &LoadResult{
-		Elapsed:  elapsed,
-		Sessions: int(m.sessions.Load()), Messages: int(m.messages.Load()), Errors: int(m.errors.Load()),
-		Starts: m.starts.latency(), Answers: m.answers.latency(),
+		Elapsed: elapsed, Sessions: int(m.sessions.Load()), Errors: int(m.errors.Load()),
+		Authorizes: h[authorizeCall].latency(), Starts: h[startCall].latency(), Readings: h[meterCall].latency(), Stops: h[stopCall].latency(),
+		Answers: together(&h[authorizeCall], &h[startCall], &h[meterCall], &h[stopCall]),
 	}
+	r.Messages = r.Answers.Count
 	if m.first != nil {
 		r.FirstError = m.first.Error()
 	}
@@ -257,18 +259,25 @@ func (m *meeting) another() bool {
 	return m.Sessions == 0 || m.left.Add(-1) >= 0
 }
 
+// A kind of message, as a load counts them.
+type kind int
+
+const (
+	authorizeCall kind = iota
+	startCall
+	meterCall
+	stopCall
+	kinds
+)
+
 // count adds an answered message to what is measured.
-func (m *meeting) count(took time.Duration, start bool) {
+func (m *meeting) count(took time.Duration, k kind) {
 	if !m.counting.Load() || m.over.Load() {
 		return
 	}
-	m.messages.Add(1)
-	m.answers.add(took)
+	m.answers[k].add(took)
 	if m.OnAnswer != nil {
 		m.OnAnswer(took)
-	}
-	if start {
-		m.starts.add(took)
 	}
 }
 

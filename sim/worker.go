@@ -80,7 +80,7 @@ func (w *worker) work() {
 func (w *worker) session() error {
 	w.begin("Authorize")
 	w.out = append(append(append(w.out, `{"idTag":`...), w.tag...), `}]`...)
-	if err := w.timed(false); err != nil {
+	if err := w.timed(authorizeCall); err != nil {
 		return fmt.Errorf("Authorize: %w", err)
 	}
 	if err := w.start(); err != nil {
@@ -103,7 +103,7 @@ func (w *worker) start() error {
 	w.out = append(append(w.out, `{"connectorId":1,"idTag":`...), w.tag...)
 	w.out = strconv.AppendInt(append(w.out, `,"meterStart":`...), int64(w.wh), 10)
 	w.out = append(w.time(append(w.out, `,"timestamp":`...)), `}]`...)
-	if err := w.timed(true); err != nil {
+	if err := w.timed(startCall); err != nil {
 		return err
 	}
 	if len(w.id) == 0 {
@@ -123,7 +123,7 @@ func (w *worker) sample(i int) error {
 	w.out = append(w.out, `","measurand":"Power.Active.Import","unit":"W"},`...)
 	w.out = strconv.AppendInt(append(w.out, `{"value":"`...), int64(40+i), 10)
 	w.out = append(w.out, `","measurand":"SoC","unit":"Percent"}]}]}]`...)
-	return w.timed(false)
+	return w.timed(meterCall)
 }
 
 func (w *worker) stop() error {
@@ -134,7 +134,7 @@ func (w *worker) stop() error {
 	w.out = w.time(append(w.out, `,"timestamp":`...))
 	w.out = append(append(w.out, `,"transactionId":`...), w.id...)
 	w.out = append(w.out, `,"reason":"Local"}]`...)
-	return w.timed(false)
+	return w.timed(stopCall)
 }
 
 // begin begins the frame of a call.
@@ -188,7 +188,7 @@ func (w *worker) pace() error {
 	return nil
 }
 
-func (w *worker) timed(start bool) error {
+func (w *worker) timed(k kind) error {
 	if err := w.pace(); err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (w *worker) timed(start bool) error {
 	if err := w.call(); err != nil {
 		return err
 	}
-	w.m.count(time.Since(began), start)
+	w.m.count(time.Since(began), k)
 	return nil
 }
 

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,98 +16,159 @@ import (
 	"leyden/sim"
 )
 
+// benchSettings are what all scenarios can be told.
 type benchSettings struct {
+	stores []string
+	rounds int    // 0: as often as is usual
+	json   string // file; - is stdout
+
 	stations         int
 	duration, warmup time.Duration
-	json             bool
-
-	disturb []string
-	rate    int
-	rounds  int
-	spell   time.Duration
-	maxCost time.Duration // 0: any
 }
 
 func benchCommand() *cobra.Command {
 	var s benchSettings
+	var d disturbSettings
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure sessions per second on this machine",
-		Long: `Bench starts a server of its own on a fresh ledger in a temporary folder and
-drives complete sessions against it over loopback, each station one after the
-other: Authorize, StartTransaction, 5 × MeterValues of 3 samples,
-StopTransaction, each answered before the next. Starts, stops and readings are
-on disk before their answer. The load runs on the same machine.
+		Short: "Measure sessions per second on this machine, and more",
+		Long: `Bench starts a server of its own on a fresh ledger in a temporary folder (that
+TMPDIR chooses: it should be on the disk to be measured), and measures what it
+does over loopback. The load runs on the same machine. Without a subcommand it
+measures sessions.
 
 With --disturb the stations work at a steady rate instead, and spells without
 and with one station that misbehaves follow each other: slow writes and reads a
 byte at a time, silent answers nothing, flood sends Heartbeats as fast as it can
 and flood-readings MeterValues. What that costs the others is the difference of
 their answer times in the same run, the median over all rounds; with --max-cost
-the command fails if one costs more than that.`,
+the command fails if one costs more than that.
+
+Every scenario takes --store, --rounds and --json; leyden bench compare says what
+changed between two files that --json wrote.`,
 		Example: `  leyden bench --stations 1000 --duration 20s
+  leyden bench sessions --store memory,sqlite --rounds 5 --json new.json
+  leyden bench compare old.json new.json
   leyden bench --disturb slow,silent,flood,flood-readings --max-cost 10ms`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 				return err
 			}
-			if len(s.disturb) > 0 {
-				return runIsolation(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if len(d.disturb) > 0 {
+				return runIsolation(cmd.Context(), &s, &d, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			return runBench(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return runSessions(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.AddCommand(benchFillCommand(), benchQueryCommand())
-	cmd.Flags().IntVar(&s.stations, "stations", 1000, "how many stations, each with a connection")
-	cmd.Flags().DurationVar(&s.duration, "duration", 20*time.Second, "how long to measure")
-	cmd.Flags().DurationVar(&s.warmup, "warmup", 3*time.Second, "how long to warm up before")
-	cmd.Flags().StringSliceVar(&s.disturb, "disturb", nil, "measure what a station that misbehaves costs the others: slow, silent, flood, flood-readings")
-	cmd.Flags().IntVar(&s.rate, "rate", 1000, "with --disturb: messages a second of all stations that behave")
-	cmd.Flags().IntVar(&s.rounds, "rounds", 10, "with --disturb: how often each is repeated")
-	cmd.Flags().DurationVar(&s.spell, "spell", time.Second, "with --disturb: how long one spell is measured")
-	cmd.Flags().DurationVar(&s.maxCost, "max-cost", 0, "with --disturb: fail if the others' 99th percentile grows by more; 0 is any")
-	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
+	cmd.AddCommand(benchSessionsCommand(), benchFillCommand(), benchQueryCommand(), benchCompareCommand())
+	s.flags(cmd)
+	s.loadFlags(cmd)
+	d.flags(cmd)
 	return cmd
 }
 
-func runBench(ctx context.Context, s *benchSettings, stdout, stderr io.Writer) error {
-	if s.stations < 1 || s.duration <= 0 || s.warmup < 0 {
-		return usagef("--stations and --duration must be above 0, --warmup not below")
+// flags adds what every scenario takes.
+func (s *benchSettings) flags(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&s.stores, "store", []string{bench.SQLite}, "where the ledger is kept: sqlite, memory, or both, which take turns")
+	cmd.Flags().IntVar(&s.rounds, "rounds", 0, "how often each is measured; the table has medians, and from where to where the rounds lie (default 1, with --disturb 10)")
+	cmd.Flags().StringVar(&s.json, "json", "", "write all that was measured to a file as JSON, or to stdout if it is -")
+}
+
+// loadFlags adds what a scenario with a load takes.
+func (s *benchSettings) loadFlags(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&s.stations, "stations", 1000, "how many stations, each with a connection")
+	cmd.Flags().DurationVar(&s.duration, "duration", 20*time.Second, "how long to measure")
+	cmd.Flags().DurationVar(&s.warmup, "warmup", 3*time.Second, "how long to warm up before")
+}
+
+// check finds what cannot be measured.
+func (s *benchSettings) check() error {
+	if s.rounds < 0 || len(s.stores) == 0 {
+		return usagef("--rounds must be above 0, and --store name a store")
 	}
-	binary, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("this program's own file: %w", err)
-	}
-	o := bench.Options{
-		Binary: binary, Stations: s.stations, Duration: s.duration, Warmup: s.warmup, Log: stderr,
-		Dial: func(url string) sim.Dialer { return sim.WebSocket(url, ocpp.DialOptions{}) },
-	}
-	finish := s.showProgress(&o, stderr)
-	r, err := bench.Sessions(ctx, o)
-	finish()
-	if err != nil {
-		return err
-	}
-	if err := showBench(stdout, r, s.json); err != nil {
-		return err
-	}
-	if r.Errors > 0 {
-		return fmt.Errorf("%d errors, the first: %s", r.Errors, r.FirstError)
-	}
-	if !r.LedgerTotalCheck {
-		return fmt.Errorf("the ledger holds %d of %d answered sessions", r.LedgerCompleted, r.Sessions)
+	for i, name := range s.stores {
+		if err := storeKnown(name); err != nil {
+			return err
+		}
+		if slices.Contains(s.stores[:i], name) {
+			return usagef("--store names %s twice", name)
+		}
 	}
 	return nil
 }
 
-// showProgress says what happens: on a terminal with a bar that fills while it
-// is measured. It returns what ends that.
+// checkLoad finds what no load can do.
+func (s *benchSettings) checkLoad() error {
+	if s.stations < 1 || s.duration <= 0 || s.warmup < 0 {
+		return usagef("--stations and --duration must be above 0, --warmup not below")
+	}
+	return s.check()
+}
+
+// options returns how to measure on a store, with stations over plain WebSocket.
+func (s *benchSettings) options(store string, stderr io.Writer) (bench.Options, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return bench.Options{}, fmt.Errorf("this program's own file: %w", err)
+	}
+	return bench.Options{
+		Binary: binary, Store: store, Stations: s.stations, Duration: s.duration, Warmup: s.warmup, Log: stderr,
+		Dial: func(url string) sim.Dialer { return sim.WebSocket(url, ocpp.DialOptions{}) },
+	}, nil
+}
+
+// A measurement is how a scenario measures once.
+type measurement func(ctx context.Context, o bench.Options) (*bench.Sample, error)
+
+// measure measures as often as was asked for and shows the report. headline names
+// the figure that is told after each run.
+func (s *benchSettings) measure(ctx context.Context, r *bench.Report, headline string, once measurement, stdout, stderr io.Writer) error {
+	rounds := bench.Rounds{Count: max(1, s.rounds), Stores: s.stores}
+	many := rounds.Count*len(rounds.Stores) > 1
+	rounds.OnSample = func(round int, store string, m *bench.Sample) {
+		if many {
+			fmt.Fprintf(stderr, "round %d of %d, %s: %s %s\n", round+1, rounds.Count, store, headline, shownFigure(m.Get(headline)))
+		}
+	}
+	err := rounds.Fill(ctx, r, func(ctx context.Context, store string) (*bench.Sample, error) {
+		o, err := s.options(store, stderr)
+		if err != nil {
+			return nil, err
+		}
+		finish := s.showProgress(&o, stderr)
+		defer finish()
+		return once(ctx, o)
+	})
+	if err != nil {
+		return err
+	}
+	return s.show(r, stdout)
+}
+
+// show writes a report as it was asked for, and fails if something went wrong in it.
+func (s *benchSettings) show(r *bench.Report, stdout io.Writer) error {
+	if s.json != "" {
+		if err := writeJSON(s.json, stdout, r); err != nil {
+			return err
+		}
+	}
+	if s.json != "-" {
+		if err := showReport(stdout, r); err != nil {
+			return err
+		}
+	}
+	if r.Errors > 0 {
+		return fmt.Errorf("%d errors, the first: %s", r.Errors, r.FirstError)
+	}
+	return nil
+}
+
+// showProgress fills a bar on a terminal while it is measured. It returns what ends
+// that.
 func (s *benchSettings) showProgress(o *bench.Options, stderr io.Writer) (finish func()) {
-	text := fmt.Sprintf("%d stations, %v of warm-up, then %v", s.stations, s.warmup, s.duration)
-	bar := newBar(stderr, 100, text)
+	bar := newBar(stderr, 100, "warming up")
 	if bar == nil {
-		fmt.Fprintln(stderr, text)
 		return func() {}
 	}
 	began := make(chan time.Time, 1)
@@ -123,7 +185,8 @@ func (s *benchSettings) showProgress(o *bench.Options, stderr io.Writer) (finish
 
 // fill fills a bar for as long as it is measured.
 func (s *benchSettings) fill(ctx context.Context, bar *bar, began <-chan time.Time) {
-	tick := time.NewTicker(max(s.duration/100, 50*time.Millisecond))
+	span := cmp.Or(s.duration, time.Second)
+	tick := time.NewTicker(max(span/100, 50*time.Millisecond))
 	defer tick.Stop()
 	var from time.Time
 	for {
@@ -133,25 +196,8 @@ func (s *benchSettings) fill(ctx context.Context, bar *bar, began <-chan time.Ti
 		case from = <-began:
 		case now := <-tick.C:
 			if !from.IsZero() {
-				bar.set(int(100*now.Sub(from)/s.duration), "measuring")
+				bar.set(int(100*now.Sub(from)/span), "measuring")
 			}
 		}
 	}
-}
-
-func showBench(out io.Writer, r *bench.Result, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
-	}
-	fmt.Fprintf(out, "sessions            %.0f/s  (%d in %.1f s)\n", r.SessionsPerSecond, r.Sessions, r.Seconds)
-	fmt.Fprintf(out, "messages            %.0f/s\n", r.MessagesPerSecond)
-	fmt.Fprintf(out, "StartTransaction    p50 %.1f ms, p99 %.1f ms\n", r.StartP50, r.StartP99)
-	fmt.Fprintf(out, "any answer          p50 %.1f ms, p99 %.1f ms\n", r.AnswerP50, r.AnswerP99)
-	fmt.Fprintf(out, "server CPU          %.1f s, %.1f µs a message\n", r.ServerCPU, r.CPUPerMessage)
-	fmt.Fprintf(out, "server RSS          %.0f MiB\n", r.ServerRSS)
-	fmt.Fprintf(out, "ledger              %d completed transactions, %.0f MiB\n", r.LedgerCompleted, r.LedgerSizeMiB)
-	_, err := fmt.Fprintf(out, "errors              %d\n", r.Errors)
-	return err
 }

@@ -1,46 +1,66 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"leyden/bench"
 	"leyden/ocpp"
 	"leyden/sim"
 )
 
+// disturbSettings say what stations that misbehave shall do.
+type disturbSettings struct {
+	disturb []string
+	rate    int
+	spell   time.Duration
+	maxCost time.Duration // 0: any
+}
+
+// disturbRounds is how often each disturbance is measured unless that is said.
+const disturbRounds = 10
+
+func (d *disturbSettings) flags(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&d.disturb, "disturb", nil, "measure what a station that misbehaves costs the others: slow, silent, flood, flood-readings")
+	cmd.Flags().IntVar(&d.rate, "rate", 1000, "with --disturb: messages a second of all stations that behave")
+	cmd.Flags().DurationVar(&d.spell, "spell", time.Second, "with --disturb: how long one spell is measured")
+	cmd.Flags().DurationVar(&d.maxCost, "max-cost", 0, "with --disturb: fail if the others' 99th percentile grows by more; 0 is any")
+}
+
 // runIsolation measures what stations that misbehave cost the others.
-func runIsolation(ctx context.Context, s *benchSettings, stdout, stderr io.Writer) error {
-	if s.stations < 1 || s.rate < 1 || s.rounds < 1 || s.spell <= 0 || s.maxCost < 0 {
-		return usagef("--stations, --rate, --rounds and --spell must be above 0, --max-cost not below")
+func runIsolation(ctx context.Context, s *benchSettings, d *disturbSettings, stdout, stderr io.Writer) error {
+	if s.stations < 1 || d.rate < 1 || d.spell <= 0 || d.maxCost < 0 {
+		return usagef("--stations, --rate and --spell must be above 0, --max-cost not below")
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	if len(s.stores) > 1 {
+		return usagef("--disturb takes one --store")
 	}
 	i := bench.Isolation{
 		Slow:  func(url string) sim.Dialer { return sim.SlowWebSocket(url, ocpp.DialOptions{}) },
-		Every: time.Duration(s.stations) * time.Second / time.Duration(s.rate),
-		Spell: s.spell, Rounds: s.rounds,
+		Every: time.Duration(s.stations) * time.Second / time.Duration(d.rate),
+		Spell: d.spell, Rounds: cmp.Or(s.rounds, disturbRounds),
 	}
-	for _, name := range s.disturb {
+	for _, name := range d.disturb {
 		how := sim.Disturbance(name)
 		if !slices.Contains(sim.Disturbances(), how) {
 			return usagef("--disturb takes %v, not %q", sim.Disturbances(), name)
 		}
 		i.Disturb = append(i.Disturb, how)
 	}
-	binary, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("this program's own file: %w", err)
+	var err error
+	if i.Options, err = s.options(s.stores[0], nil); err != nil { // commands that fail are what is wanted, and not shown
+		return err
 	}
-	i.Options = bench.Options{
-		Binary: binary, Stations: s.stations, // commands that fail are what is wanted, and not shown
-		Dial: func(url string) sim.Dialer { return sim.WebSocket(url, ocpp.DialOptions{}) },
-	}
-	fmt.Fprintf(stderr, "%d stations, %d messages/s, %d rounds of %v without and with each disturber\n", s.stations, s.rate, s.rounds, s.spell)
+	fmt.Fprintf(stderr, "%d stations, %d messages/s, %d rounds of %v without and with each disturber\n", s.stations, d.rate, i.Rounds, d.spell)
 	r, err := i.Run(ctx)
 	if err != nil {
 		return err
@@ -51,7 +71,7 @@ func runIsolation(ctx context.Context, s *benchSettings, stdout, stderr io.Write
 	if r.Errors > 0 {
 		return fmt.Errorf("%d errors, the first: %s", r.Errors, r.FirstError)
 	}
-	return tooDear(r.Costs, s.maxCost)
+	return tooDear(r.Costs, d.maxCost)
 }
 
 // tooDear returns an error that names what costs the others more than most.
@@ -68,11 +88,11 @@ func tooDear(costs []bench.Cost, most time.Duration) error {
 	return nil
 }
 
-func showIsolation(out io.Writer, r *bench.IsolationResult, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
+func showIsolation(out io.Writer, r *bench.IsolationResult, asJSON string) error {
+	if asJSON != "" {
+		if err := writeJSON(asJSON, out, r); err != nil || asJSON == "-" {
+			return err
+		}
 	}
 	for _, c := range r.Costs {
 		fmt.Fprintf(out, "%-14s without p50 %.1f ms, p99 %.1f ms; with p50 %.1f ms, p99 %.1f ms; cost of p99 %+.1f ms (%d answers to the others, %.0f/s to it)\n",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,7 +24,7 @@ type benchQuerySettings struct {
 	data   string
 	lists  bench.Lists
 	maxP95 time.Duration
-	json   bool
+	json   string
 }
 
 func benchQueryCommand() *cobra.Command {
@@ -56,7 +55,7 @@ each time. It shows the slowest order of each; --json has them all. It fails if 
 	cmd.Flags().IntVar(&s.lists.Stations, "stations", s.lists.Stations, "as it was filled")
 	cmd.Flags().IntVar(&s.lists.Tokens, "tokens", s.lists.Tokens, "as it was filled")
 	cmd.Flags().DurationVar(&s.maxP95, "max-p95", 0, "fail if a 95th percentile is above; 0 is any")
-	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON")
+	cmd.Flags().StringVar(&s.json, "json", "", "write all that was measured to a file as JSON, or to stdout if it is -")
 	return cmd
 }
 
@@ -118,11 +117,11 @@ func listsOf(ctx context.Context, db *sqlite.DB) (http.Handler, http.Header, err
 	return api, http.Header{"X-Api-Key": {string(key)}}, nil
 }
 
-func showLists(out io.Writer, figures []bench.ListFigure, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(figures)
+func showLists(out io.Writer, figures []bench.ListFigure, asJSON string) error {
+	if asJSON != "" {
+		if err := writeJSON(asJSON, out, figures); err != nil || asJSON == "-" {
+			return err
+		}
 	}
 	ms := func(v float64) string { return fmt.Sprintf("%.1f", v) }
 	return table(out, "LIST\tPAGE\tSLOWEST ORDER\tP50 MS\tP95 MS\tP99 MS", bench.Worst(figures), func(f bench.ListFigure) string {
