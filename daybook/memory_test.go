@@ -27,6 +27,9 @@ type machine struct {
 	steps  int     // operations until it goes off; negative: it does not
 	failed int     // operations that failed
 
+	fail func(op string) bool // which ones fail besides; nil: none
+	keep func() bool          // whether a sector is written when a sync fails or the power is cut; nil: any may
+
 	names  map[string]*inode // as the system sees them
 	synced map[string]*inode // as they are on the disk
 	after  []map[string]*inode
@@ -46,14 +49,14 @@ func newMachine(rnd *rand.Rand) *machine {
 }
 
 // step is an operation; its error says that it fails.
-func (m *machine) step() error {
+func (m *machine) step(op string) error {
 	if m.off() {
 		return errOff
 	}
 	if m.steps > 0 {
 		m.steps--
 	}
-	if m.off() || m.rnd.Float64() < m.faults {
+	if m.off() || m.rnd.Float64() < m.faults || m.fail != nil && m.fail(op) {
 		m.failed++
 		return syscall.EIO
 	}
@@ -75,7 +78,7 @@ func (m *machine) restart(power bool) {
 	}
 	m.names, m.after = maps.Clone(m.synced), nil
 	for _, i := range m.names {
-		i.some(m.rnd)
+		m.some(i)
 		i.cache = slices.Clone(i.disk)
 	}
 }
@@ -84,7 +87,7 @@ func (m *machine) restart(power bool) {
 func (m *machine) named() { m.after = append(m.after, maps.Clone(m.names)) }
 
 func (m *machine) Names() ([]string, error) {
-	if err := m.step(); err != nil {
+	if err := m.step("names"); err != nil {
 		return nil, err
 	}
 	names := slices.DeleteFunc(slices.Collect(maps.Keys(m.names)), func(n string) bool { return !strings.HasPrefix(n, "daybook-") })
@@ -93,7 +96,7 @@ func (m *machine) Names() ([]string, error) {
 }
 
 func (m *machine) Open(name string) (daybook.File, error) {
-	if err := m.step(); err != nil {
+	if err := m.step("open"); err != nil {
 		return nil, err
 	}
 	if m.names[name] == nil {
@@ -103,7 +106,7 @@ func (m *machine) Open(name string) (daybook.File, error) {
 }
 
 func (m *machine) Create(name string) (daybook.File, error) {
-	if err := m.step(); err != nil {
+	if err := m.step("create"); err != nil {
 		return nil, err
 	}
 	m.names[name] = &inode{dirty: map[int]bool{}}
@@ -112,7 +115,7 @@ func (m *machine) Create(name string) (daybook.File, error) {
 }
 
 func (m *machine) Rename(from, to string) error {
-	if err := m.step(); err != nil {
+	if err := m.step("rename"); err != nil {
 		return err
 	}
 	if m.names[from] == nil {
@@ -125,7 +128,7 @@ func (m *machine) Rename(from, to string) error {
 }
 
 func (m *machine) Remove(name string) error {
-	if err := m.step(); err != nil {
+	if err := m.step("remove"); err != nil {
 		return err
 	}
 	if m.names[name] == nil {
@@ -137,7 +140,7 @@ func (m *machine) Remove(name string) error {
 }
 
 func (m *machine) Sync() error {
-	if err := m.step(); err != nil {
+	if err := m.step("sync folder"); err != nil {
 		return err
 	}
 	m.synced, m.after = maps.Clone(m.names), nil
@@ -154,9 +157,9 @@ func (i *inode) write(s int) {
 }
 
 // some writes any sectors of those that are to be written; no others will be.
-func (i *inode) some(rnd *rand.Rand) {
+func (m *machine) some(i *inode) {
 	for _, s := range slices.Sorted(maps.Keys(i.dirty)) {
-		if rnd.IntN(2) == 0 {
+		if m.keep != nil && m.keep() || m.keep == nil && m.rnd.IntN(2) == 0 {
 			i.write(s)
 		}
 	}
@@ -170,7 +173,7 @@ type handle struct {
 }
 
 func (h *handle) ReadAt(b []byte, at int64) (int, error) {
-	if err := h.m.step(); err != nil {
+	if err := h.m.step("read"); err != nil {
 		return 0, err
 	}
 	if at >= int64(len(h.cache)) {
@@ -187,7 +190,7 @@ func (h *handle) WriteAt(b []byte, at int64) (int, error) {
 	if h.m.off() {
 		return 0, errOff
 	}
-	err := h.m.step()
+	err := h.m.step("write")
 	if err != nil {
 		b = b[:h.m.rnd.IntN(len(b)+1)]
 	}
@@ -203,7 +206,7 @@ func (h *handle) WriteAt(b []byte, at int64) (int, error) {
 }
 
 func (h *handle) Size() (int64, error) {
-	if err := h.m.step(); err != nil {
+	if err := h.m.step("size"); err != nil {
 		return 0, err
 	}
 	return int64(len(h.cache)), nil
@@ -213,8 +216,8 @@ func (h *handle) Sync() error {
 	if h.m.off() {
 		return errOff
 	}
-	if err := h.m.step(); err != nil {
-		h.some(h.m.rnd)
+	if err := h.m.step("sync"); err != nil {
+		h.m.some(h.inode)
 		return err
 	}
 	for s := range h.dirty {
@@ -224,4 +227,4 @@ func (h *handle) Sync() error {
 	return nil
 }
 
-func (h *handle) Close() error { return h.m.step() }
+func (h *handle) Close() error { return h.m.step("close") }

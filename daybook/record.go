@@ -73,7 +73,7 @@ type reader struct {
 
 func newReader(f File, s segment) *reader {
 	in := io.NewSectionReader(f, headerSize, s.size-headerSize)
-	return &reader{in: bufio.NewReaderSize(in, 256<<10), seg: s, next: s.first, at: headerSize}
+	return &reader{in: bufio.NewReaderSize(in, int(min(s.size, 256<<10))), seg: s, next: s.first, at: headerSize}
 }
 
 // record returns the next record, which is good until the next call, or errEnd
@@ -115,14 +115,15 @@ func (r *reader) full(b []byte) error {
 // the header of a record with a higher one, and returns its place; 0: there is
 // none. There cannot be one unless that number had been written, and synced.
 func later(f File, s segment, at int64, n uint64) (int64, error) {
-	const chunk = 64 << 10
+	const most = 64 << 10
+	chunk := min(most, s.size)
 	buf := make([]byte, chunk+recordHeader)
 	for at += alignment; at+recordHeader <= s.size; at += chunk {
 		b := buf[:min(int64(len(buf)), s.size-at)]
 		if _, err := f.ReadAt(b, at); err != nil && err != io.EOF {
 			return 0, err
 		}
-		for i := 0; i < chunk && i+recordHeader <= len(b); i += alignment {
+		for i := 0; i < int(chunk) && i+recordHeader <= len(b); i += alignment {
 			number := binary.LittleEndian.Uint64(b[i:])
 			if number <= n || number-n > uint64(s.size) {
 				continue
