@@ -24,7 +24,7 @@ func TestFormatIsDocumented(t *testing.T) {
 // and only columns that say what they hold.
 func TestJournalIsDocumented(t *testing.T) {
 	j := openJournal(t, JournalOptions{Folder: t.TempDir()})
-	if err := errors.Join(described(t, j.writing.conn, "journal.md", 9), strict(t, j.writing.conn)); err != nil {
+	if err := errors.Join(described(t, j.writing.conn, "journal.md", 17), strict(t, j.writing.conn)); err != nil {
 		t.Error(err)
 	}
 }

@@ -55,9 +55,11 @@ type Journal struct {
 	odd  atomic.Bool  // a reader met damage
 
 	writing lane
-	again   time.Time // not opened before; owned by who is in writing, as trouble is
+	again   time.Time // not opened before; owned by who is in writing, as all to packer are
 	trouble error     // why it could not be opened
 	anew    bool      // a damaged one was removed
+	rows    bool      // there are frames in rows of their own yet
+	packer  packer
 	reading lane
 
 	ended chan struct{} // closed when rounds are over
@@ -217,6 +219,7 @@ func (j *Journal) write(ctx context.Context, frames []leyden.Frame) error {
 		return nil
 	}
 	err = rollback(c, err)
+	j.rows = true // maybe again
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultFull, sqlite.ResultBusy, sqlite.ResultInterrupt:
 		return err
@@ -229,12 +232,8 @@ func (j *Journal) change(c *sqlite.Conn, frames []leyden.Frame) error {
 	if err := j.forgetOld(c); err != nil {
 		return err
 	}
-	frames, need := fitting(frames, j.opt.Limits.MaxBytes)
-	if err := j.makeRoom(c, need); err != nil {
-		return err
-	}
-	for i := range frames {
-		if err := insertFrame(c, &frames[i]); err != nil {
+	if len(frames) > 0 {
+		if err := j.insert(c, frames); err != nil {
 			return err
 		}
 	}
@@ -243,29 +242,15 @@ func (j *Journal) change(c *sqlite.Conn, frames []leyden.Frame) error {
 	return err
 }
 
-func insertFrame(c *sqlite.Conn, f *leyden.Frame) error {
-	const insert = `
-INSERT INTO frames (station, at, sent, type, message_id, action, transaction_id, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
-	err := exec(c, insert, func(b *binder) {
-		b.text(string(f.Station))
-		b.int(f.At.UnixMicro())
-		b.bool(f.Sent)
-		b.text(string(f.Type))
-		b.text(f.MessageID)
-		b.text(f.Action)
-		b.about(f.Transaction)
-		b.text(f.Text)
-	})
-	f.Seq = c.LastInsertRowID()
-	return err
-}
-
-// about binds the number of a transaction; 0 is NULL.
-func (b *binder) about(id leyden.TransactionID) {
-	b.i++
-	if id != 0 {
-		b.stmt.BindInt64(b.i, int64(id))
+func (j *Journal) insert(c *sqlite.Conn, frames []leyden.Frame) error {
+	last, err := lastFrame(c)
+	if err != nil {
+		return err
 	}
+	p := &j.packer
+	p.conn, p.last, p.limit = c, last, j.opt.Limits.MaxBytes
+	p.room = func(need int64) error { return j.makeRoom(c, need) }
+	return p.pack(frames)
 }
 
 // connect opens the file for writing, unless it is open.
@@ -312,6 +297,9 @@ func (j *Journal) openFile() (*sqlite.Conn, error) {
 	if err == nil && j.anew {
 		err = goOn(c, j.opt.Now())
 	}
+	if err == nil {
+		j.rows, err = hasRows(c)
+	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -323,7 +311,7 @@ func (j *Journal) openFile() (*sqlite.Conn, error) {
 // before, of which no more is known than that it had less than a thousand a
 // second since 1970.
 func goOn(c *sqlite.Conn, now time.Time) error {
-	const seed = `INSERT INTO sqlite_sequence (name, seq) VALUES ('frames', ?1)`
+	const seed = `INSERT INTO sqlite_sequence (name, seq) VALUES ('blocks', ?1)`
 	return exec(c, seed, func(b *binder) { b.int(now.UnixMilli()) })
 }
 

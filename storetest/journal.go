@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -23,6 +23,7 @@ func RunJournal(t *testing.T, open OpenJournal) {
 		{"ReadBack", framesReadBack},
 		{"Selects", framesSelected},
 		{"Follows", framesFollowed},
+		{"Crowd", framesOfCrowd},
 		{"BoundedBySize", framesBoundedBySize},
 		{"BoundedBySizeOfOne", frameTooLarge},
 		{"BoundedByAge", framesBoundedByAge},
@@ -129,6 +130,46 @@ func selected(all []leyden.Frame, q leyden.FrameQuery) []leyden.Frame {
 	return found
 }
 
+// framesOfCrowd: frames of many stations are written in batches of all sizes, and
+// found whatever page of them is asked for.
+func framesOfCrowd(t *testing.T, open OpenJournal) {
+	j := open(t, leyden.JournalLimits{}, atBase)
+	r := rand.New(rand.NewPCG(1, 2))
+	var all []leyden.Frame
+	for _, size := range []int{1, 3, 700, 2, 4096, 1, 90, 1500} {
+		batch := make([]leyden.Frame, size)
+		for i := range batch {
+			batch[i] = crowdFrame(r, len(all)+i)
+		}
+		all = append(all, writeFrames(t, j, batch...)...)
+	}
+	for range 300 {
+		q := leyden.FrameQuery{Ascending: r.IntN(2) == 0, Limit: 1 + r.IntN(200)}
+		put(&q.Station, all[r.IntN(len(all))].Station, r.IntN(4))
+		put(&q.Transaction, all[r.IntN(len(all))].Transaction, r.IntN(2))
+		put(&q.Type, leyden.FrameCall, r.IntN(2))
+		put(&q.After, all[r.IntN(len(all))].Seq, r.IntN(3))
+		from := r.IntN(len(all))
+		put(&q.At, leyden.Window{From: all[from].At, To: all[min(from+1000, len(all)-1)].At}, r.IntN(2))
+		same(t, fmt.Sprintf("frames of %+v", q), framesOf(t, j, q), selected(all, q))
+	}
+}
+
+// crowdFrame returns the n-th frame of a crowd.
+func crowdFrame(r *rand.Rand, n int) leyden.Frame {
+	f := frame(n)
+	f.At = base.Add(time.Duration(n)*10*time.Millisecond + time.Duration(r.IntN(50))*time.Millisecond)
+	f.Station = leyden.StationID(fmt.Sprint("CP-", r.IntN(1+r.IntN(1000)))) // some are more often heard than others
+	put(&f.Transaction, leyden.TransactionID(1+r.IntN(1+n/10)), r.IntN(3))
+	if r.IntN(2) == 0 {
+		f.Sent, f.Type, f.Text = true, leyden.FrameResult, fmt.Sprintf(`[3,"%s",{"n":%d}]`, f.MessageID, r.IntN(1<<30))
+	}
+	if r.IntN(500) == 0 {
+		f.Type, f.Action, f.Text = leyden.FrameBroken, "", noise(n, r.IntN(100_000))
+	}
+	return f
+}
+
 // framesFollowed: who follows a journal sees every frame once.
 func framesFollowed(t *testing.T, open OpenJournal) {
 	j := open(t, leyden.JournalLimits{}, atBase)
@@ -146,6 +187,14 @@ func framesFollowed(t *testing.T, open OpenJournal) {
 	same(t, "frames that were seen", seen, written)
 }
 
+// noise returns a text of n bytes that cannot be written shorter, another for
+// each seed.
+func noise(seed, n int) string {
+	text := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}).Read(text) // never fails
+	return string(text)
+}
+
 // framesBoundedBySize: the newest stay, without a gap.
 func framesBoundedBySize(t *testing.T, open OpenJournal) {
 	const limit = 1 << 20
@@ -155,7 +204,7 @@ func framesBoundedBySize(t *testing.T, open OpenJournal) {
 		batch := make([]leyden.Frame, 16)
 		for i := range batch {
 			batch[i] = frame(n*len(batch) + i)
-			batch[i].Text = strings.Repeat("x", (n*37+i*911)%4000)
+			batch[i].Text = noise(n*len(batch)+i, (n*37+i*911)%4000)
 		}
 		writeFrames(t, j, batch...)
 		if batch[0].Seq <= last {
@@ -187,7 +236,7 @@ func frameTooLarge(t *testing.T, open OpenJournal) {
 	j := open(t, leyden.JournalLimits{MaxBytes: 1 << 20}, atBase)
 	writeFrames(t, j, frame(1))
 	large := frame(2)
-	large.Text = strings.Repeat("x", 2<<20)
+	large.Text = noise(1, 2<<20)
 	writeFrames(t, j, large)
 	after := writeFrames(t, j, frame(3))
 	same(t, "newest frame", framesOf(t, j, leyden.FrameQuery{Limit: 1}), after)
