@@ -61,7 +61,7 @@ func (w *world) reconnect(id leyden.StationID) *station {
 
 func (s *station) answer(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 	s.mu.Lock()
-	s.heard = append(s.heard, f.Action+" "+string(f.Payload))
+	s.heard = append(s.heard, f.Action+" "+f.Payload)
 	reply, known := s.answers[f.Action]
 	silent, otherwise, first := s.silent[f.Action], s.otherwise, s.first[f.Action]
 	s.mu.Unlock()

@@ -56,10 +56,10 @@ type dialect struct {
 	certificates certificateDialect
 }
 
-// A call is a CALL of a station. Unlike a frame it may be kept.
+// A call is a CALL of a station.
 type call struct{ id, action, payload string }
 
-func callOf(f ocpp.Frame) call { return call{f.ID, f.Action, string(f.Payload)} }
+func callOf(f ocpp.Frame) call { return call{f.ID, f.Action, f.Payload} }
 
 // frame returns the message as it was sent, but for space outside of the payload.
 func (c call) frame() string {

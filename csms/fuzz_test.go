@@ -82,7 +82,7 @@ func checkSent(t *testing.T, s *station, frame string) {
 	if m == nil { // ids that were used twice
 		return
 	}
-	if err := m.Decode(string(f.Payload), &v); s.once(f.ID) && (err != nil || len(v.List) > 0 || v.Extra > 0) {
+	if err := m.Decode(f.Payload, &v); s.once(f.ID) && (err != nil || len(v.List) > 0 || v.Extra > 0) {
 		t.Fatalf("sent %s: %v %v", frame, err, v)
 	}
 }

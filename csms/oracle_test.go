@@ -1,7 +1,6 @@
 package csms_test
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -101,7 +100,7 @@ func lawful(frame string, answers func(id string) string) string {
 	if !ok {
 		return "there is no schema " + name
 	}
-	payload, err := jsonschema.UnmarshalJSON(bytes.NewReader(f.Payload))
+	payload, err := jsonschema.UnmarshalJSON(strings.NewReader(f.Payload))
 	if err != nil {
 		return err.Error()
 	}

@@ -210,7 +210,7 @@ func (s *session) retry(ctx context.Context, q *leyden.Quarantined, repaired str
 	defer s.srv.rescue(q.Action, func() { err = errPanic })
 	f, err := ocpp.ParseFrame([]byte(q.Frame))
 	if repaired != "" {
-		f, err = ocpp.Frame{Type: ocpp.Call, ID: f.ID, Action: q.Action, Payload: []byte(repaired)}, nil
+		f, err = ocpp.Frame{Type: ocpp.Call, ID: f.ID, Action: q.Action, Payload: repaired}, nil
 	}
 	if err != nil {
 		return err

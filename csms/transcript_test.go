@@ -280,7 +280,7 @@ func (p *stage) valid(frame string) {
 		return
 	}
 	var v ocpp.Violations
-	if err := m.Decode(string(f.Payload), &v); err != nil || len(v.List) > 0 || v.Extra > 0 {
+	if err := m.Decode(f.Payload, &v); err != nil || len(v.List) > 0 || v.Extra > 0 {
 		p.errorf("%s is not valid: %v %v", frame, err, v)
 	}
 }

@@ -12,8 +12,7 @@ import (
 // maxBroken is how many broken frames in a row a peer may send.
 const maxBroken = 20
 
-// A Handler answers one CALL of the peer. The frame's payload is valid only
-// while it runs.
+// A Handler answers one CALL of the peer.
 //
 // It must not Call on the same connection: the answer would be read by the
 // goroutine that runs the handler. What it wants to ask the peer belongs into
@@ -166,7 +165,7 @@ func (c *Conn) handle(ctx context.Context, h Handler, msg []byte) error {
 	if err == nil && f.Type == Call {
 		return c.answer(ctx, h, f)
 	}
-	if err != nil || !c.deliver(f.ID, result{payload: string(f.Payload), err: f.Err}) {
+	if err != nil || !c.deliver(f.ID, result{payload: f.Payload, err: f.Err}) {
 		c.count.Ignored.Add(1)
 	}
 	return nil

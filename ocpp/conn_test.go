@@ -90,7 +90,7 @@ func central(_ context.Context, f ocpp.Frame) ocpp.Reply {
 	case "Nothing":
 		return ocpp.Reply{}
 	}
-	return ocpp.Reply{Message: ocpp.Raw(`{"action":"` + f.Action + `","had":` + string(f.Payload) + `}`)}
+	return ocpp.Reply{Message: ocpp.Raw(`{"action":"` + f.Action + `","had":` + f.Payload + `}`)}
 }
 
 func TestConnAnswers(t *testing.T) {

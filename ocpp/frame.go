@@ -1,7 +1,6 @@
 package ocpp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -41,7 +40,7 @@ type Frame struct {
 	Type    MessageType
 	ID      string
 	Action  string // of a Call
-	Payload []byte // of a Call or CallResult: a JSON object, part of the data that was parsed
+	Payload string // of a Call or CallResult: a JSON object
 	Err     *Error // of a CallError
 }
 
@@ -57,7 +56,7 @@ var ErrUnknownType = errors.New("unknown message type")
 // then Type, ID and Action are set as far as they could be read.
 func ParseFrame(data []byte) (Frame, error) {
 	var f Frame
-	s := splitter{data: data}
+	s := splitter{data: string(data)}
 	err := s.split()
 	typ, typeErr := s.messageType()
 	id, idErr := s.id()
@@ -141,9 +140,9 @@ const maxParts = 5
 
 // A splitter cuts a frame into its elements.
 type splitter struct {
-	data  []byte
+	data  string
 	pos   int
-	parts [maxParts][]byte // the elements read so far
+	parts [maxParts]string // the elements read so far
 	count int              // how many there are, also beyond maxParts
 }
 
@@ -168,7 +167,7 @@ func (s *splitter) split() error {
 			return err
 		}
 		if s.count < maxParts {
-			s.parts[s.count] = s.data[start:s.pos:s.pos]
+			s.parts[s.count] = s.data[start:s.pos]
 		}
 		s.count++
 		s.space()
@@ -201,7 +200,7 @@ func (s *splitter) messageType() (MessageType, error) {
 		return MessageType(p[0] - '0'), nil
 	}
 	// JSON does not tell 2 from 2.0 or 2e0.
-	n, err := strconv.ParseFloat(string(p), 64)
+	n, err := strconv.ParseFloat(p, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || n != math.Trunc(n) {
 		return 0, Errorf(FormationViolation, "the message type is not an integer")
 	}
@@ -219,19 +218,19 @@ func (s *splitter) id() (string, error) {
 	return id, nil
 }
 
-func (s *splitter) call() (payload []byte, err error) {
+func (s *splitter) call() (payload string, err error) {
 	if err := s.between(4, 4); err != nil {
-		return nil, err
+		return "", err
 	}
 	if s.parts[2][0] != '"' {
-		return nil, Errorf(FormationViolation, "the action is not a text")
+		return "", Errorf(FormationViolation, "the action is not a text")
 	}
 	return object(s.parts[3])
 }
 
-func (s *splitter) result() (payload []byte, err error) {
+func (s *splitter) result() (payload string, err error) {
 	if err := s.between(3, 3); err != nil {
-		return nil, err
+		return "", err
 	}
 	return object(s.parts[2])
 }
@@ -249,7 +248,7 @@ func (s *splitter) callError() (*Error, error) {
 	description, _ := text(s.parts[3])
 	e := &Error{Code: ErrorCode(code), Description: description}
 	if details := s.parts[4]; len(details) > len("{}") && details[0] == '{' {
-		e.Details = string(details)
+		e.Details = details
 	}
 	return e, nil
 }
@@ -265,26 +264,26 @@ func (s *splitter) between(least, most int) error {
 }
 
 // object returns a payload, which is a JSON object or null.
-func object(p []byte) ([]byte, error) {
+func object(p string) (string, error) {
 	switch p[0] {
 	case '{':
 		return p, nil
 	case 'n':
-		return []byte("{}"), nil
+		return "{}", nil
 	}
-	return nil, Errorf(FormationViolation, "the payload is not an object")
+	return "", Errorf(FormationViolation, "the payload is not an object")
 }
 
 // text returns the string that the JSON value p is, or false if it is none.
-func text(p []byte) (string, bool) {
+func text(p string) (string, bool) {
 	if len(p) < 2 || p[0] != '"' {
 		return "", false
 	}
-	if bytes.IndexByte(p, '\\') < 0 {
-		return string(p[1 : len(p)-1]), true
+	if strings.IndexByte(p, '\\') < 0 {
+		return p[1 : len(p)-1], true
 	}
 	var t string
-	err := json.Unmarshal(p, &t)
+	err := json.Unmarshal([]byte(p), &t)
 	return t, err == nil
 }
 
@@ -370,13 +369,11 @@ func (s *splitter) text() error {
 
 // plain skips the characters of a text that stand for themselves.
 func (s *splitter) plain() {
-	for i, c := range s.data[s.pos:] {
-		if c == '"' || c == '\\' || c < ' ' {
-			s.pos += i
-			return
-		}
+	i := s.pos
+	for i < len(s.data) && s.data[i] != '"' && s.data[i] != '\\' && s.data[i] >= ' ' {
+		i++
 	}
-	s.pos = len(s.data)
+	s.pos = i
 }
 
 // escape skips what follows a backslash.
@@ -392,8 +389,8 @@ func (s *splitter) escape() bool {
 	if len(s.data)-s.pos < 4 {
 		return false
 	}
-	for _, h := range s.data[s.pos : s.pos+4] {
-		if h-'0' > 9 && (h|0x20)-'a' > 5 {
+	for i := range 4 {
+		if h := s.data[s.pos+i]; h-'0' > 9 && (h|0x20)-'a' > 5 {
 			return false
 		}
 	}
@@ -430,7 +427,7 @@ func (s *splitter) digits() bool {
 }
 
 func (s *splitter) literal(word string) error {
-	if !bytes.HasPrefix(s.data[s.pos:], []byte(word)) {
+	if !strings.HasPrefix(s.data[s.pos:], word) {
 		return s.broken()
 	}
 	s.pos += len(word)

@@ -101,7 +101,7 @@ func (c *central) onFrame(_ context.Context, s ocpp.Sight) {
 func (c *central) answer(station string, f ocpp.Frame) ocpp.Reply {
 	m := v16.NewRequest(f.Action)
 	var v ocpp.Violations
-	err := m.Decode(string(f.Payload), &v)
+	err := m.Decode(f.Payload, &v)
 	if c.payload != nil {
 		c.mu.Lock()
 		c.payload(f)

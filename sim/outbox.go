@@ -280,7 +280,7 @@ func (s *station) accept(m *message, o outcome, now time.Time) {
 	s.book.messages.Add(1)
 	s.book.answerLatency.add(o.took)
 	res := v16.NewResponse(m.action)
-	if !s.conforms("its answer to "+m.action, res, o.answer) {
+	if !s.conforms("its answer to "+m.action, res, string(o.answer)) {
 		s.fail(m, now, false)
 		return
 	}
@@ -348,9 +348,9 @@ func (s *station) overhear(m *message, frame []byte) {
 
 // conforms reports whether payload could be read into x, and notes all that its
 // schema forbids.
-func (s *station) conforms(what string, x ocpp.Decoder, payload []byte) bool {
+func (s *station) conforms(what string, x ocpp.Decoder, payload string) bool {
 	var v ocpp.Violations
-	err := x.Decode(string(payload), &v)
+	err := x.Decode(payload, &v)
 	usable := err == nil
 	for _, one := range v.List {
 		usable = usable && one.Kept

@@ -19,7 +19,7 @@ func quirky(t *testing.T, quirks ...sim.Quirk) map[string][]string {
 	t.Helper()
 	c := newCentral(t)
 	sent := map[string][]string{}
-	c.payload = func(f ocpp.Frame) { sent[f.Action] = append(sent[f.Action], string(f.Payload)) }
+	c.payload = func(f ocpp.Frame) { sent[f.Action] = append(sent[f.Action], f.Payload) }
 	c.handle = func(_ string, m ocpp.Request) (ocpp.Reply, bool) { // a quirk may be no word of an honest station
 		if _, ok := m.(*v16.StartTransaction); ok {
 			return ocpp.Reply{}, false

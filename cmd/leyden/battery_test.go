@@ -384,7 +384,7 @@ func (tr *trial) differs(answer, sent string) string {
 		return ""
 	}
 	var v ocpp.Violations
-	if err := v16.NewResponse(call.Action).Decode(string(f.Payload), &v); err != nil || len(v.List) > 0 || v.Extra > 0 {
+	if err := v16.NewResponse(call.Action).Decode(f.Payload, &v); err != nil || len(v.List) > 0 || v.Extra > 0 {
 		return fmt.Sprintf("is no %s: %v %v", call.Action, err, v)
 	}
 	return ""
