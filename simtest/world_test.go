@@ -1,0 +1,153 @@
+package simtest
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"leyden"
+	"leyden/ocpp"
+	"leyden/sim"
+)
+
+// theBegin is when simulations begin: a bubble's clock stands in the year 2000, which
+// no station of OCPP 1.6 can have seen.
+var theBegin = time.Date(2026, 2, 6, 12, 0, 0, 0, time.UTC)
+
+// A world is what a simulation happens in: the storage, the life of the server that runs
+// now, and those who ask it.
+type world struct {
+	t     testing.TB
+	plan  plan
+	fates *fates
+	disk  *disk
+	tags  []string
+
+	mu    sync.Mutex
+	node  *node // nil while there is none
+	lives int
+
+	over    chan struct{} // closed when all is told
+	running sync.WaitGroup
+}
+
+// newWorld returns one with all stations and idTags known, and a server.
+func newWorld(t testing.TB, p plan) *world {
+	w := &world{
+		t: t, plan: p, disk: newDisk(t, p), over: make(chan struct{}),
+		fates: &fates{plan: &p, streams: make(map[leyden.StationID]*rand.Rand)},
+	}
+	w.register()
+	w.begin()
+	w.running.Go(w.supervise)
+	return w
+}
+
+// register makes stations and idTags known, some of which may not charge.
+func (w *world) register() {
+	ctx := w.t.Context()
+	for _, id := range w.plan.fleet.StationIDs() {
+		now := time.Now()
+		err := w.disk.AddStation(ctx, leyden.Station{
+			ID: leyden.StationID(id), PublicID: leyden.NewPublicID("chg_", now), Registration: leyden.RegistrationAccepted, RegisteredAt: now,
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.tags = w.plan.fleet.IDTags()
+	for i, tag := range w.tags {
+		token := leyden.Token{Value: tag, Status: leyden.TokenAccepted, Listed: true}
+		switch {
+		case i%11 == 3:
+			token.Status = leyden.TokenBlocked
+		case i%11 == 5:
+			token.MaxActive = 1
+		}
+		if err := w.disk.SaveToken(ctx, token); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// begin starts a server.
+func (w *world) begin() {
+	d, err := w.disk.open()
+	if err != nil {
+		w.t.Errorf("after %d lives: %v", w.lives, err)
+		return
+	}
+	n := newNode(d, w)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.node = n
+	w.lives++
+}
+
+// current returns the server that runs now, or nil.
+func (w *world) current() *node {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.node == nil || w.node.dead.Load() {
+		return nil
+	}
+	return w.node
+}
+
+// supervise starts a server whenever one has ended, after a while.
+func (w *world) supervise() {
+	r := rand.New(rand.NewPCG(w.plan.seed, 2))
+	for {
+		w.mu.Lock()
+		n := w.node
+		w.mu.Unlock()
+		select {
+		case <-n.ended:
+		case <-w.over:
+			return
+		}
+		if err := n.bury(); err != nil {
+			w.t.Errorf("a dead server: %v", err)
+		}
+		time.Sleep(pick(r, 100*time.Millisecond, 3*time.Second, time.Minute) + time.Duration(r.IntN(int(time.Second))))
+		w.begin()
+	}
+}
+
+// dial is how stations reach the server.
+func (w *world) dial(_ context.Context, who sim.Login) (ocpp.Transport, error) {
+	n := w.current()
+	if n == nil {
+		return nil, errRefusedConnection
+	}
+	return n.connect(leyden.StationID(who.Station))
+}
+
+// settling is how long the world is left alone when nothing goes wrong any more: longer
+// than a server is away, and than all that the ledger waits for.
+const settling = 10 * time.Minute
+
+// heal ends what goes wrong and lets everything come to rest.
+func (w *world) heal() {
+	w.fates.heal()
+	time.Sleep(settling)
+}
+
+// end stops everything in good order.
+func (w *world) end() {
+	close(w.over)
+	w.running.Wait()
+	n := w.current()
+	if n == nil {
+		w.t.Error("there is no server at the end")
+		return
+	}
+	n.dead.Store(true) // it has nothing more to write
+	n.cancel()
+	if err := n.bury(); err != nil {
+		w.t.Errorf("the last server: %v", err)
+	}
+	w.disk.close()
+}
