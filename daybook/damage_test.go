@@ -178,3 +178,42 @@ func FuzzOpen(f *testing.F) {
 		wantRecords(t, b, after, append(held, "another")...)
 	})
 }
+
+// TestFormat reads a book as docs/formats/daybook.md says it is written.
+func TestFormat(t *testing.T) {
+	m := steady()
+	b := open(t, daybook.Options{Disk: m, After: 41})
+	write(t, b, 42, "first")
+	write(t, b, 43, "second record")
+	got := m.names["daybook-0000000000000001"].disk
+	salt := binary.LittleEndian.Uint32(got[12:])
+
+	want := append([]byte("leydaybk"), 1, 0, 0, 0)
+	want = binary.LittleEndian.AppendUint32(want, salt)
+	for _, n := range []uint64{1, 42, 1 << 20} {
+		want = binary.LittleEndian.AppendUint64(want, n)
+	}
+	want = append(want, 0, 0, 0, 0)
+	want = binary.LittleEndian.AppendUint32(want, crc32.Checksum(want, crc32.MakeTable(crc32.Castagnoli)))
+	want = append(want, make([]byte, 4096-len(want))...)
+	want = append(append(want, head(salt, 42, "first")...), "first\x00\x00\x00\x00\x00\x00\x00"...)
+	want = append(append(want, head(salt, 43, "second record")...), "second record"...)
+	want = append(want, make([]byte, 1<<20-len(want))...)
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %x, want %x", got[:4200], want[:4200])
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	book := open(b, daybook.Options{Dir: dir})
+	for range 20 << 20 / 60_000 {
+		if _, err := book.Write(make([]byte, 60_000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(20 << 20)
+	for b.Loop() {
+		open(b, daybook.Options{Dir: dir})
+	}
+}
