@@ -91,11 +91,12 @@ func (s *Scanner) Object(o *Object) bool {
 
 // Next goes to the next property of o. It returns false at the end of o.
 func (s *Scanner) Next(o *Object) bool {
-	if !s.advance(&o.state, '}') {
-		return false
+	i := s.pos
+	near := o.state == within && i+1 < len(s.src) && s.src[i] == ',' && s.src[i+1] == '"'
+	if near {
+		s.pos++
 	}
-	if s.peek() != '"' {
-		s.fail("the name of a property is missing")
+	if !near && !s.toName(o) {
 		return false
 	}
 	o.Key = s.text()
@@ -105,6 +106,18 @@ func (s *Scanner) Next(o *Object) bool {
 	}
 	s.pos++
 	o.null = s.peek() == 'n'
+	return true
+}
+
+// toName goes to the name of the next property of o, whatever space is before it.
+func (s *Scanner) toName(o *Object) bool {
+	if !s.advance(&o.state, '}') {
+		return false
+	}
+	if s.peek() != '"' {
+		s.fail("the name of a property is missing")
+		return false
+	}
 	return true
 }
 

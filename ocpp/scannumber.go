@@ -42,6 +42,10 @@ func (s *Scanner) Number(name string) (float64, bool) {
 
 // integer reads an integer; exact says that n is all of it.
 func (s *Scanner) integer(name string) (n int, ok, exact bool) {
+	if end := s.short(&n); end > 0 {
+		s.pos = end
+		return n, true, true
+	}
 	if !s.atNumber() {
 		s.mistyped(name, "is not an integer")
 		return 0, false, false
@@ -61,6 +65,21 @@ func (s *Scanner) integer(name string) (n int, ok, exact bool) {
 		s.Found.Add(name, TypeConstraint, "is not a whole number", true)
 	}
 	return n, ok, ok && exact
+}
+
+// short reads the integer that begins here and returns where it ends, if it is like
+// nearly all of them: a few digits and nothing else. Otherwise it returns 0.
+func (s *Scanner) short(to *int) int {
+	n, i := 0, s.pos
+	for ; i < len(s.src) && s.src[i]-'0' <= 9; i++ {
+		n = n*10 + int(s.src[i]-'0')
+	}
+	size := i - s.pos
+	if size == 0 || size > safeDigits || size > 1 && s.src[s.pos] == '0' || i == len(s.src) || s.src[i] != ',' && s.src[i] != '}' {
+		return 0
+	}
+	*to = n
+	return i
 }
 
 func (s *Scanner) atNumber() bool {
@@ -106,12 +125,14 @@ func digits(s string, i int) int {
 	return i
 }
 
+// safeDigits is how many digits cannot overflow an int.
+const safeDigits = strconv.IntSize * 9 / 32
+
 // plain reads an integer of few digits without fraction or exponent: nearly all
 // of them.
 func plain(raw string) (int, bool) {
-	const safe = strconv.IntSize * 9 / 32 // digits that cannot overflow
 	unsigned := strings.TrimPrefix(raw, "-")
-	if len(unsigned) > safe {
+	if len(unsigned) > safeDigits {
 		return 0, false
 	}
 	n := 0

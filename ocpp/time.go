@@ -47,11 +47,9 @@ func parseTime(s string) (t time.Time, zoned, ok bool) {
 	if !ok {
 		return t, false, false
 	}
-	t = time.Date(year, time.Month(month), day, hour, minute, min(second, 59), nanos, time.UTC)
-	if east != 0 {
-		t = t.Add(-east)
-	}
-	return t, rest != "", t.Year() >= 0 && t.Year() <= 9999
+	clock := int64(hour*3600+minute*60+min(second, 59)) - int64(east/time.Second)
+	at := daysFrom1970(year, month, day)*secondsOfDay + clock
+	return time.Unix(at, int64(nanos)).UTC(), rest != "", at >= year0 && at < year10000
 }
 
 // date puts a year together and checks the day in it; −1 is no number.
@@ -61,6 +59,29 @@ func date(hi, lo, month, day int) (year int, ok bool) {
 	}
 	year = hi*100 + lo
 	return year, month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month)
+}
+
+// Seconds from 1970 on to where years with four digits begin and end.
+const (
+	year0        = -62_167_219_200
+	year10000    = 253_402_300_800
+	secondsOfDay = 24 * 60 * 60
+)
+
+// daysFrom1970 counts the days from 1970 to a day of the Gregorian calendar. Years
+// begin with March here, so that the odd day of a leap year is the last of its
+// year. [time.Date] takes twice the time: it takes months that do not exist, too.
+func daysFrom1970(year, month, day int) int64 {
+	const (
+		cycle = 146_097         // days of 400 years, after which the calendar repeats
+		epoch = 719_468 + cycle // days from March of the year −400 to 1970
+	)
+	if month < 3 {
+		year, month = year-1, month+12
+	}
+	year += 400 // none is negative
+	days := year*365 + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1
+	return int64(days - epoch)
 }
 
 // seconds reads what may follow the minutes, with wide bytes before it: seconds

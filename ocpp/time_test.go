@@ -86,6 +86,26 @@ func TestParseTimeRefuses(t *testing.T) {
 	}
 }
 
+// Every day is the one that the calendar has, through two turns of its 400 years.
+func TestParseTimeKnowsTheCalendar(t *testing.T) {
+	days := 0
+	for want := time.Date(0, 1, 1, 12, 30, 15, 0, time.UTC); want.Year() < 800; want = want.AddDate(0, 0, 1) {
+		for _, years := range []int{0, 1600, 9200} {
+			want := want.AddDate(years, 0, 0)
+			if want.Year() > 9999 {
+				continue
+			}
+			if got, ok := ocpp.ParseTime(want.Format(time.RFC3339)); !ok || got != want {
+				t.Fatalf("got %v, %t, want %v", got, ok, want)
+			}
+			days++
+		}
+	}
+	if days < 800_000 {
+		t.Errorf("%d days tried", days)
+	}
+}
+
 // strict is the grammar of RFC 3339 §5.6 without leap seconds, offsets of a day
 // and years that only an offset makes; the hour 24 is of ISO 8601 alone.
 var strict = regexp.MustCompile(`^[1-8]\d{3}-\d\d-\d\dT([013-9]\d|2[0-35-9]):\d\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
