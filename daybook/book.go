@@ -72,12 +72,12 @@ type Book struct {
 	disk Disk
 	size int64 // of a segment when nothing says otherwise
 
-	file    File    // of the last segment; nil: the next Write begins one
-	active  segment // the last one
-	serial  uint64  // of the last file that got a name
-	pending *turn   // a segment that is to be the last one, but for the folder's sync
-	doubt   bool    // what stands at the end of the last segment may be a record that failed
-	closing error   // of files that are no longer needed
+	file    File     // of the last segment; nil: the next Write begins one
+	active  segment  // the last one
+	serial  uint64   // of the last file that got a name
+	pending *segment // one that has its name and is to be the last one, once that is on the disk
+	doubt   bool     // what stands at the end of the last segment may be a record that failed
+	closing error    // of files that are no longer needed
 
 	buf []byte // of the record that is being written
 
@@ -238,10 +238,8 @@ func (b *Book) replay(s segment, after uint64, f func(n uint64, record []byte) e
 // Close closes the files. It writes nothing: what was written is on the disk.
 func (b *Book) Close() error {
 	err := b.closing
-	for _, f := range []File{b.file, b.pending.filed()} {
-		if f != nil {
-			err = errors.Join(err, f.Close())
-		}
+	if b.file != nil {
+		err = errors.Join(err, b.file.Close())
 	}
 	b.file, b.pending, b.disk = nil, nil, closed{}
 	return wrap("close", err)

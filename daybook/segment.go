@@ -96,32 +96,22 @@ func damage(name string, at int64, what string) error {
 	return fmt.Errorf("%s at byte %d: %s: %w", name, at, what, ErrDamaged)
 }
 
-// A turn is a segment that has its name, and becomes the last one when that is
-// on the disk.
-type turn struct {
-	segment
-	file File
-}
-
-func (t *turn) filed() File {
-	if t == nil {
-		return nil
-	}
-	return t.file
-}
-
 // turn begins another segment, with room for need bytes. Its header is on the
 // disk before it has its name, and its name before it has a record. Once it has
 // its name it must be the last segment, whatever fails then: the next turn goes on.
 func (b *Book) turn(need int64) error {
 	if b.pending == nil {
-		p, err := b.begin(need)
+		s, err := b.begin(need)
 		if err != nil {
 			return err
 		}
-		b.pending = p
+		b.pending = &s
 	}
 	if err := b.disk.Sync(); err != nil {
+		return err
+	}
+	file, err := b.disk.Open(b.pending.name)
+	if err != nil {
 		return err
 	}
 	if b.file != nil {
@@ -133,27 +123,27 @@ func (b *Book) turn(need int64) error {
 		b.active.last = b.next - 1
 		b.old = append(b.old, b.active)
 	}
-	b.file, b.active, b.end = b.pending.file, b.pending.segment, headerSize
+	b.file, b.active, b.end = file, *b.pending, headerSize
 	b.pending, b.doubt = nil, false
 	return nil
 }
 
-// begin makes a spare file the next segment, or the file that it was is removed.
-func (b *Book) begin(need int64) (*turn, error) {
+// begin makes a spare file the next segment, or removes it.
+func (b *Book) begin(need int64) (segment, error) {
 	spare, file, err := b.take(need)
 	if err != nil {
-		return nil, err
+		return segment{}, err
 	}
 	s := segment{name: nameOf(b.serial + 1), serial: b.serial + 1, first: b.next, size: spare.size, salt: rand.Uint32()}
-	err = store(file, s.header(), 0)
+	err = errors.Join(store(file, s.header(), 0), file.Close())
 	if err == nil {
-		err = b.disk.Rename(spare.name, s.name)
+		err = b.disk.Rename(spare.name, s.name) // which Windows does to closed files alone
 	}
 	if err != nil {
-		return nil, errors.Join(err, file.Close(), b.disk.Remove(spare.name))
+		return segment{}, errors.Join(err, b.disk.Remove(spare.name))
 	}
 	b.serial++
-	return &turn{s, file}, nil
+	return s, nil
 }
 
 // take returns a spare file, or one that it makes.
