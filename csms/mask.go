@@ -102,7 +102,12 @@ func (m masking) apply(text string) string {
 
 // suspects tells cheaply whether there may be a secret in text.
 func (m masking) suspects(text string) bool {
-	return m.echo || strings.ContainsAny(text, `\@`) || strings.Contains(text, "://") ||
+	return m.echo || !plain(text) && suspicious(text)
+}
+
+// suspicious is what suspects asks, whatever the masking, of a text that is not plain.
+func suspicious(text string) bool {
+	return strings.ContainsAny(text, `\@`) || strings.Contains(text, "://") ||
 		strings.Contains(text, "=") && strings.ContainsAny(text, "?&") || hintsAtSecret(text)
 }
 

@@ -190,6 +190,9 @@ func FuzzMask(f *testing.F) {
 		f.Add("DataTransfer", test.text)
 	}
 	f.Fuzz(func(t *testing.T, action, text string) {
+		if plain(text) && suspicious(text) {
+			t.Fatalf("%q is taken for plain", text)
+		}
 		once := maskRequest(action, text)
 		if json.Valid([]byte(text)) && !json.Valid([]byte(once)) {
 			t.Fatalf("%s %q became %q, which is no JSON", action, text, once)

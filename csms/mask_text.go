@@ -37,27 +37,40 @@ func mentionsSecret(text string) bool {
 	return slices.ContainsFunc(secretKinds[:], func(kind string) bool { return strings.Contains(text, kind) })
 }
 
-// hintsAtSecret tells cheaply whether there may be the name of a secret in a text:
-// all messages of all stations are asked.
+// secretHints are in every name of a secret, and in what we make: key, token,
+// secret, credential, password, pwd, pin, puk, psk. Letters are lower case, the
+// underscore is lowBar.
+var secretHints = [...]string{
+	"key", "tok", "sec", "cre", "pas", "pwd", "pin", "puk", "psk",
+	"lk" + lowBar, "ls" + lowBar, "eyj",
+}
+
+// lowBar is the underscore as hintWith sees it.
+const lowBar = "\x7f"
+
+// hintsAtSecret tells cheaply whether there may be the name of a secret in a text.
 func hintsAtSecret(text string) bool {
-	letters := 0 // the last three, in lower case
+	var a, b byte // the last two
 	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return true // maybe another form of a letter
+		c := text[i]
+		if c >= utf8.RuneSelf || hintWith(a, b, c) { // maybe another form of a letter
+			return true
 		}
-		letters = (letters<<8 | int(text[i]|0x20)) & 0xffffff
-		switch letters {
-		case 'k'<<16 | 'e'<<8 | 'y', 't'<<16 | 'o'<<8 | 'k', 's'<<16 | 'e'<<8 | 'c', 'c'<<16 | 'r'<<8 | 'e',
-			'l'<<16 | 'k'<<8 | lowBar, 'l'<<16 | 's'<<8 | lowBar, 'e'<<16 | 'y'<<8 | 'j', // what we make
-			'p'<<16 | 'a'<<8 | 's', 'p'<<16 | 'w'<<8 | 'd', 'p'<<16 | 'i'<<8 | 'n', 'p'<<16 | 'u'<<8 | 'k', 'p'<<16 | 's'<<8 | 'k':
-			return true // key, token, secret, credential, password, pwd, pin, puk, psk
-		}
+		a, b = b, c
 	}
 	return false
 }
 
-// lowBar is the underscore as hintsAtSecret sees it.
-const lowBar = '_' | 0x20
+// hintWith reports whether three bytes hint at a secret.
+func hintWith(a, b, c byte) bool {
+	switch uint32(a|0x20)<<16 | uint32(b|0x20)<<8 | uint32(c|0x20) {
+	case 'k'<<16 | 'e'<<8 | 'y', 't'<<16 | 'o'<<8 | 'k', 's'<<16 | 'e'<<8 | 'c', 'c'<<16 | 'r'<<8 | 'e',
+		'l'<<16 | 'k'<<8 | 0x7f, 'l'<<16 | 's'<<8 | 0x7f, 'e'<<16 | 'y'<<8 | 'j',
+		'p'<<16 | 'a'<<8 | 's', 'p'<<16 | 'w'<<8 | 'd', 'p'<<16 | 'i'<<8 | 'n', 'p'<<16 | 'u'<<8 | 'k', 'p'<<16 | 's'<<8 | 'k':
+		return true
+	}
+	return false
+}
 
 // squeezed returns the letters and digits of a text, in lower case.
 func squeezed(text string) string {
