@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"ocmf":               {},
 	"csms":               {".", "device", "ocmf", "ocpp", "ocpp/v16"},
 	"memory":             {".", "auth", "calls", "daily", "device", "feed"},
-	"sqlite":             {".", "auth", "calls", "daily", "device", "feed"},
+	"sqlite":             {".", "auth", "calls", "daily", "daybook", "device", "feed"},
 	"storetest":          {".", "auth", "calls", "daily", "device", "feed"},
 	"sheet":              {},
 	"export":             {"sheet"},

@@ -134,9 +134,10 @@ type Store interface {
 	NextID(ctx context.Context) (TransactionID, error)
 
 	// Append makes e durable before it returns and fills in what the Store
-	// assigns: Seq of events and notices, InsertedAt of stamped changes (our
-	// clock, in microseconds, never decreasing in commit order), and what
-	// [Entry.FillNotices] says. Strings and
+	// assigns: InsertedAt of stamped changes (our clock, in microseconds, never
+	// decreasing in commit order), what [Entry.FillNotices] says, and, unless e is
+	// Fresh, Seq of events and notices: of a fresh entry they may be given later,
+	// but before anybody can read it. Strings and
 	// slices of e are not kept after it returns. It refuses e whole with
 	//   - ErrReplay, if an event of e has the key of a recorded one of the same station;
 	//   - ErrStale, if a stored version is not the one before the change's;

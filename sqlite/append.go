@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -12,21 +11,9 @@ import (
 	"leyden"
 )
 
-// An appending is an Entry on its way to the writer. Its texts are made by the
-// caller, so that the writer only binds and steps.
-type appending struct {
-	*leyden.Entry
-	bodies   []string // JSON of the events
-	evidence []string // JSON of the transactions' Evidence
-	metadata []string // and of their Metadata; "" for none
-	notices  []posting
-
-	// What the writer assigned. The caller fills it in when all is on disk.
-	firstEvent, firstNotice, firstQuarantined, stamp int64
-}
-
 // Append implements [leyden.Store]. Beside a server it settles quarantined
-// messages, and no more.
+// messages, and no more. An entry that is fresh and has nothing out of the ordinary
+// is durable once it stands in the daybook; others are written to the ledger at once.
 func (db *DB) Append(ctx context.Context, e *leyden.Entry) error {
 	if err := db.serving(); err != nil && !settlesOnly(e) {
 		return err
@@ -34,64 +21,64 @@ func (db *DB) Append(ctx context.Context, e *leyden.Entry) error {
 	if err := e.Check(); err != nil {
 		return err
 	}
-	a, err := encode(e)
-	if err != nil {
+	if db.book == nil {
+		return db.appendAtOnce(ctx, e)
+	}
+	b := newBooking(e)
+	defer b.free()
+	if err := b.encode(e); err != nil {
 		return err
 	}
-	if err := db.write(ctx, "append", a.run); err != nil {
+	direct, err := db.book.submit(ctx, b)
+	if direct {
+		defer db.book.done(e.Station)
+		return db.appendAtOnce(ctx, e)
+	}
+	if err != nil {
+		return outward(ctx, "append", err)
+	}
+	tellStamp(e, b.stamp)
+	return nil
+}
+
+// appendAtOnce writes an entry behind all that stands in the daybook.
+func (db *DB) appendAtOnce(ctx context.Context, e *leyden.Entry) error {
+	a := &appending{Entry: e}
+	if err := a.encoded.encode(e); err != nil {
+		return err
+	}
+	j := &job{run: a.run, stamps: slices.ContainsFunc(e.Transactions, func(c leyden.Change) bool { return c.Stamp })}
+	if err := outward(ctx, "append", db.writer.submit(ctx, j)); err != nil {
 		return err
 	}
 	a.fillIn()
 	return nil
 }
 
-// encode fails for what JSON cannot say, a year beyond 9999 for one.
-func encode(e *leyden.Entry) (*appending, error) {
-	a := &appending{
-		Entry:    e,
-		bodies:   make([]string, len(e.Events)),
-		evidence: make([]string, len(e.Transactions)),
-		metadata: make([]string, len(e.Transactions)),
-	}
-	var err error
-	if a.notices, err = encodeNotices(e.Notices); err != nil {
-		return nil, err
-	}
-	for i := range e.Events {
-		if err := toJSON(&a.bodies[i], &e.Events[i]); err != nil {
-			return nil, fmt.Errorf("event %q: %w", e.Events[i].Key, err)
-		}
-	}
+// tellStamp tells the caller when its final records were committed.
+func tellStamp(e *leyden.Entry, stamp int64) {
 	for i := range e.Transactions {
-		t := &e.Transactions[i].Transaction
-		if err := toJSON(&a.evidence[i], &t.Evidence); err != nil {
-			return nil, fmt.Errorf("evidence of transaction %d: %w", t.ID, err)
-		}
-		if len(t.Metadata) == 0 {
-			continue
-		}
-		if err := toJSON(&a.metadata[i], t.Metadata); err != nil {
-			return nil, fmt.Errorf("metadata of transaction %d: %w", t.ID, err)
+		if c := &e.Transactions[i]; c.Stamp {
+			c.Transaction.InsertedAt = time.UnixMicro(stamp).UTC()
 		}
 	}
-	return a, nil
+	e.FillNotices()
 }
 
-func toJSON(to *string, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("%w: %w", leyden.ErrInvalid, err)
-	}
-	*to = string(text)
-	return nil
+// An appending is an Entry on its way to the writer.
+type appending struct {
+	*leyden.Entry
+	encoded values
+
+	// What the writer assigned. The caller fills it in when all is on disk.
+	firstEvent, firstNotice, firstQuarantined, stamp int64
 }
 
 // run checks everything first: a refused entry leaves nothing behind in the
 // batch that it shares. A lone event is found to be a replay as it is written,
 // which is then the first thing that is.
 func (a *appending) run(t *tx) error {
-	known := make([]stored, len(a.Transactions))
-	refusal := a.refuse(t.c, known)
+	refusal := a.refuse(t)
 	if isFailure(refusal) {
 		return refusal
 	}
@@ -103,24 +90,23 @@ func (a *appending) run(t *tx) error {
 	if refusal != nil {
 		return refusal
 	}
-	return a.write(t, known)
+	return a.write(t)
 }
 
-// refuse returns why the entry may not be written, replays apart, and fills in
-// what is known of the rows that it changes.
-func (a *appending) refuse(c *sqlite.Conn, known []stored) error {
+// refuse returns why the entry may not be written, replays apart.
+func (a *appending) refuse(t *tx) error {
 	for i := range a.Transactions {
-		if err := a.refuseStale(c, i, &known[i]); err != nil {
+		if err := t.refuseStale(&a.Transactions[i].Transaction); err != nil {
 			return err
 		}
 	}
-	if err := a.refuseReservations(c); err != nil {
+	if err := a.refuseReservations(t.c); err != nil {
 		return err
 	}
-	if err := a.refusePending(c); err != nil {
+	if err := a.refusePending(t.c); err != nil {
 		return err
 	}
-	return a.refuseSettled(c)
+	return a.refuseSettled(t.c)
 }
 
 func (a *appending) refuseReplay(c *sqlite.Conn) error {
@@ -137,53 +123,17 @@ func (a *appending) refuseReplay(c *sqlite.Conn) error {
 	return nil
 }
 
-// stored is what the writer must know of the row that a change replaces: its
-// version, and which of its indexed columns stay as they are.
-type stored struct {
-	version    int64
-	sameOrigin bool // who, where and when it began
-	sameStage  bool // how far it has come
-	listing    listing
-}
-
-func (a *appending) refuseStale(c *sqlite.Conn, i int, known *stored) error {
-	const lookUp = `
-SELECT version, station = ?2,
-  public_id IS ?3 AND connector IS ?4 AND token_fold IS ?5 AND vehicle_id IS ?6 AND started_at IS ?7 AND start_key IS ?8 AND remote IS ?13,
-  status IS ?9 AND stopped_at IS ?10 AND inserted_at IS ?11 AND due_at IS ?12,
-  class, started_order, stopped_order, inserted_order, token_fold, vehicle_id
-FROM transactions WHERE id = ?1`
-	n := &a.Transactions[i].Transaction
-	err := each(c, lookUp, func(b *binder) {
-		b.int(int64(n.ID))
-		b.text(string(n.Station))
-		b.text(n.PublicID)
-		b.int(int64(n.Connector))
-		b.text(n.Token.Fold())
-		b.text(n.VehicleID)
-		b.time(n.StartedAt)
-		b.text(n.Evidence.StartKey)
-		b.int(int64(n.Status))
-		b.time(n.StoppedAt)
-		b.time(n.InsertedAt)
-		b.time(n.DueAt)
-		b.bool(n.Remote)
-	}, func(r *row) error {
-		known.version = r.int()
-		if !r.bool() {
-			return fmt.Errorf("transaction %d is not of station %s: %w", n.ID, n.Station, leyden.ErrInvalid)
-		}
-		known.sameOrigin, known.sameStage = r.bool(), r.bool() && !a.Transactions[i].Stamp
-		known.listing = listing{
-			id: int64(n.ID), class: class(r.int()), times: [3]int64{r.int(), r.int(), r.int()},
-			station: string(n.Station), token: r.text(), vehicle: r.text(),
-		}
-		return nil
-	})
-	if err == nil && known.version != int64(n.Version)-1 {
+func (t *tx) refuseStale(n *leyden.Transaction) error {
+	known, err := t.head(int64(n.ID))
+	switch {
+	case err != nil:
+		return err
+	case known.version > 0 && known.listing.station != string(n.Station):
+		return fmt.Errorf("transaction %d is not of station %s: %w", n.ID, n.Station, leyden.ErrInvalid)
+	case known.version != int64(n.Version)-1:
 		return leyden.ErrStale
 	}
-	return err
+	return nil
 }
 
 // refusePending compares what would be pending after the entry: it may end one
@@ -222,36 +172,19 @@ func (a *appending) changes(id leyden.TransactionID) bool {
 }
 
 // write writes the whole entry. After its first event only the engine can fail.
-func (a *appending) write(t *tx, known []stored) error {
+func (a *appending) write(t *tx) error {
+	entry, _, err := nextEntry(a.encoded.b)
+	if err != nil {
+		return failed(err)
+	}
 	a.stamp = t.stamp
-	for i := range a.Events {
-		seq, err := insertEvent(t.c, &a.Events[i], a.bodies[i])
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			a.firstEvent = seq
-		}
+	entry.stamp = t.stamp
+	if err := t.facts(&entry); err != nil {
+		return err
 	}
-	// What ends first: a connector has one remote start at a time.
-	for _, pending := range []bool{false, true} {
-		for i := range a.Transactions {
-			if (a.Transactions[i].Transaction.Status == leyden.Pending) != pending {
-				continue
-			}
-			if err := a.writeTransaction(t, i, known[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return a.writeRest(t)
-}
-
-func (a *appending) writeRest(t *tx) error {
-	for _, key := range a.Release {
-		if err := release(t, a.Station, key); err != nil {
-			return err
-		}
+	a.firstEvent = t.event - int64(len(a.Events)) + 1
+	if err := t.flush(); err != nil {
+		return err
 	}
 	for i := range a.Reservations {
 		if err := saveReservation(t.c, &a.Reservations[i]); err != nil {
@@ -272,11 +205,14 @@ func (a *appending) writeRest(t *tx) error {
 			a.firstQuarantined = id
 		}
 	}
-	return a.writeNotices(t)
+	entry.first = a.firstQuarantined
+	err = t.announce(&entry)
+	a.firstNotice = t.noticed - int64(len(a.Notices)) + 1
+	return err
 }
 
-// fillIn tells the caller what the store assigned. Numbers of one kind follow
-// each other within an entry, for there is one writer.
+// fillIn tells the caller what the writer assigned. Numbers of one kind follow each
+// other within an entry, for there is one writer.
 func (a *appending) fillIn() {
 	for i := range a.Events {
 		a.Events[i].Seq = a.firstEvent + int64(i)
@@ -287,10 +223,5 @@ func (a *appending) fillIn() {
 	for i := range a.Quarantine {
 		a.Quarantine[i].ID = a.firstQuarantined + int64(i)
 	}
-	for i := range a.Transactions {
-		if c := &a.Transactions[i]; c.Stamp {
-			c.Transaction.InsertedAt = time.UnixMicro(a.stamp).UTC()
-		}
-	}
-	a.FillNotices()
+	tellStamp(a.Entry, a.stamp)
 }

@@ -57,6 +57,9 @@ WHERE r.transaction_id IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM transactions AS t WHERE t.id = r.transaction_id AND t.station = r.station)
 LIMIT 1`
 	)
+	if err := db.settled(ctx); err != nil {
+		return outward(ctx, "check", err)
+	}
 	err := db.readLong(ctx, "check", func(c *sqlite.Conn) error {
 		err := each(c, check, nil, func(r *row) error {
 			if text := r.text(); text != "ok" {

@@ -80,20 +80,19 @@ func levelOf(started, stopped, inserted int64) int {
 	return irregular
 }
 
-// classOf is what the column's expression says of a transaction.
-func classOf(t *leyden.Transaction, inserted int64) class {
-	connector := t.Connector
+// classOf is what the column's expression says of a transaction with these times.
+func classOf(connector, status int64, remote, hasStart bool, times [3]int64) class {
 	if connector < 0 || connector > otherConnectors {
 		connector = otherConnectors
 	}
-	c := class(connector)*connectUnit + class(t.Status)*statusUnit
-	if t.Remote {
+	c := class(connector*connectUnit + status*statusUnit)
+	if remote {
 		c += remoteBit
 	}
-	if t.HasStart() {
+	if hasStart {
 		c += startBit
 	}
-	return c + class(levelOf(micros(t.StartedAt), micros(t.StoppedAt), inserted))
+	return c + class(levelOf(times[timeStarted], times[timeStopped], times[timeStamped]))
 }
 
 // inClass reports whether q may select transactions of a class. It does not

@@ -9,26 +9,24 @@ import (
 	"leyden"
 )
 
-// insertEvent returns ErrReplay, and writes nothing, if the key is recorded.
-func insertEvent(c *sqlite.Conn, e *leyden.Event, body string) (int64, error) {
+// insertEvent writes the event that s has next. It returns ErrReplay, and writes
+// nothing, if its key is recorded.
+func (t *tx) insertEvent(station string, s *scanner) error {
 	const insert = `
 INSERT INTO events (station, key, kind, transaction_id, at, received_at, digest, body)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (key, station) DO NOTHING`
-	err := exec(c, insert, func(b *binder) {
-		b.text(string(e.Station))
-		b.text(e.Key)
-		b.int(int64(e.Kind))
-		b.id(e.Transaction)
-		b.time(e.At)
-		b.time(e.ReceivedAt)
-		b.text(e.Digest)
-		b.text(body)
+	err := exec(t.c, insert, func(b *binder) {
+		b.text(station)
+		for range 7 {
+			b.take(s)
+		}
 	})
-	if err == nil && c.Changes() == 0 {
-		return 0, leyden.ErrReplay
+	if err == nil && t.c.Changes() == 0 {
+		return leyden.ErrReplay
 	}
-	return c.LastInsertRowID(), err
+	t.event = t.c.LastInsertRowID()
+	return err
 }
 
 // id binds a transaction's number; 0, for none, is NULL.
@@ -60,6 +58,9 @@ func (r *row) event(e *leyden.Event) error {
 func (db *DB) ByKey(ctx context.Context, s leyden.StationID, key string) (leyden.Event, error) {
 	const query = `SELECT ` + eventColumns + ` FROM events WHERE station = ?1 AND key = ?2`
 	var e leyden.Event
+	if err := db.settledOf(ctx, s); err != nil {
+		return e, outward(ctx, "event by key", err)
+	}
 	err := db.read(ctx, "event by key", func(c *sqlite.Conn) error {
 		return one(c, query, func(b *binder) {
 			b.text(string(s))
@@ -72,6 +73,9 @@ func (db *DB) ByKey(ctx context.Context, s leyden.StationID, key string) (leyden
 // Events implements [leyden.Store].
 func (db *DB) Events(ctx context.Context, id leyden.TransactionID) ([]leyden.Event, error) {
 	const query = `SELECT ` + eventColumns + ` FROM events WHERE transaction_id = ?1 ORDER BY seq`
+	if err := db.settled(ctx); err != nil {
+		return nil, outward(ctx, "events of a transaction", err)
+	}
 	var events []leyden.Event
 	err := db.readLong(ctx, "events of a transaction", func(c *sqlite.Conn) error {
 		return each(c, query, func(b *binder) { b.id(id) }, func(r *row) error {

@@ -76,6 +76,7 @@ type DB struct {
 	lock *os.File // held by the serving process
 
 	writer       *writer
+	book         *bookkeeper       // nil unless this process serves
 	readers      chan *sqlite.Conn // nil ones once it is closed
 	checkpointer *checkpointer
 	gate         gate
@@ -108,6 +109,9 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", db.file, unreadable(err)), db.unlock())
 	}
 	db.closing = sync.OnceValue(db.close)
+	if db.book != nil {
+		go db.book.loop()
+	}
 	go db.writer.loop()
 	go db.checkpointer.loop()
 	return db, nil
@@ -190,13 +194,9 @@ func (db *DB) connect(ctx context.Context) (err error) {
 	if err := db.upgrade(w); err != nil {
 		return err
 	}
-	last, err := lastStamp(w)
-	if err != nil {
-		return err
-	}
-	db.gate.pass(last)
 	db.writer = &writer{
-		db: db, conn: w, jobs: make(chan *job, maxBatch), stop: make(chan struct{}), gone: make(chan struct{}),
+		db: db, conn: w, jobs: make(chan *job, maxBatch), wake: make(chan struct{}, 1),
+		stop: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c, err := db.openCheckpointer()
 	if err != nil {
@@ -213,6 +213,14 @@ func (db *DB) connect(ctx context.Context) (err error) {
 		opened = append(opened, r)
 		db.readers <- r
 	}
+	if err := db.openBook(); err != nil {
+		return err
+	}
+	last, err := lastStamp(w)
+	if err != nil {
+		return err
+	}
+	db.gate.pass(last)
 	return ctx.Err()
 }
 
@@ -321,8 +329,11 @@ func (db *DB) now() time.Time { return db.opt.Now() }
 func (db *DB) Close() error { return db.closing() }
 
 func (db *DB) close() error {
+	if db.book != nil {
+		db.book.stop()
+	}
 	db.writer.end()
-	err := db.checkpointer.close()
+	err := errors.Join(db.closeBook(), db.checkpointer.close())
 	for range cap(db.readers) {
 		err = errors.Join(err, (<-db.readers).Close())
 	}

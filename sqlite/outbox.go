@@ -14,82 +14,35 @@ import (
 
 var _ feed.Store = (*DB)(nil)
 
-// A posting is a notice on its way to the writer.
-type posting struct {
-	*leyden.Notice
-	state, detail string // JSON; "" for none
-}
-
-func encodeNotices(notices []leyden.Notice) ([]posting, error) {
-	list := make([]posting, len(notices))
-	for i := range notices {
-		p := posting{Notice: &notices[i]}
-		var err error
-		if p.State != nil {
-			err = toJSON(&p.state, p.State)
-		}
-		if err == nil && p.Detail != nil {
-			err = toJSON(&p.detail, p.Detail)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("notice %s of %s: %w", p.Topic, p.Station, err)
-		}
-		list[i] = p
-	}
-	return list, nil
-}
-
-// post writes a notice with the stamp of the record that it shows and the number
-// of the message that it announces; 0 is none.
-func (p *posting) post(t *tx, stamp, message int64) (int64, error) {
+// insertNotice writes the notice that s has next.
+func (t *tx) insertNotice(s *scanner) error {
 	const insert = `
-INSERT INTO outbox (topic, station, transaction_id, version, at, state, detail, inserted_at, quarantine_id)
+INSERT INTO outbox (topic, transaction_id, station, version, at, state, detail, inserted_at, quarantine_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`
 	err := exec(t.c, insert, func(b *binder) {
-		b.text(p.Topic)
-		b.text(string(p.Station))
-		b.id(p.Transaction)
-		b.int(int64(p.Version))
-		b.time(p.At)
-		b.text(p.state)
-		b.text(p.detail)
-		b.optional(stamp)
-		b.optional(message)
+		for range 9 {
+			b.take(s)
+		}
 	})
 	t.noticed = t.c.LastInsertRowID()
-	return t.noticed, err
+	return err
 }
 
-// optional binds v; 0 is NULL.
-func (b *binder) optional(v int64) {
-	b.i++
-	if v != 0 {
-		b.stmt.BindInt64(b.i, v)
-	}
+// A noticeHead says what a notice is about.
+type noticeHead struct {
+	topic                string
+	transaction, version int64
 }
 
-// writeNotices writes the announcements of an entry whose messages are written.
-func (a *appending) writeNotices(t *tx) error {
-	messages := 0
-	for i := range a.notices {
-		p := &a.notices[i]
-		var stamp, message int64
-		if a.Stamps(i) {
-			stamp = a.stamp
-		}
-		if p.Topic == leyden.TopicQuarantined && messages < len(a.Quarantine) {
-			message = a.firstQuarantined + int64(messages)
-			messages++
-		}
-		seq, err := p.post(t, stamp, message)
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			a.firstNotice = seq
-		}
+// notice reads the notice that s has next.
+func (s *scanner) notice() (n noticeHead) {
+	n.topic, n.transaction = s.text(), s.int()
+	s.next()
+	n.version = s.int()
+	for range 5 {
+		s.next()
 	}
-	return nil
+	return n
 }
 
 // The oldest notice that is kept, and the newest that ever was.
@@ -111,6 +64,9 @@ func noticeBounds(c *sqlite.Conn) (oldest, last int64, err error) {
 
 // NoticeBounds implements [feed.Store].
 func (db *DB) NoticeBounds(ctx context.Context) (oldest, last int64, err error) {
+	if err := db.settledSoon(ctx); err != nil {
+		return 0, 0, outward(ctx, "bounds of notices", err)
+	}
 	err = db.readLong(ctx, "bounds of notices", func(c *sqlite.Conn) (err error) {
 		oldest, last, err = noticeBounds(c)
 		return err
@@ -127,6 +83,9 @@ WHERE seq > ?1 ORDER BY seq`
 
 // Notices implements [feed.Store].
 func (db *DB) Notices(ctx context.Context, q feed.Query) (page feed.Page, err error) {
+	if err := db.settledSoon(ctx); err != nil {
+		return page, outward(ctx, "notices", err)
+	}
 	err = db.readLong(ctx, "notices", func(c *sqlite.Conn) error {
 		oldest, last, err := noticeBounds(c)
 		if err != nil {

@@ -30,12 +30,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`
 }
 
 // release marks the messages with that key as made good.
-func release(t *tx, s leyden.StationID, key string) error {
+func (t *tx) release(station, key string) error {
 	const update = `
 UPDATE quarantine SET released_at = ?3
 WHERE station = ?1 AND key = ?2 AND released_at IS NULL AND dismissed_at IS NULL`
 	return exec(t.c, update, func(b *binder) {
-		b.text(string(s))
+		b.text(station)
 		b.text(key)
 		b.int(t.now)
 	})
@@ -148,6 +148,9 @@ func (db *DB) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyd
 	if q.After != nil {
 		s.add(`id < ?`, integer(q.After.ID))
 	}
+	if err := db.settledOf(ctx, q.Station); err != nil {
+		return nil, outward(ctx, "quarantined messages", err)
+	}
 	err := db.readLong(ctx, "quarantined messages", func(c *sqlite.Conn) error {
 		return each(c, quarantineList(s), func(b *binder) {
 			s.bind(b)
@@ -166,6 +169,9 @@ func (db *DB) Quarantined(ctx context.Context, q leyden.QuarantineQuery) ([]leyd
 
 // CountQuarantined implements [leyden.Store].
 func (db *DB) CountQuarantined(ctx context.Context, q leyden.QuarantineQuery) (int, error) {
+	if err := db.settledOf(ctx, q.Station); err != nil {
+		return 0, outward(ctx, "count of quarantined messages", err)
+	}
 	var n int64
 	err := db.readLong(ctx, "count of quarantined messages", func(c *sqlite.Conn) (err error) {
 		n, err = countFrom(c, quarantinedOf(&q))

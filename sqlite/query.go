@@ -13,7 +13,9 @@ import (
 
 // Transactions implements [leyden.Store].
 func (db *DB) Transactions(ctx context.Context, q leyden.Query) (page leyden.Page, err error) {
-	db.await(q)
+	if err := db.await(ctx, &q); err != nil {
+		return page, outward(ctx, "transactions", err)
+	}
 	err = db.readLong(ctx, "transactions", func(c *sqlite.Conn) error {
 		l, err := plan(c, &q, db.opt.sizes)
 		if err != nil {
@@ -50,11 +52,13 @@ func readBack(c *sqlite.Conn, l list, q *leyden.Query, total int) ([]leyden.Tran
 	return found, err
 }
 
-// await lets a poller by InsertedAt wait for the commit that is under way.
-func (db *DB) await(q leyden.Query) {
+// await waits for what was appended before, and lets a poller by InsertedAt wait
+// for the commit that is under way.
+func (db *DB) await(ctx context.Context, q *leyden.Query) error {
 	if !q.Inserted.IsZero() {
 		db.gate.pass(db.now().UnixMicro())
 	}
+	return db.settled(ctx)
 }
 
 // scanPart is how many transactions Scan reads at once. Between two parts it
@@ -65,7 +69,10 @@ const scanPart = 500
 func (db *DB) Scan(ctx context.Context, q leyden.Query) iter.Seq2[leyden.Transaction, error] {
 	return func(yield func(leyden.Transaction, error) bool) {
 		q := q // each range begins anew
-		db.await(q)
+		if err := db.await(ctx, &q); err != nil {
+			yield(leyden.Transaction{}, outward(ctx, "scan transactions", err))
+			return
+		}
 		q.Limit, q.Offset = scanPart, 0
 		for {
 			part, err := db.scanNext(ctx, &q)

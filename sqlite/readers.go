@@ -50,7 +50,7 @@ func (db *DB) readLong(ctx context.Context, what string, f func(*sqlite.Conn) er
 
 // write runs a change that shares its commit with others.
 func (db *DB) write(ctx context.Context, what string, run func(*tx) error) error {
-	return outward(ctx, what, db.writer.submit(ctx, run))
+	return outward(ctx, what, db.writer.submit(ctx, &job{run: run}))
 }
 
 // serving fails unless this process may write the ledger.

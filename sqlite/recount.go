@@ -88,6 +88,9 @@ func (db *DB) checkTallies(ctx context.Context) error {
 		counted = `SELECT axis, class, bucket, n, low, high FROM tallies`
 		owned   = `SELECT kind, owner, listed, charged FROM owner_tallies`
 	)
+	if err := db.settled(ctx); err != nil {
+		return outward(ctx, "check totals", err)
+	}
 	return db.readLong(ctx, "check totals", func(c *sqlite.Conn) error {
 		t, err := tallyAll(c, db.opt.Log)
 		if err != nil {

@@ -175,15 +175,13 @@ UPDATE stations SET vendor = ?1, model = ?2, serial = ?3, firmware = ?4, protoco
   connected_at = ?7, seen_at = ?8, heartbeat_at = ?9, clock_skew = ?10, start_timeout = ?11, clock_at = ?12,
   habits = ?13, reported_keys = ?14, disconnected_at = ?15
 WHERE id = ?16 AND removed_at IS NULL`
-	postings, err := encodeNotices(notices)
-	if err != nil {
+	var told values
+	if err := told.notices(notices, func(int) bool { return false }, 0); err != nil {
 		return err
 	}
 	return db.write(ctx, "save sightings", func(t *tx) error {
-		for i := range postings {
-			if _, err := postings[i].post(t, 0, 0); err != nil {
-				return err
-			}
+		if err := t.announce(&scanner{b: told.b}); err != nil {
+			return err
 		}
 		for id, s := range seen {
 			heard, err := heardOf(&s)

@@ -38,6 +38,8 @@ func (h Histogram) clone() Histogram {
 type Stats struct {
 	Commits     Histogram // seconds a commit took, with all it wrote
 	Batches     Histogram // changes that shared a commit
+	Postings    Histogram // seconds it took to post what was committed to the daybook
+	Unposted    int       // bytes that stand in the daybook and are not posted
 	Failures    uint64    // commits that storage refused
 	Waiting     int       // changes in the queue now
 	Checkpoints uint64    // how often the write-ahead log was copied into the database
@@ -49,6 +51,7 @@ type counters struct {
 	mu          sync.Mutex
 	commits     Histogram
 	batches     Histogram
+	postings    Histogram
 	failures    atomic.Uint64
 	checkpoints atomic.Uint64
 	logBytes    atomic.Int64
@@ -58,6 +61,8 @@ func newCounters() *counters {
 	return &counters{
 		commits: newHistogram(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 		batches: newHistogram(1, 4, 16, 64, 256, maxBatch),
+
+		postings: newHistogram(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 	}
 }
 
@@ -68,12 +73,19 @@ func (c *counters) committed(jobs int, took time.Duration) {
 	c.batches.add(float64(jobs))
 }
 
+func (c *counters) hasPosted(took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.postings.add(took.Seconds())
+}
+
 // Stats returns the counters as they are now.
 func (db *DB) Stats() Stats {
 	db.stats.mu.Lock()
 	defer db.stats.mu.Unlock()
 	return Stats{
 		Commits: db.stats.commits.clone(), Batches: db.stats.batches.clone(), Failures: db.stats.failures.Load(),
+		Postings: db.stats.postings.clone(), Unposted: db.unposted(),
 		Waiting: len(db.writer.jobs), Checkpoints: db.stats.checkpoints.Load(), LogBytes: db.stats.logBytes.Load(),
 	}
 }

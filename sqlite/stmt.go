@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -192,4 +194,14 @@ func (r *row) float() *float64 {
 		return nil
 	}
 	return new(r.stmt.ColumnFloat(r.next()))
+}
+
+// toJSON fails for what JSON cannot say, a year beyond 9999 for one.
+func toJSON(to *string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("%w: %w", leyden.ErrInvalid, err)
+	}
+	*to = string(text)
+	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"zombiezen.com/go/sqlite"
-
-	"leyden"
 )
 
 // The axes of tallies. Times have two each, of narrow and of wide buckets: a
@@ -44,13 +42,6 @@ type listing struct {
 	class                   class
 	times                   [3]int64 // started, stopped, inserted
 	station, token, vehicle string
-}
-
-func listingOf(t *leyden.Transaction, inserted int64) listing {
-	return listing{
-		int64(t.ID), classOf(t, inserted), [3]int64{micros(t.StartedAt), micros(t.StoppedAt), inserted},
-		string(t.Station), t.Token.Fold(), t.VehicleID,
-	}
 }
 
 // A cell is one count.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"leyden"
 )
@@ -18,109 +17,59 @@ const transactionColumns = `
   flags, stop_round, due_at, updated_at, inserted_at, revision, version, evidence,
   note, not_billable, corrected_at`
 
-// writeTransaction writes a new row, or replaces one. SQLite writes every index
-// anew that an UPDATE names, changed or not. Most reports are readings and
-// change no indexed column, so those that stay as they are are not named.
-func (a *appending) writeTransaction(t *tx, i int, known stored) error {
+// writeRow writes a new row, or replaces one. SQLite writes every index anew that an
+// UPDATE names, changed or not. Most reports are readings and change no indexed
+// column, so those that stay as they are are not named.
+func (t *tx) writeRow(row scanner, now *head) error {
 	const (
 		insert = `
-INSERT INTO transactions (token_fold, start_key,` + transactionColumns + `)
+INSERT INTO transactions (id, station, version,
+  token_fold, start_key, public_id, connector, vehicle_id, remote, started_at, status, stopped_at, due_at, inserted_at,
+  token, token_type, metadata, requested_at, expires_at, start_received_at, stop_received_at, meter_start, meter_stop,
+  reservation, stop_token, stop_token_type, stop_reason, stop_reason_text, close_reason, energy, energy_source, power,
+  initial_soc, end_soc, session_start, session_end, flags, stop_round, updated_at, revision, note, not_billable,
+  corrected_at, evidence)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
   ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41,
   ?42, ?43, ?44)`
 		update = `
-UPDATE transactions SET
-  token = ?7, token_type = ?8, metadata = ?12, requested_at = ?13, expires_at = ?14,
-  start_received_at = ?16, stop_received_at = ?18, meter_start = ?19, meter_stop = ?20, reservation = ?21,
-  stop_token = ?22, stop_token_type = ?23, stop_reason = ?24, stop_reason_text = ?25, close_reason = ?26,
-  energy = ?27, energy_source = ?28, power = ?29, initial_soc = ?30, end_soc = ?31,
-  session_start = ?32, session_end = ?33, flags = ?34, stop_round = ?35, updated_at = ?37,
-  revision = ?39, version = ?40, evidence = ?41, note = ?42, not_billable = ?43, corrected_at = ?44`
-		stage   = `, status = ?10, stopped_at = ?17, due_at = ?36, inserted_at = ?38`
-		origin  = `, token_fold = ?1, start_key = ?2, public_id = ?4, connector = ?6, vehicle_id = ?9, remote = ?11, started_at = ?15`
-		where   = ` WHERE id = ?3`
+UPDATE transactions SET version = ?3,
+  token = ?15, token_type = ?16, metadata = ?17, requested_at = ?18, expires_at = ?19,
+  start_received_at = ?20, stop_received_at = ?21, meter_start = ?22, meter_stop = ?23, reservation = ?24,
+  stop_token = ?25, stop_token_type = ?26, stop_reason = ?27, stop_reason_text = ?28, close_reason = ?29,
+  energy = ?30, energy_source = ?31, power = ?32, initial_soc = ?33, end_soc = ?34,
+  session_start = ?35, session_end = ?36, flags = ?37, stop_round = ?38, updated_at = ?39,
+  revision = ?40, note = ?41, not_billable = ?42, corrected_at = ?43, evidence = ?44`
+		origin  = `, token_fold = ?4, start_key = ?5, public_id = ?6, connector = ?7, vehicle_id = ?8, remote = ?9, started_at = ?10`
+		stage   = `, status = ?11, stopped_at = ?12, due_at = ?13, inserted_at = ?14`
+		where   = ` WHERE id = ?1`
 		refresh = update + where
 		advance = update + stage + where
 		replace = update + stage + origin + where
 	)
+	old, err := t.head(now.listing.id)
+	if err != nil {
+		return err
+	}
 	sql := replace
 	switch {
-	case known.version == 0:
+	case old.version == 0:
 		sql = insert
-	case known.sameOrigin && known.sameStage:
+		t.tallies.change(nil, &now.listing)
+	case old.origin == now.origin && old.stage == now.stage:
 		sql = refresh
-	case known.sameOrigin:
+	case old.origin == now.origin:
 		sql = advance
+		t.tallies.change(&old.listing, &now.listing)
+	default:
+		t.tallies.change(&old.listing, &now.listing)
 	}
-	c := &a.Transactions[i]
-	inserted := c.Transaction.InsertedAt
-	if c.Stamp {
-		inserted = time.UnixMicro(a.stamp)
-	}
-	t.tally(&c.Transaction, inserted, known)
+	t.heads.put(now.listing.id, *now)
 	return exec(t.c, sql, func(b *binder) {
-		b.transaction(&c.Transaction, inserted, a.metadata[i], a.evidence[i])
+		for len(row.b) > 0 {
+			b.take(&row)
+		}
 	})
-}
-
-// tally counts the change of a row, unless it is nothing that is counted.
-func (t *tx) tally(n *leyden.Transaction, inserted time.Time, known stored) {
-	if known.version > 0 && known.sameOrigin && known.sameStage {
-		return
-	}
-	now := listingOf(n, micros(inserted))
-	if known.version == 0 {
-		t.tallies.change(nil, &now)
-		return
-	}
-	t.tallies.change(&known.listing, &now)
-}
-
-func (b *binder) transaction(t *leyden.Transaction, inserted time.Time, metadata, evidence string) {
-	b.text(t.Token.Fold())
-	b.text(t.Evidence.StartKey)
-	b.int(int64(t.ID))
-	b.text(t.PublicID)
-	b.text(string(t.Station))
-	b.int(int64(t.Connector))
-	b.text(t.Token.Value)
-	b.text(t.Token.Type)
-	b.text(t.VehicleID)
-	b.int(int64(t.Status))
-	b.bool(t.Remote)
-	b.text(metadata)
-	b.time(t.RequestedAt)
-	b.time(t.ExpiresAt)
-	b.time(t.StartedAt)
-	b.time(t.StartReceivedAt)
-	b.time(t.StoppedAt)
-	b.time(t.StopReceivedAt)
-	b.wattHours(t.MeterStart)
-	b.wattHours(t.MeterStop)
-	b.optInt(t.Reservation)
-	b.text(t.StopToken.Value)
-	b.text(t.StopToken.Type)
-	b.text(t.StopReason)
-	b.text(t.StopReasonText)
-	b.text(t.CloseReason)
-	b.wattHours(t.Energy)
-	b.text(string(t.EnergySource))
-	b.float(t.Power)
-	b.float(t.InitialSoC)
-	b.float(t.EndSoC)
-	b.time(t.SessionStart)
-	b.time(t.SessionEnd)
-	b.int(int64(t.Flags))
-	b.int(int64(t.StopRound))
-	b.time(t.DueAt)
-	b.time(t.UpdatedAt)
-	b.time(inserted)
-	b.int(int64(t.Revision))
-	b.int(int64(t.Version))
-	b.text(evidence)
-	b.text(t.Note)
-	b.text(t.NotBillable)
-	b.time(t.CorrectedAt)
 }
 
 // transaction reads a row of transactionColumns into t, and refuses one that

@@ -27,14 +27,24 @@ const lastOn = selectTransaction + `
 WHERE station = ?1 AND connector = ?2 AND start_key IS NOT NULL ORDER BY id DESC LIMIT 1`
 
 // LastOn implements [leyden.Store].
-func (db *DB) LastOn(ctx context.Context, s leyden.StationID, connector int) (leyden.Transaction, error) {
-	return db.transaction(ctx, lastOn, func(b *binder) {
+func (db *DB) LastOn(ctx context.Context, s leyden.StationID, connector int) (t leyden.Transaction, err error) {
+	if err := db.settledOf(ctx, s); err != nil {
+		return t, outward(ctx, "last transaction", err)
+	}
+	return db.readTransaction(ctx, lastOn, func(b *binder) {
 		b.text(string(s))
 		b.int(int64(connector))
 	})
 }
 
 func (db *DB) transaction(ctx context.Context, sql string, bind func(*binder)) (t leyden.Transaction, err error) {
+	if err := db.settled(ctx); err != nil {
+		return t, outward(ctx, "transaction", err)
+	}
+	return db.readTransaction(ctx, sql, bind)
+}
+
+func (db *DB) readTransaction(ctx context.Context, sql string, bind func(*binder)) (t leyden.Transaction, err error) {
 	err = db.read(ctx, "transaction", func(c *sqlite.Conn) error {
 		return one(c, sql, bind, func(r *row) error { return r.transaction(&t, false) })
 	})
@@ -53,6 +63,9 @@ ORDER BY id`
 
 // Working implements [leyden.Store].
 func (db *DB) Working(ctx context.Context, s leyden.StationID, since time.Time) ([]leyden.Transaction, error) {
+	if err := db.settledOf(ctx, s); err != nil {
+		return nil, outward(ctx, "working transactions", err)
+	}
 	return db.list(ctx, "working transactions", working, func(b *binder) {
 		b.text(string(s))
 		b.int(since.UnixMicro())
@@ -63,6 +76,9 @@ const due = selectTransaction + `WHERE due_at <= ?1 ORDER BY due_at, id LIMIT (?
 
 // Due implements [leyden.Store].
 func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]leyden.Transaction, error) {
+	if err := db.settled(ctx); err != nil {
+		return nil, outward(ctx, "due transactions", err)
+	}
 	return db.list(ctx, "due transactions", due, func(b *binder) {
 		b.int(now.UnixMicro())
 		b.int(int64(limit))
@@ -84,6 +100,9 @@ SELECT count(*) FROM transactions WHERE status IN (2, 3) AND token_fold IN (
 
 // OpenWith implements [leyden.Store].
 func (db *DB) OpenWith(ctx context.Context, folded string) (int, error) {
+	if err := db.settled(ctx); err != nil {
+		return 0, outward(ctx, "open transactions of a token", err)
+	}
 	var n int64
 	err := db.read(ctx, "open transactions of a token", func(c *sqlite.Conn) (err error) {
 		n, err = number(c, openWith, func(b *binder) { b.text(folded) })

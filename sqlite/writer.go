@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,20 +35,26 @@ type writer struct {
 	db   *DB
 	conn *sqlite.Conn // nil after an error of the disk, until the next batch
 	jobs chan *job
+	wake chan struct{}         // there may be something to post
 	stop chan struct{}         // closed by Close: take no new work
 	gone chan struct{}         // closed when the writer has ended
 	err  atomic.Pointer[error] // why the last commit failed; nil after a good one
 	bulk atomic.Bool           // nothing is tallied, see bulk.go
+
+	posted time.Time // when something was posted last, or could not be
+	heads  heads
+	quiet  bool // nothing is in quarantine that waits
 }
 
 // A job is a change that shares a commit with others. Its run must not write
 // before it is sure not to refuse: a refusal is an error that is no failure of
 // the engine, and the rest of the batch goes on after it.
 type job struct {
-	run   func(*tx) error
-	state atomic.Int32
-	err   error
-	done  chan struct{}
+	run    func(*tx) error
+	stamps bool // it may stamp final records
+	state  atomic.Int32
+	err    error
+	done   chan struct{}
 }
 
 const (
@@ -58,20 +65,24 @@ const (
 
 // A tx is the database transaction of a batch.
 type tx struct {
-	c     *sqlite.Conn
-	now   int64 // our clock, in microseconds
-	stamp int64 // InsertedAt of what is stamped in this batch
+	*writer
+	c      *sqlite.Conn
+	now    int64 // our clock, in microseconds
+	stamp  int64 // InsertedAt of what is stamped in this batch, if anything is
+	booked bool  // what is written stands in the daybook
 
+	event   int64 // Seq of the last event in this batch
 	noticed int64 // Seq of the last notice in this batch; 0: there is none
+	rows    map[int64]scanner
 	tallies tallies
 }
 
-// submit returns when run has been committed, or refused.
-func (w *writer) submit(ctx context.Context, run func(*tx) error) error {
+// submit returns when the job has been committed, or refused.
+func (w *writer) submit(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{run: run, done: make(chan struct{})}
+	j.done = make(chan struct{})
 	select {
 	case w.jobs <- j:
 	case <-ctx.Done():
@@ -98,16 +109,21 @@ func (j *job) leave(why error) error {
 	return j.err
 }
 
-// loop commits batches until stop is closed and the queue is empty.
+// loop posts and commits batches until stop is closed and nothing is left.
 func (w *writer) loop() {
 	defer close(w.gone)
 	batch := make([]*job, 0, maxBatch)
-	for {
-		batch = w.gather(batch[:0])
+	for more := true; more; {
+		batch, more = w.gather(batch[:0])
+		err := w.post(len(batch) > 0 || !more)
 		if len(batch) == 0 {
-			return
+			continue
 		}
-		w.commit(batch)
+		if err != nil {
+			fail(batch, err) // what they rest on is not there
+		} else {
+			w.commit(batch)
+		}
 		for _, j := range batch {
 			close(j.done)
 		}
@@ -115,18 +131,41 @@ func (w *writer) loop() {
 	}
 }
 
-// gather waits for a job and returns it with those that came meanwhile; none
-// when it is time to end.
-func (w *writer) gather(batch []*job) []*job {
-	for len(batch) == 0 {
+func fail(batch []*job, err error) {
+	for _, j := range batch {
+		j.err = err
+	}
+}
+
+// gather returns when there is something to commit or to post, and whether that is
+// not the end.
+func (w *writer) gather(batch []*job) (_ []*job, more bool) {
+	for {
+		now, in := w.due()
+		if now {
+			return w.drain(batch), true
+		}
+		var timer *time.Timer
+		var late <-chan time.Time
+		if in > 0 {
+			timer = time.NewTimer(in)
+			late = timer.C
+		}
 		select {
 		case j := <-w.jobs:
 			batch = w.take(batch, j)
+		case <-w.wake:
+		case <-late:
 		case <-w.stop:
-			return w.drain(batch)
+			return w.drain(batch), false
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		if len(batch) > 0 {
+			return w.drain(batch), true
 		}
 	}
-	return w.drain(batch)
 }
 
 // drain adds the jobs that wait now.
@@ -183,16 +222,21 @@ func (w *writer) failed(err error) {
 	w.err.Store(&err)
 }
 
-// attempt runs a batch in one transaction. What it returns concerns all of it:
-// nothing was written then.
+// attempt runs a batch in one transaction, behind what was booked meanwhile. What
+// it returns concerns all of it: nothing was written then.
 func (w *writer) attempt(batch []*job) error {
-	if err := w.connect(); err != nil {
+	t, err := w.begin()
+	if err != nil {
 		return err
 	}
-	t := &tx{c: w.conn, now: w.db.now().UnixMicro()}
-	t.stamp = w.db.gate.enter(t.now)
-	defer w.db.gate.leave()
-	if err := exec(w.conn, beginImmediate, nil); err != nil {
+	if slices.ContainsFunc(batch, func(j *job) bool { return j.stamps }) {
+		// Until the commit can be seen nothing is booked, or a question by InsertedAt
+		// could miss it.
+		t.stamp = w.db.gate.enter(t.now)
+		defer w.db.gate.leave()
+	}
+	rest := w.toPost()
+	if err := t.postAll(rest); err != nil {
 		return w.abandon(err)
 	}
 	for _, j := range batch {
@@ -201,6 +245,27 @@ func (w *writer) attempt(batch []*job) error {
 			return w.abandon(j.err)
 		}
 	}
+	if err := w.finish(t); err != nil {
+		return err
+	}
+	w.havePosted(rest)
+	return nil
+}
+
+// begin begins a transaction.
+func (w *writer) begin() (*tx, error) {
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	t := &tx{writer: w, c: w.conn, now: w.db.now().UnixMicro(), rows: make(map[int64]scanner)}
+	if err := exec(w.conn, beginImmediate, nil); err != nil {
+		return nil, w.abandon(err)
+	}
+	return t, nil
+}
+
+// finish commits.
+func (w *writer) finish(t *tx) error {
 	if err := w.tally(t); err != nil {
 		return w.abandon(err)
 	}
@@ -234,6 +299,7 @@ func (w *writer) connect() error {
 // abandon rolls back. After anything but a full disk or a broken rule the
 // connection itself is in doubt, and the next batch opens another.
 func (w *writer) abandon(err error) error {
+	w.heads, w.quiet = heads{}, false
 	err = rollback(w.conn, err)
 	code := sqlite.ErrCode(err).ToPrimary()
 	if isConstraint(err) || code == sqlite.ResultFull || code == sqlite.ResultBusy {
