@@ -10,6 +10,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"io"
 	"time"
 
@@ -20,7 +21,9 @@ import (
 type Options struct {
 	Binary   string                      // the leyden to start
 	Store    string                      // where it keeps its ledger [SQLite]
+	Data     string                      // folder of a ledger to go on with [a new one that is removed]
 	Flags    []string                    // of `leyden serve`, besides those that bench gives
+	TLS      *tls.Config                 // that clients of the API trust; needed if Flags make it speak TLS
 	Dial     func(url string) sim.Dialer // how stations connect to a ws URL; their identity is appended
 	Stations int                         // each has one connection
 	Duration time.Duration               // that is measured, after Warmup

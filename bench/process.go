@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ type server struct {
 	cmd *exec.Cmd
 	url string // where stations connect
 	api string // where clients ask
+
+	client *http.Client
 }
 
 // adminKey lets bench in where only operators may; the server is gone with its
@@ -51,7 +54,7 @@ func start(ctx context.Context, o *Options, data string) (*server, error) {
 	for lines.Scan() {
 		if rest, ok := strings.CutPrefix(lines.Text(), "Leyden serves http"); ok {
 			go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
-			return &server{cmd: cmd, url: "ws" + rest + "/ocpp", api: "http" + rest}, nil
+			return &server{cmd: cmd, url: "ws" + rest + "/ocpp", api: "http" + rest, client: o.client()}, nil
 		}
 	}
 	return nil, errors.Join(errors.New("the server did not start"), cmd.Wait())
@@ -75,7 +78,7 @@ func (s *server) get(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	req.Header.Set("X-API-Key", adminKey)
-	res, err := http.DefaultClient.Do(req)
+	res, err := s.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +111,29 @@ func (s *server) metrics() map[string]float64 {
 	return all
 }
 
-const metricsTimeout = 10 * time.Second
+const (
+	metricsTimeout = 10 * time.Second
+	// keptConnections is how many connections to the API stay open.
+	keptConnections = 256
+)
+
+// client returns who asks the API, as a client that keeps its connections.
+func (o *Options) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: o.TLS, MaxIdleConnsPerHost: keptConnections}}
+}
+
+// completed asks the server how many charges are completed.
+func (s *server) completed(ctx context.Context) (int, error) {
+	body, err := s.get(ctx, "/api/v1/transactions?status=completed&limit=1")
+	if err != nil {
+		return 0, err
+	}
+	var page struct{ Pagination struct{ Total int } }
+	if err := json.Unmarshal(body, &page); err != nil {
+		return 0, fmt.Errorf("list of transactions: %w", err)
+	}
+	return page.Pagination.Total, nil
+}
 
 // clockTick is the unit of processor time in /proc/PID/stat: a hundredth of a
 // second on every Linux that Go runs on.

@@ -2,68 +2,44 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
-	"leyden"
 	"leyden/sim"
-	"leyden/sqlite"
 )
 
 // Sessions measures how many complete charges a second the server keeps, each
 // station doing one after the other. ctx ends it early, with an error. It fails if
 // the ledger lacks a session that was answered.
-func Sessions(ctx context.Context, o Options) (r *Sample, err error) {
-	data, err := os.MkdirTemp("", "leyden-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	r = new(Sample)
-	disk, err := SyncTime(data)
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	s, err := start(ctx, &o, data)
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	sample := sampler{server: s, span: o.Duration, also: o.OnMeasure}
-	load := sim.Load{
-		Dial: o.Dial(s.url), Stations: o.Stations, Duration: o.Duration, Warmup: o.Warmup,
-		OnMeasure: sample.begin,
-	}
-	measured, err := load.Run(ctx)
-	used, rss := sample.used(), s.rss()
-	kept := 0
-	if err == nil && o.store() == Memory {
-		kept, err = s.completed(ctx)
-	}
-	if err := errors.Join(err, s.stop()); err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	r.take(measured)
-	r.cost(measured.Messages, &used)
-	r.add("server RSS", "MiB", Less, rss)
-	r.disk(disk)
-	if o.store() != Memory {
-		size, err := sizeOf(data)
+func Sessions(ctx context.Context, o Options) (*Sample, error) {
+	t, err := o.try(ctx, func(t *trial) (int, error) {
+		m, err := t.load(ctx, sim.Load{})
 		if err != nil {
-			return nil, fmt.Errorf("bench: ledger: %w", err)
+			return 0, err
 		}
-		if kept, err = count(ctx, data); err != nil {
-			return nil, fmt.Errorf("bench: ledger: %w", err)
-		}
-		r.add("ledger", "KiB/transaction", Less, over(size/1024, float64(kept)))
+		t.add("StartTransaction p50 over fdatasync p50", "", Less, over(t.Get("StartTransaction p50"), t.Get("fdatasync p50")))
+		return m.Sessions, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	if kept < measured.Sessions {
-		return nil, fmt.Errorf("bench: the ledger holds %d of %d answered sessions", kept, measured.Sessions)
+	return &t.Sample, nil
+}
+
+// load lets the stations of the options do sessions, and adds what they achieved and
+// what that cost.
+func (t *trial) load(ctx context.Context, l sim.Load) (*sim.LoadResult, error) {
+	used := sampler{server: t.server, span: t.Duration, also: t.OnMeasure}
+	l.Dial, l.Stations, l.Duration, l.Warmup = t.Dial(t.url), t.Stations, t.Duration, t.Warmup
+	l.OnMeasure = used.begin
+	m, err := l.Run(ctx)
+	u, rss := used.used(), t.rss()
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	t.take(m)
+	t.cost(m.Messages, &u)
+	t.add("server RSS", "MiB", Less, rss)
+	return m, nil
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -73,11 +49,6 @@ func (r *Sample) take(m *sim.LoadResult) {
 	r.Errors, r.FirstError = m.Errors, m.FirstError
 	r.add("sessions", "/s", More, m.SessionsPerSecond())
 	r.add("messages", "/s", More, m.MessagesPerSecond())
-	r.latencies(m)
-}
-
-// latencies adds how long answers took.
-func (r *Sample) latencies(m *sim.LoadResult) {
 	for _, l := range []struct {
 		name string
 		sim.Latency
@@ -104,50 +75,4 @@ func (r *Sample) cost(messages int, u *usage) {
 		r.add("commits", "/s", Neither, u.rate(countCommits))
 		r.add("messages a commit", "", Neither, over(u.counts[countFrames], u.counts[countCommits]))
 	}
-}
-
-// disk adds how long the disk takes, and how long a start beside it.
-func (r *Sample) disk(took time.Duration) {
-	r.add("fdatasync p50", "ms", Neither, ms(took))
-	r.add("StartTransaction p50 over fdatasync p50", "", Less, over(r.Get("StartTransaction p50"), ms(took)))
-}
-
-// completed asks the server how many charges are completed.
-func (s *server) completed(ctx context.Context) (int, error) {
-	body, err := s.get(ctx, "/api/v1/transactions?status=completed&limit=1")
-	if err != nil {
-		return 0, err
-	}
-	var page struct{ Pagination struct{ Total int } }
-	if err := json.Unmarshal(body, &page); err != nil {
-		return 0, fmt.Errorf("list of transactions: %w", err)
-	}
-	return page.Pagination.Total, nil
-}
-
-// count opens the ledger of a folder and counts the charges that are completed.
-func count(ctx context.Context, data string) (n int, err error) {
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: data, Now: time.Now})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	page, err := db.Transactions(ctx, leyden.Query{Statuses: []leyden.Status{leyden.Completed}, Limit: 1})
-	return page.Total, err
-}
-
-// sizeOf returns how many bytes the ledger's files take.
-func sizeOf(data string) (bytes float64, err error) {
-	files, err := filepath.Glob(filepath.Join(data, "leyden.db*"))
-	if err != nil {
-		return 0, err
-	}
-	for _, f := range files {
-		info, err := os.Stat(f)
-		if err != nil {
-			return 0, err
-		}
-		bytes += float64(info.Size())
-	}
-	return bytes, nil
 }

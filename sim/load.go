@@ -36,6 +36,11 @@ type Load struct {
 	// Every is the time between two messages of a station; 0: none passes. It must
 	// be short beside the interval of pings: a station that waits hears nothing.
 	Every time.Duration
+	// Rate, if not 0, is how many messages a second all stations send together, at
+	// even intervals, and instead of Every. What was late is made up for, and an
+	// answer is timed from when its message was due, not from when it left: a system
+	// that stalls answers late all that should have been asked meanwhile.
+	Rate float64
 	// OnAnswer, if not nil, is told how long each answer took that is counted. Any
 	// number of goroutines may call it at once.
 	OnAnswer func(took time.Duration)
@@ -51,6 +56,9 @@ type LoadResult struct {
 	FirstError string
 	// How long the answers took, of each kind of message and of all together.
 	Authorizes, Starts, Readings, Stops, Answers Latency
+	// Late is, with Rate, how late messages left that waited for their time alone:
+	// it is the load's fault, and is in all other figures.
+	Late Latency
 }
 
 // SessionsPerSecond returns the rate of completed sessions.
@@ -77,6 +85,7 @@ type meeting struct {
 
 	sessions, errors atomic.Int64
 	answers          [kinds]histogram
+	late             histogram
 
 	mu    sync.Mutex
 	first error
@@ -113,6 +122,9 @@ func (l *Load) complete() {
 	}
 	if len(l.Tags) == 0 {
 		l.Tags = []string{"LOADTAG"}
+	}
+	if l.Rate > 0 {
+		l.Every = time.Duration(float64(l.Stations) / l.Rate * float64(time.Second))
 	}
 }
 
@@ -188,7 +200,9 @@ func (m *meeting) measure(ctx context.Context, workers []*worker) time.Duration 
 	}
 	go m.await()
 	var wg sync.WaitGroup
-	for _, w := range workers {
+	now := time.Now()
+	for i, w := range workers {
+		w.due = now.Add(m.Every * time.Duration(i) / time.Duration(len(workers))) // not all at once
 		wg.Go(w.work)
 	}
 	wg.Wait()
@@ -234,7 +248,7 @@ func (m *meeting) result(elapsed time.Duration) *LoadResult {
 		Authorizes: h[authorizeCall].latency(), Starts: h[startCall].latency(), Readings: h[meterCall].latency(), Stops: h[stopCall].latency(),
 		Answers: together(&h[authorizeCall], &h[startCall], &h[meterCall], &h[stopCall]),
 	}
-	r.Messages = r.Answers.Count
+	r.Messages, r.Late = r.Answers.Count, m.late.latency()
 	if m.first != nil {
 		r.FirstError = m.first.Error()
 	}

@@ -24,10 +24,11 @@ var errNotAccepted = errors.New("the answer is not Accepted")
 // A worker is a station under load. It writes its frames by itself and reads
 // of the answers what it must.
 type worker struct {
-	m   *meeting
-	tr  ocpp.Transport
-	tag string
-	wh  int
+	m     *meeting
+	tr    ocpp.Transport
+	index int // among the stations
+	tag   string
+	wh    int
 
 	number uint64 // of the open call
 	out    []byte
@@ -35,6 +36,7 @@ type worker struct {
 	id     []byte // the transaction's number
 
 	due     time.Time // when the next message is, if that was said
+	timer   *time.Timer
 	receive func(msg []byte) error
 	done    bool
 	wrong   error
@@ -45,9 +47,8 @@ type worker struct {
 }
 
 func newWorker(m *meeting, tr ocpp.Transport, tag string, i int) *worker {
-	w := &worker{m: m, tr: tr, tag: string(ocpp.AppendText(nil, tag)), wh: 1000 * i}
+	w := &worker{m: m, tr: tr, index: i, tag: string(ocpp.AppendText(nil, tag)), wh: 1000 * i}
 	w.receive = w.read
-	w.due = time.Now().Add(m.Every * time.Duration(i) / time.Duration(m.Stations)) // not all at once
 	return w
 }
 
@@ -169,30 +170,51 @@ func (w *worker) time(dst []byte) []byte {
 // errOver breaks off the session of a load that has ended.
 var errOver = errors.New("the load is over")
 
-// pace waits until the next message is due.
-func (w *worker) pace() error {
+// pace waits until the next message is due. It returns from when its answer is
+// timed.
+func (w *worker) pace() (began time.Time, err error) {
+	now := time.Now()
 	if w.m.Every == 0 {
-		return nil
+		return now, nil
 	}
-	if wait := time.Until(w.due); wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-w.m.ended:
-			return errOver
+	due := w.due
+	if now.Before(due) {
+		if err := w.wait(due.Sub(now)); err != nil {
+			return now, err
+		}
+		now = time.Now()
+		if w.m.counting.Load() {
+			w.m.late.add(now.Sub(due))
 		}
 	}
-	w.due = w.due.Add(w.m.Every)
-	if now := time.Now(); w.due.Before(now) {
+	w.due = due.Add(w.m.Every)
+	if w.m.Rate > 0 {
+		return due, nil
+	}
+	if w.due.Before(now) {
 		w.due = now // what was late is not made up for
 	}
-	return nil
+	return now, nil
+}
+
+func (w *worker) wait(d time.Duration) error {
+	if w.timer == nil {
+		w.timer = time.NewTimer(0) // since Go 1.23 nothing is left in it when it is reset
+	}
+	w.timer.Reset(d)
+	select {
+	case <-w.timer.C:
+		return nil
+	case <-w.m.ended:
+		return errOver
+	}
 }
 
 func (w *worker) timed(k kind) error {
-	if err := w.pace(); err != nil {
+	began, err := w.pace()
+	if err != nil {
 		return err
 	}
-	began := time.Now()
 	if err := w.call(); err != nil {
 		return err
 	}

@@ -61,7 +61,10 @@ changed between two files that --json wrote.`,
 			return runSessions(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.AddCommand(benchSessionsCommand(), benchFillCommand(), benchQueryCommand(), benchCompareCommand())
+	cmd.AddCommand(
+		benchSessionsCommand(), benchRateCommand(), benchIdleCommand(), benchStormCommand(), benchQueryCommand(), benchAPICommand(),
+		benchFillCommand(), benchCompareCommand(), benchSoakCommand(),
+	)
 	s.flags(cmd)
 	s.loadFlags(cmd)
 	d.flags(cmd)
