@@ -30,6 +30,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 			b.ReportMetric(stats.Batches.Sum/float64(stats.Batches.Count), "entries/commit")
 			b.ReportMetric(stats.Commits.Sum/float64(stats.Commits.Count)*1e3, "ms/commit")
+			b.ReportMetric(stats.Postings.Sum/b.Elapsed().Seconds(), "posting")
 			b.ReportMetric(float64(stats.Checkpoints), "checkpoints")
 		})
 	}
@@ -77,7 +78,7 @@ func report(tx *leyden.Transaction, step int) *leyden.Entry {
 	at := begun.Add(time.Duration(step) * time.Minute)
 	wh := leyden.WattHours(1000 + 500*step)
 	e := &leyden.Entry{
-		Station: tx.Station,
+		Station: tx.Station, Fresh: true,
 		Events: []leyden.Event{{
 			Transaction: tx.ID, Station: tx.Station, Key: fmt.Sprint("M|1|", tx.ID, "|5f2b8c1d9e3a4f60|", step), Kind: leyden.Updated,
 			At: at, ReceivedAt: at, Connector: 1, Number: new(int64(tx.ID)), Digest: "5f2b8c1d9e3a4f60718293a4b5c6d7e8",

@@ -193,13 +193,17 @@ func (k *bookkeeper) commit(batch []*booking) {
 func (k *bookkeeper) commitSome(batch []*booking) (n int) {
 	begun := time.Now()
 	stamp := k.db.gate.enter(k.db.now().UnixMicro())
-	entries := make([]byte, 0, 64<<10)
+	entries := recordBuffer()
 	booked := 0
+	doubt := k.doubt()
 	for n < len(batch) && len(entries) < maxRecord {
 		b := batch[n]
 		n++
 		if !b.state.CompareAndSwap(waiting, taken) {
 			batch[n-1] = nil // its caller has left
+			continue
+		}
+		if b.err = doubt; doubt != nil {
 			continue
 		}
 		if b.refer = k.refers(b); b.refer {
@@ -311,10 +315,12 @@ func (k *bookkeeper) version(c changed, s leyden.StationID) (version, error) {
 // write makes entries durable. After an error none of them counts.
 func (k *bookkeeper) write(entries []byte, batch []*booking) error {
 	if len(entries) == 0 {
+		freeRecord(entries)
 		return nil
 	}
 	number, err := k.book.Write(entries)
 	if err != nil {
+		freeRecord(entries)
 		k.takeBack(batch)
 		k.db.stats.failures.Add(1)
 		k.err.Store(&err)
@@ -322,6 +328,7 @@ func (k *bookkeeper) write(entries []byte, batch []*booking) error {
 	}
 	k.err.Store(nil)
 	k.mu.Lock()
+	wake := len(k.pending) == 0 || k.unposted < postBytes && k.unposted+len(entries) >= postBytes
 	k.pending = append(k.pending, record{number, entries})
 	k.unposted += len(entries)
 	k.last = number
@@ -331,8 +338,31 @@ func (k *bookkeeper) write(entries []byte, batch []*booking) error {
 		}
 	}
 	k.mu.Unlock()
-	k.db.writer.wakeUp()
+	if wake { // otherwise it knows when to post
+		k.db.writer.wakeUp()
+	}
 	return nil
+}
+
+// doubt returns why it is not known whether entries that failed may turn up after a
+// crash, or nil: until it is, nothing that they would contradict may be written.
+func (k *bookkeeper) doubt() error {
+	if k.err.Load() == nil {
+		return nil
+	}
+	return failed(k.book.Settle())
+}
+
+// recordBuffers are those that hold records until they are posted.
+var recordBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func recordBuffer() []byte { return (*recordBuffers.Get().(*[]byte))[:0] }
+
+// freeRecord gives the buffer of a record back that nobody reads any more.
+func freeRecord(entries []byte) {
+	if cap(entries) <= 2*maxRecord {
+		recordBuffers.Put(&entries)
+	}
 }
 
 // stop ends the bookkeeper once everything in its queue is booked.

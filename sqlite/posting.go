@@ -121,6 +121,9 @@ func (w *writer) havePosted(records []record) {
 		return
 	}
 	k := w.db.book
+	for _, r := range records {
+		freeRecord(r.entries)
+	}
 	k.havePosted(records)
 	if err := k.book.Forget(k.postedUpTo()); err != nil {
 		w.db.opt.Log.Warn("old files of the daybook are in the way", "err", err)
