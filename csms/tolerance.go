@@ -28,8 +28,10 @@ const (
 // odd about it. Its error is one to answer with: the payload is broken, as it is
 // when a name stands there twice, or, in strict mode, not what its schema says.
 func (s *session) read(payload string, m ocpp.Decoder, v *ocpp.Violations) error {
-	z := zone{session: s}
-	v.Local = z.local
+	if v.Local == nil {
+		z := zone{session: s}
+		v.Local = z.local
+	}
 	if err := m.Decode(payload, v); err != nil {
 		return telling{err}
 	}

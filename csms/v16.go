@@ -25,11 +25,11 @@ func reports16(action string) bool {
 // may be charging already, and the answer tells the station what to do (OCPP 1.6
 // §4.8). What the schema forbids is told, since the station can still let go.
 func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
-	var m v16.StartTransaction
-	var v ocpp.Violations
-	err := s.read(c.payload, &m, &v)
+	in := s.inbox16()
+	m, v := &in.start, &in.found
+	err := s.read(c.payload, m, v)
 	if err == nil {
-		err = s.mayStart(ctx, &v, c.payload, &m.MeterStart)
+		err = s.mayStart(ctx, v, c.payload, &m.MeterStart)
 	}
 	if err != nil {
 		return s.refuse(ctx, c, err)
@@ -42,14 +42,15 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStart)
-	r.setZone(&v)
+	r.setZone(v)
 	if len(v.List) > 0 {
 		r.odd()
 	}
+	in.done(c.payload)
 	out, err := s.record(ctx, e, s.toKeep(c.frame()))
 	s.concerns(out.Transaction.ID)
 	if errors.Is(err, leyden.ErrActive) {
-		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", m.ConnectorID)}
+		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", e.Connector)}
 	}
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
@@ -66,12 +67,12 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 // sends a refused one again for weeks, or never. Only one that lacks the
 // transaction's number or the register is of no use.
 func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
-	var m v16.StopTransaction
-	var v ocpp.Violations
-	err := s.read(c.payload, &m, &v)
-	s.noteFraction(&v, c.payload, "meterStop")
+	in := s.inbox16()
+	m, v := &in.stop, &in.found
+	err := s.read(c.payload, m, v)
+	s.noteFraction(v, c.payload, "meterStop")
 	if err == nil {
-		err = cmp.Or(mend(&v, c.payload, "transactionId", &m.TransactionID), mend(&v, c.payload, "meterStop", &m.MeterStop))
+		err = cmp.Or(mend(v, c.payload, "transactionId", &m.TransactionID), mend(v, c.payload, "meterStop", &m.MeterStop))
 	}
 	if err != nil {
 		return s.refuse(ctx, c, err)
@@ -84,11 +85,12 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	r := report{event: &e, payload: c.payload}
 	r.setRegister(m.MeterStop)
-	r.setZone(&v)
+	r.setZone(v)
 	e.Token.Value = r.short(m.IDTag.Or(""))
 	e.Reason, e.ReasonText = reason16(m.Reason.Or(""))
 	e.ReasonText = r.short(e.ReasonText)
-	r.note(&v, "transactionData")
+	r.note(v, "transactionData")
+	in.done(c.payload)
 	out, err := s.record(ctx, e, s.toKeep(c.payload))
 	s.concerns(out.Transaction.ID)
 	if err != nil {
@@ -113,11 +115,11 @@ func reason16(sent v16.Reason) (reason, text string) {
 // meterValues16 records readings. Only without a usable connectorId there is no
 // place for them.
 func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
-	var m v16.MeterValues
-	var v ocpp.Violations
-	err := s.read(c.payload, &m, &v)
+	in := s.inbox16()
+	m, v := &in.meterValues, &in.found
+	err := s.read(c.payload, m, v)
 	if err == nil {
-		err = mend(&v, c.payload, "connectorId", &m.ConnectorID)
+		err = mend(v, c.payload, "connectorId", &m.ConnectorID)
 	}
 	if err == nil && m.ConnectorID < 0 {
 		err = v.Err()
@@ -127,7 +129,7 @@ func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 	}
 	e := leyden.Event{
 		Kind: leyden.Updated, Station: s.station, Connector: m.ConnectorID,
-		Number:  number16(&m, &v, c.payload),
+		Number:  number16(m, v, c.payload),
 		Samples: samples16(m.MeterValue),
 		Digest:  digest(c.payload),
 	}
@@ -137,7 +139,8 @@ func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 		}
 	}
 	r := report{event: &e, payload: c.payload}
-	r.note(&v, "meterValue")
+	r.note(v, "meterValue")
+	in.done(c.payload)
 	out, err := s.record(ctx, e, s.toKeep(c.payload))
 	s.concerns(out.Transaction.ID)
 	if err != nil {

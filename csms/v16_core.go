@@ -43,9 +43,10 @@ func answer16(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply {
 }
 
 func authorize16(ctx context.Context, s *session, c call) ocpp.Reply {
-	var m v16.Authorize
-	var v ocpp.Violations
-	err := s.read(c.payload, &m, &v)
+	in := s.inbox16()
+	defer in.done(c.payload)
+	m, v := &in.authorize, &in.found
+	err := s.read(c.payload, m, v)
 	if err == nil {
 		err = v.Err()
 	}
@@ -100,9 +101,10 @@ func bootNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
 }
 
 func heartbeat16(ctx context.Context, s *session, c call) ocpp.Reply {
-	var m v16.Heartbeat
-	var v ocpp.Violations
-	if err := s.read(c.payload, &m, &v); err != nil {
+	in := s.inbox16()
+	defer in.done(c.payload)
+	m, v := &in.heartbeat, &in.found
+	if err := s.read(c.payload, m, v); err != nil {
 		return s.refuse(ctx, c, err)
 	}
 	return ocpp.Reply{Message: &v16.HeartbeatResponse{CurrentTime: s.srv.ledger.Now()}}
@@ -111,13 +113,14 @@ func heartbeat16(ctx context.Context, s *session, c call) ocpp.Reply {
 // statusNotification16 notes the state of a connector. Without a connector and a
 // state it says nothing, which is no reason to refuse it.
 func statusNotification16(ctx context.Context, s *session, c call) ocpp.Reply {
-	var m v16.StatusNotification
-	var v ocpp.Violations
-	if err := s.read(c.payload, &m, &v); err != nil {
+	in := s.inbox16()
+	defer in.done(c.payload)
+	m, v := &in.status, &in.found
+	if err := s.read(c.payload, m, v); err != nil {
 		return s.refuse(ctx, c, err)
 	}
 	ok := ocpp.Reply{Message: &v16.StatusNotificationResponse{}}
-	err := mend(&v, c.payload, "connectorId", &m.ConnectorID)
+	err := mend(v, c.payload, "connectorId", &m.ConnectorID)
 	if err != nil || m.Status == "" || m.ConnectorID < 0 || m.ConnectorID > maxConnector {
 		s.srv.log.Info("status says nothing", "station", s.station, "connector", m.ConnectorID, "status", clip(string(m.Status)), "error", err)
 		return ok
