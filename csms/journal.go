@@ -3,6 +3,7 @@ package csms
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,8 +18,10 @@ const (
 	// journalBatch is how many frames do not wait any longer.
 	journalBatch = 4096
 	// journalQueue and journalBytes bound the frames that wait, and their texts.
-	journalQueue = 16384
+	journalQueue = 32768
 	journalBytes = 16 << 20
+	// journalChunk is how much memory is taken at once for texts.
+	journalChunk = 64 << 10
 	// journalTimeout is how long a write may take, and journalFlush how long the
 	// last one may when the server ends.
 	journalTimeout = 10 * time.Second
@@ -42,15 +45,30 @@ type journal struct {
 	mu     sync.Mutex // guards all below
 	queue  []note
 	bytes  int
-	busy   bool // somebody writes, or waits to
+	texts  strings.Builder // takes the texts of frames until it is full; then there is another one
+	busy   bool            // somebody writes, or waits to
 	closed bool
 	warned time.Time
 }
 
 // A note is a frame that is to be written, as yet with its secrets.
 type note struct {
-	leyden.Frame
-	by *recorder
+	by          *recorder
+	at          int64 // in µs
+	transaction leyden.TransactionID
+	kind        leyden.FrameType
+	id          string
+	action      string
+	text        string // "": it is not kept yet, and id is valid only for now
+	sent        bool
+}
+
+// frame returns what is kept of the frame.
+func (n *note) frame() leyden.Frame {
+	return leyden.Frame{
+		Station: n.by.station, At: time.UnixMicro(n.at), Sent: n.sent, Type: n.kind,
+		MessageID: n.id, Action: n.action, Transaction: n.transaction, Text: n.masked(),
+	}
 }
 
 // newJournal returns what writes to the journal of a server; nil if it has none.
@@ -61,22 +79,26 @@ func newJournal(srv *Server) *journal {
 	return &journal{srv: srv, hurry: make(chan struct{}, 1), closing: make(chan struct{})}
 }
 
-// add takes a frame, or drops it.
-func (j *journal) add(n note) {
-	if !j.put(n) {
+// add takes a frame, or drops it. data is its text, unless that is kept already.
+func (j *journal) add(n *note, data []byte) {
+	if !j.put(n, data) {
 		j.lost(1, errJournalFull)
 	}
 }
 
 // put reports whether there was room.
-func (j *journal) put(n note) bool {
+func (j *journal) put(n *note, data []byte) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed || len(j.queue) == journalQueue || j.bytes+len(n.Text) > journalBytes {
+	size := len(n.text) + len(data)
+	if j.closed || len(j.queue) == journalQueue || j.bytes+size > journalBytes {
 		return false
 	}
-	j.queue = append(j.queue, n)
-	j.bytes += len(n.Text)
+	if len(data) > 0 {
+		j.copy(n, data)
+	}
+	j.queue = append(j.queue, *n)
+	j.bytes += size
 	if !j.busy {
 		j.busy = true
 		j.writing.Go(j.write)
@@ -88,6 +110,31 @@ func (j *journal) put(n note) bool {
 		}
 	}
 	return true
+}
+
+// keep gives a frame its text before it is added.
+func (j *journal) keep(n *note, data []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.copy(n, data)
+}
+
+// copy copies the text of a frame, which as a rule holds its id, behind those of
+// others. j.mu is held.
+func (j *journal) copy(n *note, data []byte) {
+	if b := &j.texts; b.Cap()-b.Len() < len(data) {
+		b.Reset() // what was in it is kept by those that need it
+		b.Grow(max(journalChunk, len(data)))
+	}
+	from := j.texts.Len()
+	j.texts.Write(data)
+	n.text = j.texts.String()[from:]
+	const place = len(`[2,"`)
+	if id := n.id; len(n.text) >= place && strings.HasPrefix(n.text[place:], id) {
+		n.id = n.text[place : place+len(id)]
+		return
+	}
+	n.id = strings.Clone(n.id)
 }
 
 // write writes what is in the queue until nothing is left.
@@ -131,9 +178,7 @@ func (j *journal) take(spare []note) []note {
 func (j *journal) writeOut(batch []note, frames []leyden.Frame) []leyden.Frame {
 	defer j.srv.rescue("journal", func() { j.lost(len(batch), errPanic) })
 	for i := range batch {
-		f := batch[i].Frame
-		f.Text = batch[i].masked()
-		frames = append(frames, f)
+		frames = append(frames, batch[i].frame())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), journalTimeout)
 	defer cancel()

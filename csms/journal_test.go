@@ -240,7 +240,7 @@ func TestJournalIsNotWaitedFor(t *testing.T) {
 						s.told(fmt.Sprintf(`[2,"%d","Heartbeat",{}]`, sent))
 					}
 				}
-				tell(12000)
+				tell(20000)
 				if late := time.Since(begun); late > 0 {
 					t.Errorf("stations waited %v", late)
 				}
