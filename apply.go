@@ -16,14 +16,20 @@ import (
 // signed ones that came before it was known when the charge was, is only final
 // when they came in order: [Transaction.NeedsFold] tells when they did not.
 func Apply(t Transaction, e Event) Transaction {
-	t.applyFacts(&e)
+	t.apply(&e)
+	return t
+}
+
+// apply makes t what it is after e. What t points to others may have as well: that
+// is replaced, never changed.
+func (t *Transaction) apply(e *Event) {
+	t.applyFacts(e)
 	t.placeSigned()
-	if e.Kind.Reported() {
+	if e.Kind.Reported() && len(e.Samples) > 0 {
 		in := t.span()
-		eachBatch(&e, func(b batch) { t.Evidence.observe(b, e.ReceivedAt, in) })
+		eachBatch(e, func(b *batch) { t.Evidence.observe(b, e.ReceivedAt, in) })
 	}
 	t.derive()
-	return t
 }
 
 // Fold returns the transaction that events make. Of events with the same key
@@ -37,7 +43,7 @@ func Fold(events []Event) Transaction {
 	}
 	var batches []timed
 	take := func(e *Event) {
-		eachBatch(e, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
+		eachBatch(e, func(b *batch) { batches = append(batches, timed{*b, e.ReceivedAt}) })
 	}
 	seen := make(map[string]bool, len(events))
 	for i := range events {
@@ -56,11 +62,11 @@ func Fold(events []Event) Transaction {
 		take(lent)
 	}
 	slices.SortStableFunc(batches, func(a, b timed) int {
-		return cmp.Or(a.at.Compare(b.at), -cmp.Compare(valueOf(a.register), valueOf(b.register)))
+		return cmp.Or(a.at.Compare(b.at), -cmp.Compare(a.orNone(), b.orNone()))
 	})
 	in := t.span()
 	for _, b := range batches {
-		t.Evidence.observe(b.batch, b.received, in)
+		t.Evidence.observe(&b.batch, b.received, in)
 	}
 	t.derive()
 	return t
@@ -230,6 +236,14 @@ func (t *Transaction) applyStopStep(e *Event) {
 
 func stopRank(k EventKind) int {
 	return slices.Index([]EventKind{StopRequested, StopUnanswered, StopAnswered, StopOverdue, StopDenied, StopLapsed}, k)
+}
+
+// orNone returns the register, −1 if there is none.
+func (b *batch) orNone() WattHours {
+	if b.place == 0 {
+		return -1
+	}
+	return b.register
 }
 
 func (o *Origin) merge(e *Event) {

@@ -66,7 +66,7 @@ func (l *Ledger) groupOf(ctx context.Context, t *Token) (Token, error) {
 // authorizeStart is authorize for a start, which ends the transactions in its
 // way: those are not counted. The limit of a group is for all that its members
 // run.
-func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []Transaction) (TokenInfo, holder, error) {
+func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []*Transaction) (TokenInfo, holder, error) {
 	info, h, err := l.authorize(ctx, tok)
 	if err != nil || !info.Accepted() {
 		return info, h, err
@@ -85,7 +85,7 @@ func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []Transac
 
 // full reports whether an idTag, or the group that it is, runs as many
 // transactions as it may when ends have ended.
-func (l *Ledger) full(ctx context.Context, t *Token, ends []Transaction) (bool, error) {
+func (l *Ledger) full(ctx context.Context, t *Token, ends []*Transaction) (bool, error) {
 	if t.MaxActive == 0 {
 		return false, nil
 	}

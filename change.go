@@ -10,57 +10,99 @@ type change struct {
 	entry  Entry
 	ledger *Ledger
 	desk   *desk
+	now    time.Time
+	states []Transaction // what notices show
+	fresh  int           // how many of the events are proven to be fresh
 }
 
-func (l *Ledger) change(d *desk) *change { return &change{ledger: l, desk: d} }
+// change begins a change at a desk. Whoever has written it, and needs nothing of it
+// any more, may give it back by recycle.
+func (l *Ledger) change(d *desk, now time.Time) *change {
+	c := l.changes.Get().(*change)
+	c.ledger, c.desk, c.now = l, d, now
+	return c
+}
+
+// recycle gives back a change that is written: no Store keeps anything of an entry.
+func (c *change) recycle() {
+	e, l := &c.entry, c.ledger
+	clear(e.Events)
+	clear(e.Transactions)
+	clear(e.Notices)
+	clear(c.states)
+	*c = change{entry: Entry{Events: e.Events[:0], Transactions: e.Transactions[:0], Notices: e.Notices[:0]}, states: c.states[:0]}
+	l.changes.Put(c)
+}
 
 // apply adds e to the change and returns the new state of its transaction t.
 func (c *change) apply(ctx context.Context, t Transaction, e Event) (Transaction, error) {
-	now := c.ledger.Now()
-	if e.ReceivedAt.IsZero() {
-		e.ReceivedAt = now
-	}
-	e.Transaction, e.Station = t.ID, c.desk.station
-	n, err := c.ledger.fold(ctx, t, c.pendingEvents(t.ID), e)
+	n, err := c.applyTo(ctx, &t, &e)
 	if err != nil {
 		return t, err
 	}
-	n.Version = t.Version
-	c.entry.Events = append(c.entry.Events, e)
-	c.put(t, n, now)
+	return *n, nil
+}
+
+// applyTo is apply without copies. It completes e. The new state is that in the
+// entry, until another transaction is added.
+func (c *change) applyTo(ctx context.Context, t *Transaction, e *Event) (*Transaction, error) {
+	if e.ReceivedAt.IsZero() {
+		e.ReceivedAt = c.now
+	}
+	e.Transaction, e.Station = t.ID, c.desk.station
+	if t.freshDecision(e) {
+		c.fresh++
+	}
+	ch, was := c.slot(t)
+	n := &ch.Transaction
+	version, revision := n.Version, n.Revision
+	if err := c.fold(ctx, n, e); err != nil {
+		return nil, err
+	}
+	n.Version, n.Revision = version, revision
+	ch.Stamp = ch.Stamp || revised(was, n)
+	n.DueAt = c.ledger.dueAt(n)
+	c.announce(was, n)
+	c.entry.Events = append(c.entry.Events, *e)
 	return n, nil
 }
 
-// pendingEvents returns those of the change that are not stored yet.
-func (c *change) pendingEvents(id TransactionID) []Event {
-	var events []Event
-	for _, e := range c.entry.Events {
-		if e.Transaction == id {
-			events = append(events, e)
+// slot returns where the new state of t is to be made, which is t as yet, and t as
+// it stays. Only the first change of it raises its version.
+func (c *change) slot(t *Transaction) (*Change, *Transaction) {
+	for i := range c.entry.Transactions {
+		if ch := &c.entry.Transactions[i]; ch.Transaction.ID == t.ID {
+			was, version, revision := new(*t), ch.Transaction.Version, ch.Transaction.Revision
+			ch.Transaction = *was
+			ch.Transaction.Version, ch.Transaction.Revision = version, revision
+			return ch, was
 		}
 	}
-	return events
+	c.entry.Transactions = append(c.entry.Transactions, Change{Transaction: *t})
+	ch := &c.entry.Transactions[len(c.entry.Transactions)-1]
+	ch.Transaction.Version++
+	return ch, t
 }
 
-// put replaces the new state of a transaction; only the first raises its version.
-func (c *change) put(old, n Transaction, now time.Time) {
-	for i := range c.entry.Transactions {
-		ch := &c.entry.Transactions[i]
-		if ch.Transaction.ID == n.ID {
-			n.Version = ch.Transaction.Version
-			ch.Stamp = ch.Stamp || revised(&old, &n)
-			n.Revision = ch.Transaction.Revision
-			n.DueAt = c.ledger.dueAt(&n)
-			c.announce(&old, &n, now)
-			ch.Transaction = n
-			return
+// fold applies e to t, from all its events when the order of readings matters.
+func (c *change) fold(ctx context.Context, t *Transaction, e *Event) error {
+	t.apply(e)
+	if !t.NeedsFold() {
+		return nil
+	}
+	events, err := c.ledger.store.Events(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	for i := range c.entry.Events { // that are not stored yet
+		if c.entry.Events[i].Transaction == t.ID {
+			events = append(events, c.entry.Events[i])
 		}
 	}
-	n.Version = old.Version + 1
-	stamp := revised(&old, &n)
-	n.DueAt = c.ledger.dueAt(&n)
-	c.announce(&old, &n, now)
-	c.entry.Transactions = append(c.entry.Transactions, Change{Transaction: n, Stamp: stamp})
+	f := Fold(append(events, *e))
+	f.PublicID, f.InsertedAt = t.PublicID, t.InsertedAt
+	*t = f
+	return nil
 }
 
 // reschedule changes when the ledger looks at t again, and nothing else.
@@ -82,6 +124,7 @@ func (c *change) write(ctx context.Context) error {
 			c.entry.Notices[i].State.Revision = ch.Transaction.Revision
 		}
 	}
+	c.entry.Fresh = c.fresh > 0 && c.fresh == len(c.entry.Events)
 	return c.ledger.append(ctx, c.desk, &c.entry)
 }
 
@@ -93,21 +136,6 @@ func (c *change) state(id TransactionID) Transaction {
 		}
 	}
 	return Transaction{}
-}
-
-// fold applies e to t, from all its events when the order of readings matters.
-func (l *Ledger) fold(ctx context.Context, t Transaction, unsaved []Event, e Event) (Transaction, error) {
-	n := Apply(t, e)
-	if !n.NeedsFold() {
-		return n, nil
-	}
-	events, err := l.store.Events(ctx, t.ID)
-	if err != nil {
-		return t, err
-	}
-	f := Fold(append(append(events, unsaved...), e))
-	f.PublicID, f.InsertedAt, f.Revision = t.PublicID, t.InsertedAt, t.Revision
-	return f, nil
 }
 
 // corrected reports whether an operator made n of old.

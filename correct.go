@@ -280,7 +280,7 @@ func (l *Ledger) amend(ctx context.Context, id TransactionID, a Act, f func(*cha
 		if t.Corrections() >= maxCorrections {
 			return fmt.Errorf("corrections of transaction %d: %w", id, ErrLimit)
 		}
-		c := l.change(d)
+		c := l.change(d, l.Now())
 		if err := f(c, t); err != nil || len(c.entry.Events) == 0 {
 			return err
 		}

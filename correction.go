@@ -109,6 +109,9 @@ func (v *Evidence) counting() []bool {
 // earlier.
 func (v *Evidence) overlay() overlay {
 	o := overlay{metadata: v.Plain.Metadata}
+	if len(v.Corrections) == 0 {
+		return o
+	}
 	for i, counts := range v.counting() {
 		c := &v.Corrections[i]
 		if !counts {

@@ -52,7 +52,7 @@ func gauge(g *Gauge) *float64 {
 func (t *Transaction) deriveOrigin() {
 	v := &t.Evidence
 	origin := v.Guess
-	for _, o := range []Origin{v.Asked, v.Started} {
+	for _, o := range [...]*Origin{&v.Asked, &v.Started} {
 		if o.Connector != 0 {
 			origin.Connector = o.Connector
 		}
@@ -295,43 +295,49 @@ func (t *Transaction) rising() (WattHours, bool) {
 // within d.
 func rose(from, to WattHours, d time.Duration) bool { return to >= from && plausible(to-from, d) }
 
+// seen are the readings of one instant, kept together: most of them are replaced
+// together.
+type seen struct {
+	register Reading
+	power    Gauge
+	soc      Gauge
+}
+
 // observe merges what the samples of one instant say about a charge at that time.
-func (v *Evidence) observe(b batch, received time.Time, in span) {
-	if b.power != nil {
-		v.Power = later(v.Power, Gauge{b.at, *b.power})
-		if *b.power > 0 {
+func (v *Evidence) observe(b *batch, received time.Time, in span) {
+	s := &seen{Reading{b.at, b.register}, Gauge{b.at, b.power}, Gauge{b.at, b.soc}}
+	if b.powered {
+		v.Power = later(v.Power, &s.power)
+		if b.power > 0 {
 			v.FlowAt = latest(v.FlowAt, received)
 		}
 	}
-	if b.soc != nil {
-		g := Gauge{b.at, *b.soc}
-		v.LastSoC = later(v.LastSoC, g)
-		if f := v.FirstSoC; f == nil || g.At.Before(f.At) || g.At.Equal(f.At) && g.Value < f.Value {
-			v.FirstSoC = &g
+	if b.charged {
+		v.LastSoC = later(v.LastSoC, &s.soc)
+		if f, g := v.FirstSoC, &s.soc; f == nil || g.At.Before(f.At) || g.At.Equal(f.At) && g.Value < f.Value {
+			v.FirstSoC = g
 		}
 	}
 	v.observeSigned(b.signed, in)
-	if b.register == nil {
-		return
+	switch {
+	case b.place == 0:
+	case b.begin:
+		v.observeBegin(&s.register, b.place)
+	default:
+		v.observeRegister(&s.register, b.place, received)
 	}
-	r := Reading{b.at, *b.register}
-	if b.begin {
-		v.observeBegin(r, b.place)
-		return
-	}
-	v.observeRegister(r, b.place, received)
 }
 
 // observeBegin keeps the earliest reading of the begin, from the best location.
-func (v *Evidence) observeBegin(r Reading, place int) {
-	if place > v.BeginPlace || place == v.BeginPlace && earlier(r, *v.Begin) {
-		v.Begin, v.BeginPlace = &r, place
+func (v *Evidence) observeBegin(r *Reading, place int) {
+	if place > v.BeginPlace || place == v.BeginPlace && earlier(r, v.Begin) {
+		v.Begin, v.BeginPlace = r, place
 	}
 }
 
 // observeRegister merges one register reading. Readings from a better location
 // replace those from a worse one.
-func (v *Evidence) observeRegister(r Reading, place int, received time.Time) {
+func (v *Evidence) observeRegister(r *Reading, place int, received time.Time) {
 	if place < v.Place {
 		return
 	}
@@ -339,20 +345,20 @@ func (v *Evidence) observeRegister(r Reading, place int, received time.Time) {
 		v.Place, v.First, v.Last, v.Peak, v.Rising, v.Rises, v.Disordered = place, nil, nil, nil, 0, 0, false
 	}
 	if p := v.Peak; p == nil || r.Wh > p.Wh || r.Wh == p.Wh && r.At.Before(p.At) {
-		v.Peak = &r
+		v.Peak = r
 	}
-	if v.First == nil || earlier(r, *v.First) {
-		v.First = &r
+	if v.First == nil || earlier(r, v.First) {
+		v.First = r
 	}
 	last := v.Last
 	switch {
 	case last == nil:
-		v.Last = &r
+		v.Last = r
 	case r.At.Before(last.At):
 		v.Disordered = true
 	case r.At.Equal(last.At):
 		if r.Wh > last.Wh {
-			v.Last, v.Disordered = &r, true
+			v.Last, v.Disordered = r, true
 		}
 	default:
 		if rose(last.Wh, r.Wh, gap(last.At, r.At)) {
@@ -362,18 +368,18 @@ func (v *Evidence) observeRegister(r Reading, place int, received time.Time) {
 				v.FlowAt = latest(v.FlowAt, received)
 			}
 		}
-		v.Last = &r
+		v.Last = r
 	}
 }
 
 // earlier orders readings by time; of those of one instant the higher counts.
-func earlier(a, b Reading) bool {
+func earlier(a, b *Reading) bool {
 	return a.At.Before(b.At) || a.At.Equal(b.At) && a.Wh > b.Wh
 }
 
-func later(g *Gauge, n Gauge) *Gauge {
+func later(g, n *Gauge) *Gauge {
 	if g == nil || n.At.After(g.At) || n.At.Equal(g.At) && n.Value > g.Value {
-		return &n
+		return n
 	}
 	return g
 }

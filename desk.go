@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,12 +18,12 @@ type desk struct {
 	station StationID
 
 	mu       sync.Mutex
-	gone     bool                          // dismissed: another desk may serve the station now
-	loaded   bool                          // working and waiting are what the Store has
-	working  map[TransactionID]Transaction // open ones
-	waiting  map[TransactionID]Transaction // those that ended or expired, and whose start may still come
-	roomy    int                           // how many may wait before some are let go
-	known    bool                          // sighting includes what the Registry has
+	gone     bool // dismissed: another desk may serve the station now
+	loaded   bool // working and waiting are what the Store has
+	working  stack // open ones
+	waiting  stack // those that ended or expired, and whose start may still come
+	roomy    int   // how many may wait before some are let go
+	known    bool  // sighting includes what the Registry has
 	sighting Sighting
 	ends     map[int]end // where the registers stood when the last charges ended that it knows of, by connector
 	doubt    clock       // see noteClock
@@ -123,12 +122,10 @@ func (l *Ledger) load(ctx context.Context, d *desk) error {
 		}
 		d.sighting, d.known = mergeSighting(st.Sighting, d.sighting), true
 	}
-	d.working, d.waiting = make(map[TransactionID]Transaction, len(open)), make(map[TransactionID]Transaction)
-	d.roomy = maxIdle
-	for _, t := range open {
-		d.put(t)
+	d.loaded, d.roomy = true, maxIdle
+	for i := range open {
+		d.put(&open[i])
 	}
-	d.loaded = true
 	return nil
 }
 
@@ -161,18 +158,21 @@ func mergeSighting(stored, heard Sighting) Sighting {
 // forget makes the desk read its transactions again before they are used.
 func (d *desk) forget() { d.loaded, d.working, d.waiting, d.past = false, nil, nil, past{} }
 
-// put keeps t at hand as long as a report may concern it.
-func (d *desk) put(t Transaction) {
-	if d.working == nil {
+// put keeps t at hand as long as a report may concern it. What is pointed to changes
+// with that.
+func (d *desk) put(t *Transaction) {
+	if !d.loaded {
 		return
 	}
-	delete(d.working, t.ID)
-	delete(d.waiting, t.ID)
 	switch {
 	case t.Status.Open():
-		d.working[t.ID] = t
+		d.waiting = d.waiting.without(t.ID)
+		d.working = d.working.with(t)
 	case !t.HasStart() && t.Status != Void:
-		d.waiting[t.ID] = t
+		d.working = d.working.without(t.ID)
+		d.waiting = d.waiting.with(t)
+	default:
+		d.working, d.waiting = d.working.without(t.ID), d.waiting.without(t.ID)
 	}
 	d.tidy(t.UpdatedAt)
 }
@@ -183,34 +183,60 @@ func (d *desk) put(t Transaction) {
 func (d *desk) tidy(now time.Time) {
 	if len(d.waiting) > d.roomy {
 		old := now.Add(-workingSpan)
-		maps.DeleteFunc(d.waiting, func(_ TransactionID, t Transaction) bool { return t.UpdatedAt.Before(old) })
+		d.waiting = slices.DeleteFunc(d.waiting, func(t *Transaction) bool { return t.UpdatedAt.Before(old) })
 		d.roomy = max(maxIdle, 2*len(d.waiting))
 	}
 	if len(d.working)+len(d.waiting) <= 2*MaxWorking {
 		return
 	}
-	ids := slices.AppendSeq(slices.Collect(maps.Keys(d.working)), maps.Keys(d.waiting))
-	slices.Sort(ids)
-	for _, id := range ids[:len(ids)-MaxWorking] {
-		delete(d.working, id)
-		delete(d.waiting, id)
-	}
+	all := slices.AppendSeq(slices.Clone(d.working), slices.Values(d.waiting))
+	all.sort()
+	from := all[len(all)-MaxWorking].ID
+	older := func(t *Transaction) bool { return t.ID < from }
+	d.working, d.waiting = slices.DeleteFunc(d.working, older), slices.DeleteFunc(d.waiting, older)
 }
 
-// hand returns a transaction that the desk has at hand.
-func (d *desk) hand(id TransactionID) (Transaction, bool) {
-	t, ok := d.working[id]
-	if !ok {
-		t, ok = d.waiting[id]
+// A stack is transactions by number.
+type stack []*Transaction
+
+func (s stack) sort() { slices.SortFunc(s, func(a, b *Transaction) int { return int(a.ID) - int(b.ID) }) }
+
+func (s stack) find(id TransactionID) (int, bool) {
+	return slices.BinarySearchFunc(s, id, func(t *Transaction, id TransactionID) int { return int(t.ID) - int(id) })
+}
+
+// with returns s with t, or with its new state.
+func (s stack) with(t *Transaction) stack {
+	i, there := s.find(t.ID)
+	if there {
+		*s[i] = *t
+		return s
 	}
-	return t, ok
+	return slices.Insert(s, i, new(*t))
+}
+
+func (s stack) without(id TransactionID) stack {
+	if i, there := s.find(id); there {
+		return slices.Delete(s, i, i+1)
+	}
+	return s
+}
+
+// hand returns a transaction that the desk has at hand, or nil.
+func (d *desk) hand(id TransactionID) *Transaction {
+	for _, s := range [...]stack{d.working, d.waiting} {
+		if i, there := s.find(id); there {
+			return s[i]
+		}
+	}
+	return nil
 }
 
 // atHand yields all transactions that the desk has at hand.
-func (d *desk) atHand() iter.Seq[Transaction] {
-	return func(yield func(Transaction) bool) {
-		for _, ts := range []map[TransactionID]Transaction{d.working, d.waiting} {
-			for _, t := range ts {
+func (d *desk) atHand() iter.Seq[*Transaction] {
+	return func(yield func(*Transaction) bool) {
+		for _, s := range [...]stack{d.working, d.waiting} {
+			for _, t := range s {
 				if !yield(t) {
 					return
 				}
@@ -220,14 +246,13 @@ func (d *desk) atHand() iter.Seq[Transaction] {
 }
 
 // charging returns the transactions that run on a connector, by number.
-func (d *desk) charging(connector int) []Transaction {
-	var ts []Transaction
+func (d *desk) charging(connector int) []*Transaction {
+	var ts []*Transaction
 	for _, t := range d.working {
 		if t.Connector == connector && (t.Status == Active || t.Status == Stopping) {
 			ts = append(ts, t)
 		}
 	}
-	slices.SortFunc(ts, func(a, b Transaction) int { return int(a.ID) - int(b.ID) })
 	return ts
 }
 

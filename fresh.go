@@ -48,6 +48,22 @@ func (g *Gauge) movedOn(old *Gauge, limit time.Time) bool {
 	return g != nil && !g.At.After(limit) && (old == nil || g.At.After(old.At))
 }
 
+// freshDecision proves it for what the ledger decides about t, if it can. That t was
+// closed for another is decided once, with the same key. The other keys have a
+// time, which is in what t is known by from then on: when the vehicle was last told
+// to leave, and when t was last heard of by our clock.
+func (t *Transaction) freshDecision(e *Event) bool {
+	switch e.Kind {
+	case Superseded:
+		return t.Evidence.ClosedKey == ""
+	case PluggedOut:
+		return e.At.After(t.Evidence.LeftAt)
+	case Rebooted:
+		return e.ReceivedAt.After(t.UpdatedAt)
+	}
+	return false
+}
+
 // Limits of what a desk learns of the starts before.
 const (
 	// zoneLimit is further from UTC than any zone: a start that was sent without one

@@ -87,6 +87,7 @@ type Ledger struct {
 	crowded int              // with so many desks, idle ones are dismissed
 	unsaved []*desk          // whose sighting waits for Flush
 	seen    map[string]Token // unlisted tokens that were seen, by folded value, until Flush writes them
+	changes sync.Pool        // of *change
 }
 
 // NewLedger returns a ledger over store and registry.
@@ -106,7 +107,8 @@ func NewLedger(store Store, registry Registry, opt Options) *Ledger {
 	return &Ledger{
 		store: store, registry: registry, opt: opt,
 		desks: make(map[StationID]*desk), crowded: minDesks,
-		seen: make(map[string]Token),
+		seen:    make(map[string]Token),
+		changes: sync.Pool{New: func() any { return new(change) }},
 	}
 }
 
@@ -124,7 +126,7 @@ func (l *Ledger) Store() Store { return l.store }
 func (l *Ledger) Registry() Registry { return l.registry }
 
 // Now returns the time by the ledger's clock.
-func (l *Ledger) Now() time.Time { return l.opt.Now().UTC().Truncate(time.Microsecond) }
+func (l *Ledger) Now() time.Time { return time.UnixMicro(l.opt.Now().UnixMicro()).UTC() }
 
 // An Outcome is what became of a report.
 type Outcome struct {
@@ -147,29 +149,49 @@ type Followup struct {
 // that matter: [ErrActive] for a start on a busy connector (the frame is then in
 // quarantine), [ErrUnavailable] when nothing could be kept.
 func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
-	e.receive(l.Now())
+	now := l.Now()
+	e.receive(now)
+	d := l.sit(e.Station)
+	defer l.rise(d)
+	if frame != "" {
+		d.sighting.SeenAt, d.dirty = now, true
+	}
 	var out Outcome
-	err := l.atDesk(ctx, e.Station, func(d *desk) error {
-		var err error
-		switch e.Kind {
-		case Started:
-			out, err = l.recordStart(ctx, d, e, frame)
-		case Updated:
-			out, err = l.recordUpdate(ctx, d, e, frame)
-		case Ended:
-			out, err = l.recordStop(ctx, d, e)
-		default:
-			err = fmt.Errorf("%v is no report: %w", e.Kind, ErrInvalid)
+	var err error
+	for range maxTries {
+		out = Outcome{}
+		if err = l.report(ctx, d, e, frame, &out); !errors.Is(err, ErrStale) {
+			break
 		}
-		if err == nil && !out.Replay && frame != "" {
-			d.learn(&e, &out)
-		}
-		return err
-	})
+		d.forget()
+	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("record %v of %s: %w", e.Kind, e.Station, err)
 	}
 	return out, nil
+}
+
+// report records e at the desk of its station, and learns from it.
+func (l *Ledger) report(ctx context.Context, d *desk, e Event, frame string, out *Outcome) error {
+	if err := l.load(ctx, d); err != nil {
+		return err
+	}
+	var err error
+	sent := e.At
+	switch e.Kind {
+	case Started:
+		*out, err = l.recordStart(ctx, d, e, frame)
+	case Updated:
+		err = l.recordUpdate(ctx, d, &e, frame, out)
+	case Ended:
+		*out, err = l.recordStop(ctx, d, e)
+	default:
+		err = fmt.Errorf("%v is no report: %w", e.Kind, ErrInvalid)
+	}
+	if err == nil && !out.Replay && frame != "" {
+		d.learn(sent, &e, out)
+	}
+	return err
 }
 
 // receive stamps a report with our time, unless it waited with us, and brings its own times into the form
@@ -183,20 +205,28 @@ func (e *Event) receive(now time.Time) {
 	if !e.At.IsZero() && (e.At.Before(implausibleBefore) || tooEarly(e.At, now)) {
 		e.Flags |= ClockImplausible
 	}
-	e.Samples = slices.Clone(e.Samples)
+	if !slices.ContainsFunc(e.Samples, func(s Sample) bool { return s.At != storable(s.At) }) {
+		return
+	}
+	e.Samples = slices.Clone(e.Samples) // they are the caller's
 	for i := range e.Samples {
 		e.Samples[i].At = storable(e.Samples[i].At)
 	}
 }
 
+// The years that RFC 3339 can write, in seconds of Unix time.
+const (
+	firstSecond = -62135596800 // of year 1
+	lastSecond  = 253402300799 // of year 9999
+)
+
 // storable returns a station's time as stores keep it; a year that RFC 3339
 // cannot write is no time.
 func storable(t time.Time) time.Time {
-	t = t.UTC().Truncate(time.Microsecond)
-	if y := t.Year(); y < 1 || y > 9999 {
+	if s := t.Unix(); s < firstSecond || s > lastSecond {
 		return time.Time{}
 	}
-	return t
+	return time.UnixMicro(t.UnixMicro()).UTC()
 }
 
 // append writes entry and puts the new states on the desk.
@@ -210,7 +240,7 @@ func (l *Ledger) append(ctx context.Context, d *desk, entry *Entry) error {
 		return err
 	}
 	for i := range entry.Transactions {
-		d.put(entry.Transactions[i].Transaction)
+		d.put(&entry.Transactions[i].Transaction)
 	}
 	return nil
 }

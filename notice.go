@@ -88,23 +88,23 @@ func topic(old, n *Transaction) string {
 
 // announce adds a notice about the step from old to n; what an operator corrected is
 // always announced as such.
-func (c *change) announce(old, n *Transaction, now time.Time) {
+func (c *change) announce(old, n *Transaction) {
 	if !corrected(old, n) {
-		c.announceAs(topic(old, n), n, now)
+		c.announceAs(topic(old, n), n)
 		return
 	}
 	if n.Status == Completed && old.Status.Open() {
-		c.announceAs(TopicStopped, n, now)
+		c.announceAs(TopicStopped, n)
 	}
-	c.announceAs(TopicCorrected, n, now)
+	c.announceAs(TopicCorrected, n)
 }
 
-func (c *change) announceAs(topic string, n *Transaction, now time.Time) {
-	what := Notice{Topic: topic, Station: n.Station, Transaction: n.ID, Version: n.Version, At: now}
+func (c *change) announceAs(topic string, n *Transaction) {
+	what := Notice{Topic: topic, Station: n.Station, Transaction: n.ID, Version: n.Version, At: c.now}
 	if what.Topic != TopicUpdated {
-		state := *n
-		state.Evidence = Evidence{StartKey: n.Evidence.StartKey, StopKey: n.Evidence.StopKey}
-		what.State = &state
+		c.states = append(c.states, *n)
+		what.State = &c.states[len(c.states)-1]
+		what.State.Evidence = Evidence{StartKey: n.Evidence.StartKey, StopKey: n.Evidence.StopKey}
 	}
 	c.entry.Notices = append(c.entry.Notices, what)
 }

@@ -102,10 +102,10 @@ func (l *Ledger) Booted(ctx context.Context, s StationID, boot Sighting) error {
 		d.sighting.Vendor, d.sighting.Model = boot.Vendor, boot.Model
 		d.sighting.Serial, d.sighting.Firmware = boot.Serial, boot.Firmware
 		d.sighting.BootedAt, d.sighting.SeenAt, d.dirty = now, now, true
-		c := l.change(d)
+		c := l.change(d, now)
 		for _, t := range d.running() {
 			key := ownKey(Rebooted, t.ID, int(now.UnixMicro()))
-			if _, err := c.apply(ctx, t, Event{Kind: Rebooted, Key: key}); err != nil {
+			if _, err := c.applyTo(ctx, t, &Event{Kind: Rebooted, Key: key}); err != nil {
 				return err
 			}
 		}
@@ -119,8 +119,8 @@ func (l *Ledger) Booted(ctx context.Context, s StationID, boot Sighting) error {
 	})
 }
 
-func (d *desk) running() []Transaction {
-	var ts []Transaction
+func (d *desk) running() []*Transaction {
+	var ts []*Transaction
 	for _, t := range d.working {
 		if t.Status == Active || t.Status == Stopping {
 			ts = append(ts, t)
@@ -194,7 +194,7 @@ func (l *Ledger) plugOut(ctx context.Context, d *desk, old *Connector, at time.T
 	if another || !t.SessionEnd.IsZero() || !t.mayLeave(at) {
 		return nil
 	}
-	c := l.change(d)
+	c := l.change(d, l.Now())
 	key := ownKey(PluggedOut, t.ID, int(at.UnixMicro()))
 	if _, err := c.apply(ctx, t, Event{Kind: PluggedOut, Key: key, At: at}); err != nil {
 		return err

@@ -158,11 +158,12 @@ func (l *Ledger) stopModel(ctx context.Context, d *desk, e *Event, t *Transactio
 	return RegisterSession, nil
 }
 
-// learn takes note of what a report shows of its station, once it is recorded.
-func (d *desk) learn(sent *Event, out *Outcome) {
-	d.noteClock(sent.At, sent.ReceivedAt, sent.Kind != Updated)
-	d.learnNumber(sent)
-	switch sent.Kind {
+// learn takes note of what a report shows of its station, once it is recorded. sent
+// is the time that the station told.
+func (d *desk) learn(sent time.Time, e *Event, out *Outcome) {
+	d.noteClock(sent, e.ReceivedAt, e.Kind != Updated)
+	d.learnNumber(e)
+	switch e.Kind {
 	case Started:
 		d.learnStart(&out.Event)
 	case Ended:

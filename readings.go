@@ -38,11 +38,13 @@ func plausible(wh WattHours, d time.Duration) bool {
 // needs. Totals beat sums of phases.
 type batch struct {
 	at       time.Time
-	register *WattHours
-	place    int  // rank of the register's location
-	begin    bool // register read for the begin of the transaction
-	power    *float64
-	soc      *float64
+	register WattHours
+	place    int     // rank of the register's location; 0: there is no register
+	begin    bool    // register read for the begin of the transaction
+	power    float64 // of no use unless powered
+	powered  bool
+	soc      float64 // of no use unless charged
+	charged  bool
 
 	signed []taken
 }
@@ -51,12 +53,11 @@ type batch struct {
 // instant that could not be read, or that was not yet when we heard of it, are
 // kept, but they are evidence of nothing: one such reading would be the last
 // one for years.
-func eachBatch(e *Event, f func(batch)) {
+func eachBatch(e *Event, f func(*batch)) {
 	samples := e.Samples
-	byTime := func(a, b Sample) int { return a.At.Compare(b.At) }
-	if !slices.IsSortedFunc(samples, byTime) {
+	if !inOrder(samples) {
 		samples = slices.Clone(samples)
-		slices.SortStableFunc(samples, byTime)
+		slices.SortStableFunc(samples, func(a, b Sample) int { return a.At.Compare(b.At) })
 	}
 	for len(samples) > 0 {
 		n := 1
@@ -70,6 +71,15 @@ func eachBatch(e *Event, f func(batch)) {
 	}
 }
 
+func inOrder(samples []Sample) bool {
+	for i := 1; i < len(samples); i++ {
+		if samples[i].At.Before(samples[i-1].At) {
+			return false
+		}
+	}
+	return true
+}
+
 // tooEarly reports whether we heard of a time long before it came, more than
 // a wrong time zone explains.
 func tooEarly(at, received time.Time) bool {
@@ -79,26 +89,26 @@ func tooEarly(at, received time.Time) bool {
 // reduce calls f for the readings among the samples of one instant, and once
 // more for a reading of the begin of the transaction if there is one: stations
 // repeat that one in every batch.
-func reduce(samples []Sample, f func(batch)) {
-	b := batch{at: samples[0].At, power: totalWatts(samples), soc: firstSoC(samples)}
+func reduce(samples []Sample, f func(*batch)) {
+	b := batch{at: samples[0].At}
+	b.power, b.powered = total(samples, isPower, parseWatts)
+	b.soc, b.charged = firstSoC(samples)
 	b.register, b.place = register(samples, false)
 	for i := range samples {
-		if samples[i].Signature == SignatureInvalid {
-			continue // found as it was received: it is evidence of nothing
+		if samples[i].Format != formatSigned || samples[i].Signature == SignatureInvalid {
+			continue // found to be invalid as it was received: it is evidence of nothing
 		}
 		b.signed = append(b.signed, samples[i].signedReadings()...)
 	}
-	f(b)
-	if wh, place := register(samples, true); wh != nil {
-		f(batch{at: b.at, register: wh, place: place, begin: true})
+	f(&b)
+	if wh, place := register(samples, true); place > 0 {
+		f(&batch{at: b.at, register: wh, place: place, begin: true})
 	}
 }
 
 // register returns the import register that the samples of one instant tell,
-// from the best location that has one.
-func register(samples []Sample, begin bool) (*WattHours, int) {
-	var best *WattHours
-	rank := 0
+// from the best location that has one, and the rank of that; 0 if none has.
+func register(samples []Sample, begin bool) (best WattHours, rank int) {
 	for i := range samples {
 		s := &samples[i]
 		place := placeRank(s.Location)
@@ -108,7 +118,7 @@ func register(samples []Sample, begin bool) (*WattHours, int) {
 		match := func(o *Sample) bool {
 			return isRegister(o) && (o.Context == contextBegin) == begin && placeRank(o.Location) == place && o.Context == s.Context
 		}
-		if wh := totalWh(samples, match); wh != nil {
+		if wh, ok := total(samples, match, parseWh); ok {
 			best, rank = wh, place
 		}
 	}
@@ -137,39 +147,37 @@ func placeRank(location string) int {
 	return 1
 }
 
-// totalWh returns the reading without a phase, else the sum over the phases.
-func totalWh(samples []Sample, match func(*Sample) bool) *WattHours {
-	return total(samples, match, func(s *Sample) (WattHours, bool) { return parseWh(s.Value, s.Unit) })
-}
-
 // phaseSets are the phases that add up to a total, and no others do: a station
 // may tell the same energy once per phase and once against neutral.
 var phaseSets = [...][3]string{{"L1", "L2", "L3"}, {"L1-N", "L2-N", "L3-N"}, {"L1-L2", "L2-L3", "L3-L1"}}
 
 // total returns the first value without a phase, else the sum over the first set
 // of phases that has values, each phase once.
-func total[T WattHours | float64](samples []Sample, match func(*Sample) bool, parse func(*Sample) (T, bool)) *T {
-	var values [len(phaseSets)][3]*T
+func total[T WattHours | float64](samples []Sample, match func(*Sample) bool, parse func(value, unit string) (T, bool)) (T, bool) {
+	var sums [len(phaseSets)]T
+	var there [len(phaseSets)][3]bool
+	phases := false
 	for i := range samples {
 		s := &samples[i]
 		if !match(s) {
 			continue
 		}
-		n, ok := parse(s)
+		n, ok := parse(s.Value, s.Unit)
 		if ok && s.Phase == "" {
-			return &n
+			return n, true
 		}
 		set, phase := phaseOf(s.Phase)
-		if ok && set >= 0 && values[set][phase] == nil {
-			values[set][phase] = &n
+		if ok && set >= 0 && !there[set][phase] {
+			sums[set] += n
+			there[set][phase], phases = true, true
 		}
 	}
-	for _, set := range values {
-		if sum := add(set); sum != nil {
-			return sum
+	for set := range sums {
+		if phases && there[set] != [3]bool{} {
+			return sums[set], true
 		}
 	}
-	return nil
+	return 0, false
 }
 
 func phaseOf(name string) (set, phase int) {
@@ -181,26 +189,7 @@ func phaseOf(name string) (set, phase int) {
 	return -1, 0
 }
 
-// add returns the sum of the values that are there, or nil.
-func add[T WattHours | float64](values [3]*T) *T {
-	var sum *T
-	for _, v := range values {
-		switch {
-		case v == nil:
-		case sum == nil:
-			sum = new(*v)
-		default:
-			*sum += *v
-		}
-	}
-	return sum
-}
-
-func totalWatts(samples []Sample) *float64 {
-	return total(samples, isPower, func(s *Sample) (float64, bool) { return parseWatts(s.Value, s.Unit) })
-}
-
-func firstSoC(samples []Sample) *float64 {
+func firstSoC(samples []Sample) (float64, bool) {
 	for i := range samples {
 		s := &samples[i]
 		if s.Measurand != measurandSoC {
@@ -208,10 +197,10 @@ func firstSoC(samples []Sample) *float64 {
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(s.Value), 64)
 		if err == nil && v >= 0 && v <= 100 {
-			return &v
+			return v, true
 		}
 	}
-	return nil
+	return 0, false
 }
 
 // parseWh reads a register text in Wh or kWh, exactly, rounded down to whole

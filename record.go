@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,10 +52,10 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string, fres
 			return Outcome{}, ErrReplay
 		}
 	}
-	c := l.change(d)
-	t, known := d.startOf(&e)
-	running := slices.DeleteFunc(d.charging(e.Connector), func(o Transaction) bool { return known && o.ID == t.ID })
-	if t.HasStop() {
+	t := d.startOf(&e)
+	known := t != nil
+	running := slices.DeleteFunc(d.charging(e.Connector), func(o *Transaction) bool { return o == t })
+	if known && t.HasStop() {
 		running = nil // it ended already: what runs there now is in nobody's way
 	}
 	busy, next := overtaken(running, &e)
@@ -71,6 +69,7 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string, fres
 			return Outcome{}, err
 		}
 	}
+	c := l.change(d, l.Now())
 	if !d.past.known || d.past.refused {
 		c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
 	}
@@ -81,7 +80,7 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string, fres
 			return Outcome{}, err
 		}
 	}
-	if err := l.completeStart(ctx, d, &e, &t, running); err != nil {
+	if err := l.completeStart(ctx, d, &e, t, running); err != nil {
 		return Outcome{}, err
 	}
 	if err := c.claim(ctx, &e, t.ID); err != nil {
@@ -90,19 +89,22 @@ func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string, fres
 	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
 		return Outcome{}, err
 	}
-	t, err := c.apply(ctx, t, e)
+	if fresh {
+		c.fresh++
+	}
+	n, err := c.applyTo(ctx, t, &e)
 	if err == nil {
-		err = c.concede(ctx, &t, next)
+		err = c.concede(ctx, n, next)
 	}
 	if err != nil {
 		return Outcome{}, err
 	}
-	c.entry.Fresh = fresh && len(c.entry.Events) == 1
 	if err := c.write(ctx); err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{Transaction: c.state(t.ID), Event: c.entry.event(e.Key)}
+	out := Outcome{Transaction: c.state(e.Transaction), Event: e}
 	out.Followups = unwanted(&out.Transaction)
+	c.recycle()
 	return out, nil
 }
 
@@ -128,18 +130,18 @@ func unwanted(t *Transaction) []Followup {
 }
 
 // begin draws the number of a new transaction.
-func (l *Ledger) begin(ctx context.Context, s StationID) (Transaction, error) {
+func (l *Ledger) begin(ctx context.Context, s StationID) (*Transaction, error) {
 	id, err := l.store.NextID(ctx)
 	if err != nil {
-		return Transaction{}, fmt.Errorf("draw a number: %w", err)
+		return nil, fmt.Errorf("draw a number: %w", err)
 	}
-	return Transaction{ID: id, PublicID: NewPublicID("txn_", l.Now()), Station: s}, nil
+	return &Transaction{ID: id, PublicID: NewPublicID("txn_", l.Now()), Station: s}, nil
 }
 
 // completeStart adds to a start what only the ledger knows: the answer about
 // its token, its vehicle, the plug-in, and what is odd about it. Of it and the
 // transactions that run on its connector only one goes on.
-func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction, running []Transaction) error {
+func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction, running []*Transaction) error {
 	auth, tok, err := l.authorizeStart(ctx, e.Token, running)
 	if err != nil {
 		return err
@@ -183,7 +185,7 @@ func (d *desk) lateness(e *Event, waited bool) Flags {
 // whatever the evidence: it waited on its way, and they ended its charge. What we
 // heard of began no later than that, whatever its clock; and a clock that says
 // nothing tells no order.
-func overtaken(running []Transaction, e *Event) (busy, next []Transaction) {
+func overtaken(running []*Transaction, e *Event) (busy, next []*Transaction) {
 	for _, t := range running {
 		odd := e.Flags.Has(ClockImplausible) || t.StartedAt.Before(implausibleBefore) || tooEarly(t.StartedAt, t.StartReceivedAt)
 		if !odd && t.HasStart() && e.At.Before(t.StartedAt) && e.At.Before(t.StartReceivedAt) {
@@ -199,12 +201,12 @@ func overtaken(running []Transaction, e *Event) (busy, next []Transaction) {
 // if others on its connector began after it: the first of them. Its own stop may
 // still come, and then counts. One that was closed before its start came stays as
 // it was closed.
-func (c *change) concede(ctx context.Context, t *Transaction, next []Transaction) error {
+func (c *change) concede(ctx context.Context, t *Transaction, next []*Transaction) error {
 	if len(next) == 0 || t.Evidence.ClosedKey != "" {
 		return nil
 	}
-	first := slices.MinFunc(next, func(a, b Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
-	_, err := c.apply(ctx, *t, Event{
+	first := slices.MinFunc(next, func(a, b *Transaction) int { return a.StartedAt.Compare(b.StartedAt) })
+	_, err := c.applyTo(ctx, t, &Event{
 		Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: t.lastKnown(), Register: first.MeterStart, Other: first.ID,
 		Reason: "reported after transaction " + strconv.Itoa(int(first.ID)) + ", which began later on the connector",
 	})
@@ -222,11 +224,11 @@ func (t *Transaction) lastKnown() time.Time {
 
 // mayReplace decides whether a start may end the transactions that run on its
 // connector.
-func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e *Event, frame string) error {
+func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []*Transaction, e *Event, frame string) error {
 	if err := l.unrecorded(ctx, e); err != nil {
 		return err
 	}
-	dead := !slices.ContainsFunc(busy, func(t Transaction) bool { return d.death(&t) == "" })
+	dead := !slices.ContainsFunc(busy, func(t *Transaction) bool { return d.death(t) == "" })
 	if dead || l.opt.StartConflict == ConflictAccept {
 		return nil
 	}
@@ -251,7 +253,7 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []Transaction, e 
 // supersede closes the transactions that a new one replaces, at their last
 // reading. What the station said of itself may be the evidence, so that is
 // written first.
-func (c *change) supersede(ctx context.Context, busy []Transaction, by TransactionID, start *Event) error {
+func (c *change) supersede(ctx context.Context, busy []*Transaction, by TransactionID, start *Event) error {
 	if len(busy) == 0 {
 		return nil
 	}
@@ -259,14 +261,14 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 		return err
 	}
 	for _, t := range busy {
-		reason := c.desk.death(&t)
+		reason := c.desk.death(t)
 		if reason == "" {
 			reason = "station insisted on another start on the connector"
 		}
 		if same(t.Token, start.Token) && equal(t.MeterStart, start.Register) && t.Evidence.Last == nil {
 			start.Flags |= DuplicateSuspect
 		}
-		_, err := c.apply(ctx, t, Event{
+		_, err := c.applyTo(ctx, t, &Event{
 			Kind: Superseded, Key: ownKey(Superseded, t.ID, 0), At: t.lastKnown(), Register: start.Register, Reason: reason, Other: by,
 		})
 		if err != nil {
@@ -279,35 +281,28 @@ func (c *change) supersede(ctx context.Context, busy []Transaction, by Transacti
 // startOf finds the transaction that a start begins, if there is one: a pending
 // remote start; else one that the station was late for; else the only stop that
 // fits it and still has no start.
-func (d *desk) startOf(e *Event) (Transaction, bool) {
-	var remote, orphans []Transaction
+func (d *desk) startOf(e *Event) *Transaction {
+	var remote, orphan *Transaction
+	orphans := 0
 	old := e.ReceivedAt.Add(-workingSpan)
 	for t := range d.atHand() {
 		switch {
 		case t.HasStart(), !t.Status.Open() && t.UpdatedAt.Before(old):
 		case t.HasStop():
-			if !differs(t.Connector, e.Connector) && startFits(e, &t) {
-				orphans = append(orphans, t)
+			if !differs(t.Connector, e.Connector) && startFits(e, t) {
+				orphan = t
+				orphans++
 			}
-		case t.Connector == e.Connector && same(t.Token, e.Token) && mayStart(&t, e):
-			remote = append(remote, t)
+		case t.Connector == e.Connector && same(t.Token, e.Token) && mayStart(t, e):
+			if remote == nil || t.Status == Pending || remote.Status != Pending && t.ID > remote.ID {
+				remote = t
+			}
 		}
 	}
-	if len(remote) > 0 {
-		return slices.MaxFunc(remote, func(a, b Transaction) int {
-			if p, q := a.Status == Pending, b.Status == Pending; p != q {
-				if p {
-					return 1
-				}
-				return -1
-			}
-			return int(a.ID) - int(b.ID)
-		}), true
+	if remote == nil && orphans == 1 {
+		return orphan
 	}
-	if len(orphans) == 1 {
-		return orphans[0], true
-	}
-	return Transaction{}, false
+	return remote
 }
 
 // mayStart reports whether a start comes in time for a remote start
@@ -363,44 +358,44 @@ func same(a, b IDToken) bool { return a.Value == b.Value || a.Fold() == b.Fold()
 // recordUpdate keeps readings. Those of no transaction are the station's own
 // series; those of one that we do not know join the one that runs on their
 // connector.
-func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
-	t, ours, err := l.numbered(ctx, d, e.Number)
+func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e *Event, frame string, out *Outcome) error {
+	t, err := l.numbered(ctx, d, e.Number)
 	if err != nil {
-		return Outcome{}, err
+		return err
 	}
-	ours = ours && e.Connector != 0
-	if ours && mayPrecede(&e, &t) {
-		unknown := e
-		unknown.Key = meterKey(&e, false)
-		if out, err := l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
-			return out, err
+	ours := t != nil && e.Connector != 0
+	if ours && mayPrecede(e, t) {
+		unknown := *e
+		unknown.Key = meterKey(e, false)
+		if *out, err = l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
+			return err
 		}
 	}
-	e.Key = meterKey(&e, ours)
-	numbered := ours
-	if !ours && e.Number != nil && e.Connector != 0 {
-		if t, ours = d.onlyCharge(&e); !ours {
+	e.Key = meterKey(e, ours)
+	if !ours {
+		if t = d.onlyCharge(e); t == nil && e.Number != nil && e.Connector != 0 {
 			e.Flags |= OrphanStop
 		}
 	}
-	c := l.change(d)
-	if !ours {
+	c := l.change(d, l.Now())
+	if t == nil {
 		e.Station = d.station
-		c.entry.Events = append(c.entry.Events, e)
-		return c.finish(ctx, e, 0)
+		c.entry.Events = append(c.entry.Events, *e)
+		return c.finish(ctx, e, out)
 	}
-	n, err := c.apply(ctx, t, e)
+	n, err := c.applyTo(ctx, t, e)
 	if err != nil {
-		return Outcome{}, err
+		return err
 	}
-	c.entry.Fresh = numbered && frame != "" && d.freshReading(&t, &n, &e)
+	if ours && frame != "" && d.freshReading(t, n, e) {
+		c.fresh++
+	}
 	if n.Status == Stopping && n.Evidence.StopStep == StopOverdue && !n.Evidence.FlowAt.Before(e.ReceivedAt) {
-		if _, err := c.apply(ctx, n, lapsed(&n)); err != nil {
-			return Outcome{}, err
+		if _, err := c.applyTo(ctx, n, lapsed(n)); err != nil {
+			return err
 		}
-		c.entry.Fresh = false
 	}
-	return c.finish(ctx, e, t.ID)
+	return c.finish(ctx, e, out)
 }
 
 // mayPrecede reports whether a report may have been sent before its number was
@@ -408,50 +403,62 @@ func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e Event, frame strin
 func mayPrecede(e *Event, t *Transaction) bool { return !t.HasStart() || e.At.Before(t.StartedAt) }
 
 // lapsed is the decision that a remote stop came to nothing.
-func lapsed(t *Transaction) Event {
-	return Event{
+func lapsed(t *Transaction) *Event {
+	return &Event{
 		Kind: StopLapsed, Key: ownKey(StopLapsed, t.ID, t.StopRound), Round: t.StopRound,
 		Reason: "energy flowed on after the remote stop",
 	}
 }
 
-// finish writes the change and turns a replay into its outcome.
-func (c *change) finish(ctx context.Context, e Event, id TransactionID) (Outcome, error) {
+// finish writes the change that e makes, and turns a replay into its outcome.
+func (c *change) finish(ctx context.Context, e *Event, out *Outcome) error {
 	err := c.write(ctx)
 	if errors.Is(err, ErrReplay) {
-		return c.ledger.replay(ctx, c.desk, e)
+		*out, err = c.ledger.replay(ctx, c.desk, *e)
+		return err
 	}
 	if err != nil {
-		return Outcome{}, err
+		return err
 	}
-	return Outcome{Transaction: c.state(id), Event: c.entry.event(e.Key)}, nil
+	out.Event = *e
+	if e.Transaction != 0 {
+		out.Transaction = c.state(e.Transaction)
+	}
+	c.recycle()
+	return nil
 }
 
 // onlyCharge returns the transaction that runs on the connector of readings
-// whose number we do not know, if there is just one and they are not older.
-func (d *desk) onlyCharge(e *Event) (Transaction, bool) {
+// whose number we do not know, if there is just one and they are not older, or nil.
+func (d *desk) onlyCharge(e *Event) *Transaction {
+	if e.Number == nil || e.Connector == 0 {
+		return nil
+	}
 	ts := d.charging(e.Connector)
 	if len(ts) != 1 || len(e.Samples) > 0 && e.Samples[len(e.Samples)-1].At.Before(ts[0].StartedAt) {
-		return Transaction{}, false
+		return nil
 	}
-	return ts[0], true
+	return ts[0]
 }
 
-// numbered returns the station's transaction with that number. Another
+// numbered returns the station's transaction with that number, or nil. Another
 // station's is none.
-func (l *Ledger) numbered(ctx context.Context, d *desk, n *int64) (Transaction, bool, error) {
+func (l *Ledger) numbered(ctx context.Context, d *desk, n *int64) (*Transaction, error) {
 	if n == nil || *n < 1 || *n > maxTransactionID {
-		return Transaction{}, false, nil
+		return nil, nil
 	}
 	id := TransactionID(*n)
-	if t, ok := d.hand(id); ok {
-		return t, true, nil
+	if t := d.hand(id); t != nil {
+		return t, nil
 	}
 	t, err := l.store.Transaction(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && t.Station != d.station {
-		return Transaction{}, false, nil
+		return nil, nil
 	}
-	return t, err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 const maxTransactionID = 1<<31 - 1
@@ -459,11 +466,12 @@ const maxTransactionID = 1<<31 - 1
 // recordStop keeps a stop: of the transaction it names, of the only one it
 // fits, or as a record of its own that waits for its start.
 func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, error) {
-	t, ours, err := l.numbered(ctx, d, e.Number)
+	t, err := l.numbered(ctx, d, e.Number)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if ours && mayPrecede(&e, &t) {
+	ours := t != nil
+	if ours && mayPrecede(&e, t) {
 		unknown := e
 		unknown.Key = stopKey(&e, false)
 		if out, err := l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
@@ -487,39 +495,43 @@ func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, err
 			return Outcome{}, err
 		}
 	}
-	if e.Model, err = l.stopModel(ctx, d, &e, &t); err != nil {
+	if e.Model, err = l.stopModel(ctx, d, &e, t); err != nil {
 		return Outcome{}, err
 	}
-	c := l.change(d)
-	c.entry.Fresh = ours && !t.HasStop()
-	if _, err := c.apply(ctx, t, e); err != nil {
+	c := l.change(d, l.Now())
+	if ours && !t.HasStop() {
+		c.fresh++
+	}
+	if _, err := c.applyTo(ctx, t, &e); err != nil {
 		return Outcome{}, err
 	}
-	return c.finish(ctx, e, t.ID)
+	var out Outcome
+	err = c.finish(ctx, &e, &out)
+	return out, err
 }
 
 // stopped returns the transaction that a stop without a number of ours ends:
 // the only one that runs and fits, else the only one that fits and that we closed
 // because its stop had not come, else a new one. The station's quirks may say
 // that there is none, or which of several.
-func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (Transaction, error) {
+func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (*Transaction, error) {
 	habit, err := l.offlineIDs(ctx, d, e)
 	if err != nil {
-		return Transaction{}, err
+		return nil, err
 	}
 	if habit != nil && !*habit {
 		return l.begin(ctx, d.station)
 	}
-	fits := fitting(maps.Values(d.working), e)
+	fits := fitting(d.working, e)
 	if len(fits) == 0 {
 		closed, err := l.closedBefore(ctx, d, e)
 		if err != nil {
-			return Transaction{}, err
+			return nil, err
 		}
-		fits = fitting(slices.Values(closed), e)
+		fits = fitting(closed, e)
 	}
 	if len(fits) > 1 && habit != nil {
-		fits = slices.DeleteFunc(fits, func(t Transaction) bool { return !t.Flags.Has(Offline) })
+		fits = slices.DeleteFunc(fits, func(t *Transaction) bool { return !t.Flags.Has(Offline) })
 	}
 	if len(fits) == 1 {
 		return fits[0], nil
@@ -539,7 +551,7 @@ func (l *Ledger) offlineIDs(ctx context.Context, d *desk, stop *Event) (*bool, e
 
 // closedBefore returns the last transactions that began in the days before a stop
 // and are not open any more.
-func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) ([]Transaction, error) {
+func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) (stack, error) {
 	page, err := l.store.Transactions(ctx, Query{
 		Station: d.station, Statuses: []Status{Completed}, Order: ByStart, Limit: maxClosed,
 		Started: Window{From: stop.At.Add(-workingSpan), To: stop.At.Add(time.Microsecond)},
@@ -547,18 +559,22 @@ func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) ([]Tran
 	if err != nil {
 		return nil, fmt.Errorf("transactions before a stop: %w", err)
 	}
-	return page.Transactions, nil
+	var closed stack
+	for i := range page.Transactions {
+		closed = append(closed, &page.Transactions[i])
+	}
+	return closed, nil
 }
 
 // fitting returns those of the transactions without a stop that a stop may be of.
-func fitting(ts iter.Seq[Transaction], stop *Event) []Transaction {
-	var fits []Transaction
-	for t := range ts {
+func fitting(ts stack, stop *Event) []*Transaction {
+	var fits []*Transaction
+	for _, t := range ts {
 		if !t.HasStart() || t.HasStop() {
 			continue
 		}
 		start := Event{At: t.StartedAt, Register: t.MeterStart, Token: t.Token}
-		if oneCharge(&start, stop) && !outlived(&t, stop) {
+		if oneCharge(&start, stop) && !outlived(t, stop) {
 			fits = append(fits, t)
 		}
 	}
@@ -596,7 +612,7 @@ func (l *Ledger) replay(ctx context.Context, d *desk, e Event) (Outcome, error) 
 	if sameContent(&first, &e) {
 		return out, nil
 	}
-	c := l.change(d)
+	c := l.change(d, l.Now())
 	contradiction := e
 	contradiction.Kind, contradiction.Key = Contradicted, "C|"+e.Key+"|"+e.Digest
 	contradiction.Flags |= ContentConflict
@@ -623,14 +639,4 @@ func sameContent(a, b *Event) bool {
 			x.At, y.At, x.Signature, y.Signature = x.At.UTC(), y.At.UTC(), "", "" // keys may have come to be known
 			return x == y
 		})
-}
-
-// event returns the event of the entry with that key.
-func (e *Entry) event(key string) Event {
-	for i := range e.Events {
-		if e.Events[i].Key == key {
-			return e.Events[i]
-		}
-	}
-	return Event{}
 }

@@ -43,19 +43,20 @@ func (l *Ledger) Reserve(ctx context.Context, r StartRequest) (Transaction, erro
 		if r.VehicleID == "" {
 			r.VehicleID = tok.VehicleID
 		}
-		if t, err = l.begin(ctx, r.Station); err != nil {
+		fresh, err := l.begin(ctx, r.Station)
+		if err != nil {
 			return err
 		}
-		c := l.change(d)
-		_, err = c.apply(ctx, t, Event{
-			Kind: Requested, Key: ownKey(Requested, t.ID, 0), Connector: r.Connector, Token: r.Token, Vehicle: r.VehicleID,
+		c := l.change(d, l.Now())
+		_, err = c.applyTo(ctx, fresh, &Event{
+			Kind: Requested, Key: ownKey(Requested, fresh.ID, 0), Connector: r.Connector, Token: r.Token, Vehicle: r.VehicleID,
 			Metadata: r.Metadata, By: r.By, Expires: l.Now().Add(l.startTimeout(d) + startGrace),
 		})
 		if err != nil {
 			return err
 		}
 		err = c.write(ctx)
-		t = c.state(t.ID)
+		t = c.state(fresh.ID)
 		return err
 	})
 	if err != nil {
@@ -77,7 +78,7 @@ func (d *desk) startable(r *StartRequest) error {
 		}
 	}
 	for _, t := range d.charging(r.Connector) {
-		if d.death(&t) == "" {
+		if d.death(t) == "" {
 			return fmt.Errorf("transaction %d: %w", t.ID, ErrActive)
 		}
 	}
@@ -149,7 +150,7 @@ func (l *Ledger) decide(ctx context.Context, id TransactionID, f func(*Transacti
 		if err != nil {
 			return err
 		}
-		c := l.change(d)
+		c := l.change(d, l.Now())
 		if _, err := c.apply(ctx, t, e); err != nil {
 			return err
 		}
@@ -185,8 +186,8 @@ func (l *Ledger) decided(ctx context.Context, t *Transaction) (Transaction, erro
 
 // current returns a transaction as the desk has it, or else the Store.
 func (l *Ledger) current(ctx context.Context, d *desk, id TransactionID) (Transaction, error) {
-	if t, ok := d.hand(id); ok {
-		return t, nil
+	if t := d.hand(id); t != nil {
+		return *t, nil
 	}
 	t, err := l.store.Transaction(ctx, id)
 	if err != nil {

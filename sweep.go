@@ -73,7 +73,7 @@ func (l *Ledger) settle(ctx context.Context, due *Transaction) (int, error) {
 		if t.Version < due.Version {
 			return ErrStale
 		}
-		c := l.change(d)
+		c := l.change(d, l.Now())
 		events := l.dueEvents(&t)
 		decided = min(1, len(events))
 		for _, e := range events {
@@ -105,7 +105,7 @@ func (l *Ledger) dueEvents(t *Transaction) []Event {
 	if at := l.stopDue(t); !at.IsZero() && !at.After(now) {
 		events = append(events, Event{Kind: StopOverdue, Key: ownKey(StopOverdue, t.ID, t.StopRound), Round: t.StopRound})
 		if t.Evidence.FlowAt.After(t.Evidence.StopAskedAt) {
-			events = append(events, lapsed(t))
+			events = append(events, *lapsed(t))
 		}
 	}
 	if at := l.reviewDue(t); !at.IsZero() && !at.After(now) {
