@@ -114,7 +114,7 @@ func (w *world) listV1() (rows []v1Row) {
 			Pagination   struct{ NextCursor string }
 		}
 		if !w.get("/api/v1/transactions?limit=100"+cursor, &list) {
-			w.t.Error("v1 does not list")
+			w.wrong("v1 does not list")
 			return rows
 		}
 		rows = append(rows, list.Transactions...)
@@ -143,7 +143,7 @@ func (w *world) listV2(filter string) (rows []v2Row, ok bool) {
 // compare holds what happened against what both APIs tell, and what is stored.
 func (w *world) compare(report *sim.Report) {
 	if err := report.Err(); err != nil {
-		w.t.Errorf("%v\n%v", err, report)
+		w.wrong("%v\n%v", err, report)
 	}
 	v1, v2 := w.sorted()
 	for i := range report.Charges {
@@ -156,16 +156,16 @@ func (w *world) compare(report *sim.Report) {
 		w.one("v2", forV2, v2)
 		delete(v2, want.place())
 		if !c.StopAnswered || c.Deleted || len(c.TransactionIDs) != 1 {
-			w.t.Errorf("%s: stop answered %v, deleted %v, numbers %v", name(c), c.StopAnswered, c.Deleted, c.TransactionIDs)
+			w.wrong("%s: stop answered %v, deleted %v, numbers %v", name(c), c.StopAnswered, c.Deleted, c.TransactionIDs)
 			continue
 		}
 		w.stored(c)
 	}
 	for _, extra := range v1 {
-		w.t.Errorf("v1 has what did not happen: %+v", extra)
+		w.wrong("v1 has what did not happen: %+v", extra)
 	}
 	for _, extra := range v2 {
-		w.t.Errorf("v2 has what did not happen: %+v", extra)
+		w.wrong("v2 has what did not happen: %+v", extra)
 	}
 	w.quarantined()
 }
@@ -183,13 +183,13 @@ func (w *world) sorted() (v1, v2 map[place][]record) {
 		case "completed":
 			v1[r.place()] = append(v1[r.place()], r)
 		case "active", "stopping", "pending":
-			w.t.Errorf("v1 shows as %s: %+v", row.Status, row)
+			w.wrong("v1 shows as %s: %+v", row.Status, row)
 		}
 		w.flags(&row)
 	}
 	rows, ok := w.listV2("")
 	if !ok {
-		w.t.Error("v2 does not list")
+		w.wrong("v2 does not list")
 	}
 	for _, row := range rows {
 		r := row.record()
@@ -213,7 +213,7 @@ func (w *world) flags(row *v1Row) {
 	}
 	for _, flag := range row.Flags {
 		if !slices.Contains(may, flag) {
-			w.t.Errorf("transaction %d of %s is marked %s: %+v", row.TransactionID, row.ChargeBoxID, flag, row)
+			w.wrong("transaction %d of %s is marked %s: %+v", row.TransactionID, row.ChargeBoxID, flag, row)
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (w *world) flags(row *v1Row) {
 func (w *world) one(where string, want record, found map[place][]record) {
 	got := found[want.place()]
 	if len(got) != 1 || got[0] != want {
-		w.t.Errorf("%s has %+v,\nwant one %+v", where, got, want)
+		w.wrong("%s has %+v,\nwant one %+v", where, got, want)
 	}
 }
 
@@ -230,17 +230,17 @@ func (w *world) one(where string, want record, found map[place][]record) {
 // fold to the record.
 func (w *world) stored(c *sim.Charge) {
 	ctx, id := w.t.Context(), leyden.TransactionID(c.TransactionIDs[0])
-	t, err := w.disk.Transaction(ctx, id)
+	t, err := w.disk.driver().Transaction(ctx, id)
 	if err != nil {
-		w.t.Errorf("%s: %v", name(c), err)
+		w.wrong("%s: %v", name(c), err)
 		return
 	}
-	events, err := w.disk.Events(ctx, id)
+	events, err := w.disk.driver().Events(ctx, id)
 	if err != nil {
-		w.t.Errorf("events of %s: %v", name(c), err)
+		w.wrong("events of %s: %v", name(c), err)
 	}
 	if diff := leyden.Differences(leyden.Fold(events), t); len(diff) > 0 {
-		w.t.Errorf("%s: transaction %d differs from its events in %s", name(c), id, strings.Join(diff, ", "))
+		w.wrong("%s: transaction %d differs from its events in %s", name(c), id, strings.Join(diff, ", "))
 	}
 	var got, want []string
 	for i := range events {
@@ -248,7 +248,7 @@ func (w *world) stored(c *sim.Charge) {
 		case leyden.Started, leyden.Updated, leyden.Ended:
 			got = append(got, fmt.Sprint(e.Kind, " ", e.At.UnixMilli()))
 		case leyden.Contradicted:
-			w.t.Errorf("%s: transaction %d is contradicted by %+v", name(c), id, e)
+			w.wrong("%s: transaction %d is contradicted by %+v", name(c), id, e)
 		}
 	}
 	kinds := map[string]leyden.EventKind{"StartTransaction": leyden.Started, "MeterValues": leyden.Updated, "StopTransaction": leyden.Ended}
@@ -258,15 +258,15 @@ func (w *world) stored(c *sim.Charge) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		w.t.Errorf("%s: transaction %d has the events %v,\nanswered were %v", name(c), id, got, want)
+		w.wrong("%s: transaction %d has the events %v,\nanswered were %v", name(c), id, got, want)
 	}
 }
 
 // quarantined wants nothing to wait for an operator.
 func (w *world) quarantined() {
-	list, err := w.disk.Quarantined(w.t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting})
+	list, err := w.disk.driver().Quarantined(w.t.Context(), leyden.QuarantineQuery{Status: leyden.QuarantineWaiting})
 	if err != nil || len(list) > 0 {
-		w.t.Errorf("in quarantine: %+v, %v", list, err)
+		w.wrong("in quarantine: %+v, %v", list, err)
 	}
 }
 
@@ -276,12 +276,12 @@ func (p *poller) compare() {
 	rows, _ := p.world.listV2("")
 	for _, row := range rows {
 		if p.seen[edition{row.TransactionID, row.InsertedAt.UnixMicro()}] != 1 {
-			p.world.t.Errorf("transaction %d, inserted at %v, was not fetched by window", row.TransactionID, row.InsertedAt)
+			p.world.wrong("transaction %d, inserted at %v, was not fetched by window", row.TransactionID, row.InsertedAt)
 		}
 	}
 	for e, n := range p.seen {
 		if n > 1 {
-			p.world.t.Errorf("transaction %d, inserted at %v, was fetched %d times by window", e.id, time.UnixMicro(e.at).UTC(), n)
+			p.world.wrong("transaction %d, inserted at %v, was fetched %d times by window", e.id, time.UnixMicro(e.at).UTC(), n)
 		}
 	}
 }

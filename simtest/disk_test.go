@@ -6,12 +6,10 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"sync"
-	"testing"
 	"time"
 
 	"leyden"
 	"leyden/auth"
-	"leyden/memory"
 )
 
 // A driver is what keeps all that a server knows.
@@ -34,7 +32,7 @@ const (
 )
 
 // fates draws what becomes of changes, for each station by itself, so that it does not
-// depend on what others do meanwhile.
+// depend on what others do meanwhile. For what is no station's the moment decides.
 type fates struct {
 	plan *plan
 
@@ -49,6 +47,9 @@ func (f *fates) draw(s leyden.StationID) fate {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.streams[s]
+	if s == "" {
+		r = rand.New(rand.NewPCG(f.plan.seed, uint64(time.Now().UnixNano())))
+	}
 	if r == nil {
 		h := fnv.New64a()
 		h.Write([]byte(s)) // a hash takes anything
@@ -137,15 +138,3 @@ func (h *handle) change(s leyden.StationID, do func() error) error {
 	}
 	return err
 }
-
-// A disk outlives servers.
-type disk struct{ driver }
-
-// newDisk returns an empty one.
-func newDisk(testing.TB, plan) *disk { return &disk{memory.New(time.Now)} }
-
-// open returns what a server that starts now finds.
-func (d *disk) open() (driver, error) { return d.driver, nil }
-
-// close ends it.
-func (d *disk) close() {}

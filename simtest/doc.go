@@ -27,5 +27,9 @@
 //	go test ./simtest -seeds 20000          so many, from 1
 //	go test ./simtest -seed 17 -seeds 1 -v  just that one, with what happened
 //
-// A seed that fails says how it is run again.
+// One processor does all of it, one thing after the other, so that a seed does the same
+// again, message by message; whoever has more processors starts more tests.
+//
+// A seed that fails says how it is run again. Most seeds keep the ledger in memory, every
+// twentieth with SQLite, in files that are copied as they are when the server crashes.
 package simtest

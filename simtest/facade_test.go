@@ -72,19 +72,19 @@ func (w *world) get(url string, body any) bool {
 	}
 	f, err := facades()
 	if err != nil {
-		w.t.Error(err)
+		w.wrong("facades: %v", err)
 		return false
 	}
 	ctx := context.WithValue(w.t.Context(), borrowedKey{}, driver(n.store))
 	rec, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, url, nil).WithContext(ctx)
 	req.Header.Set("X-API-Key", f.key)
-	f.contract.Handler(w.t.Errorf, f.api).ServeHTTP(rec, req)
+	f.contract.Handler(w.wrong, f.api).ServeHTTP(rec, req)
 	text, err := io.ReadAll(rec.Body)
 	if err == nil && rec.Code == http.StatusOK {
 		err = json.Unmarshal(text, body)
 	}
 	if err != nil || rec.Code != http.StatusOK && rec.Code != http.StatusServiceUnavailable {
-		w.t.Errorf("GET %s: %d, %v: %.300s", url, rec.Code, err, text)
+		w.wrong("GET %s: %d, %v: %.300s", url, rec.Code, err, text)
 	}
 	return err == nil && rec.Code == http.StatusOK
 }

@@ -16,6 +16,7 @@ import (
 type node struct {
 	ledger  *leyden.Ledger
 	server  *csms.Server
+	disk    disk
 	store   *handle
 	ended   chan struct{} // closed when it is dead
 	dead    atomic.Bool
@@ -27,14 +28,18 @@ type node struct {
 	doomed map[leyden.StationID]bool // with the next answer to one of them it ends
 }
 
-// newNode starts a server over what a disk has.
-func newNode(d driver, w *world) *node {
+// newNode starts a server over what the disk has.
+func newNode(w *world) *node {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &node{
 		ended: make(chan struct{}), cancel: cancel,
 		lines: make(map[ocpp.Transport]bool), doomed: make(map[leyden.StationID]bool),
 	}
-	n.store = &handle{d, w.fates, n}
+	n.disk = w.disk
+	n.store = &handle{w.disk.driver(), w.fates, n}
+	if w.plan.sabotage != nil {
+		n.store.driver = w.plan.sabotage(n.store.driver)
+	}
 	n.ledger = leyden.NewLedger(n.store, n.store, leyden.Options{StartConflict: w.plan.conflict})
 	n.server = csms.New(n.ledger, csms.Options{})
 	if _, err := n.ledger.Recover(ctx); err != nil {
@@ -56,6 +61,7 @@ func (n *node) crash() {
 	for tr := range lines {
 		_ = tr.Close(ocpp.CloseAbnormal, "") // the station sees it
 	}
+	n.disk.crash() // now that nobody is answered any more
 	n.cancel()
 	close(n.ended)
 }

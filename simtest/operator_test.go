@@ -40,7 +40,7 @@ func (w *world) command(server *csms.Server, what int, about leyden.StartRequest
 		_, err = server.Trigger(ctx, about.Station, "MeterValues", about.Connector)
 	}
 	if errors.Is(err, leyden.ErrNotFound) || errors.Is(err, leyden.ErrInvalid) {
-		w.t.Errorf("command %d of %+v: %v", what, about, err)
+		w.wrong("command %d of %+v: %v", what, about, err)
 	}
 }
 

@@ -17,6 +17,9 @@ type plan struct {
 	conflict leyden.StartConflict
 	operator time.Duration // about how often an operator does something; 0: there is none
 	poll     time.Duration // how often somebody fetches what was inserted
+	files    bool          // the ledger is in files, with SQLite
+
+	sabotage func(driver) driver // what a server does worse with its storage; nil: nothing
 }
 
 // odds are how often the server and its disk fail, of 100,000 changes.
@@ -33,7 +36,7 @@ func (p plan) String() string {
 // often, some are of hundreds.
 func planOf(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 0))
-	p := plan{seed: seed, conflict: leyden.ConflictEvidence, poll: 7 * time.Minute}
+	p := plan{seed: seed, poll: 7 * time.Minute, files: seed%20 == 7}
 	o := sim.Options{
 		Seed: seed, Stations: 3 + r.IntN(15), Connectors: 1 + r.IntN(2), Sessions: 1 + r.IntN(3),
 		Speed: pick(r, 2.0, 10, 40), SampleInterval: time.Duration(4+r.IntN(12)) * time.Minute,

@@ -2,12 +2,15 @@ package simtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
 
 	"leyden"
+	"leyden/memory"
 	"leyden/ocpp"
 	"leyden/sim"
 )
@@ -22,12 +25,13 @@ type world struct {
 	t     testing.TB
 	plan  plan
 	fates *fates
-	disk  *disk
+	disk  disk
 	tags  []string
 
-	mu    sync.Mutex
-	node  *node // nil while there is none
-	lives int
+	mu     sync.Mutex
+	node   *node // nil while there is none
+	lives  int
+	wrongs []string // what is not as it must be, the first of it
 
 	over    chan struct{} // closed when all is told
 	running sync.WaitGroup
@@ -36,11 +40,14 @@ type world struct {
 // newWorld returns one with all stations and idTags known, and a server.
 func newWorld(t testing.TB, p plan) *world {
 	w := &world{
-		t: t, plan: p, disk: newDisk(t, p), over: make(chan struct{}),
+		t: t, plan: p, disk: memoryDisk{memory.New(time.Now)}, over: make(chan struct{}),
 		fates: &fates{plan: &p, streams: make(map[leyden.StationID]*rand.Rand)},
 	}
-	w.register()
+	if p.files {
+		w.disk = &fileDisk{parent: t.TempDir()}
+	}
 	w.begin()
+	w.register()
 	w.running.Go(w.supervise)
 	return w
 }
@@ -50,7 +57,7 @@ func (w *world) register() {
 	ctx := w.t.Context()
 	for _, id := range w.plan.fleet.StationIDs() {
 		now := time.Now()
-		err := w.disk.AddStation(ctx, leyden.Station{
+		err := w.disk.driver().AddStation(ctx, leyden.Station{
 			ID: leyden.StationID(id), PublicID: leyden.NewPublicID("chg_", now), Registration: leyden.RegistrationAccepted, RegisteredAt: now,
 		})
 		if err != nil {
@@ -66,20 +73,30 @@ func (w *world) register() {
 		case i%11 == 5:
 			token.MaxActive = 1
 		}
-		if err := w.disk.SaveToken(ctx, token); err != nil {
+		if err := w.disk.driver().SaveToken(ctx, token); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 }
 
+// maxWrongs is how much of what is wrong is told: the rest mostly follows from it.
+const maxWrongs = 10
+
+// wrong notes that something is not as it must be.
+func (w *world) wrong(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.wrongs) < maxWrongs {
+		w.wrongs = append(w.wrongs, fmt.Sprintf(format, args...))
+	}
+}
+
 // begin starts a server.
 func (w *world) begin() {
-	d, err := w.disk.open()
-	if err != nil {
-		w.t.Errorf("after %d lives: %v", w.lives, err)
-		return
+	if err := w.disk.open(); err != nil {
+		w.t.Fatalf("after %d lives: %v", w.lives, err) // there is nothing left to simulate
 	}
-	n := newNode(d, w)
+	n := newNode(w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.node = n
@@ -109,7 +126,7 @@ func (w *world) supervise() {
 			return
 		}
 		if err := n.bury(); err != nil {
-			w.t.Errorf("a dead server: %v", err)
+			w.wrong("a dead server: %v", err)
 		}
 		time.Sleep(pick(r, 100*time.Millisecond, 3*time.Second, time.Minute) + time.Duration(r.IntN(int(time.Second))))
 		w.begin()
@@ -141,13 +158,12 @@ func (w *world) end() {
 	w.running.Wait()
 	n := w.current()
 	if n == nil {
-		w.t.Error("there is no server at the end")
+		w.wrong("there is no server at the end")
 		return
 	}
 	n.dead.Store(true) // it has nothing more to write
 	n.cancel()
-	if err := n.bury(); err != nil {
-		w.t.Errorf("the last server: %v", err)
+	if err := errors.Join(n.bury(), w.disk.close()); err != nil {
+		w.wrong("the last server: %v", err)
 	}
-	w.disk.close()
 }
