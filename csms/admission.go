@@ -51,10 +51,17 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.running.Done()
 		return
 	}
+	// The request and what hangs on its context end with the handshake. So does this
+	// goroutine, which has grown a stack: a station that waits needs little of one.
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s.cancel = cancel
+	if entered, _ := s.enter(ctx); !entered { // it has logged why
+		srv.running.Done()
+		return
+	}
 	go func() {
 		defer srv.running.Done()
-		// The request and what hangs on its context end with the handshake.
-		_ = s.run(context.Background()) // it has logged why it ended
+		_ = s.stay(ctx) // it has logged why it ended
 	}()
 }
 

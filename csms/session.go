@@ -46,40 +46,69 @@ func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Trans
 	return s
 }
 
-// run registers the session, serves it until it ends and takes it away.
-func (s *session) run(ctx context.Context) (err error) {
-	defer s.srv.rescue("session", func() { err = s.turnAway(errPanic) })
+// run serves a session until it ends.
+func (s *session) run(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancelCause(ctx)
-	defer s.cancel(nil)
+	if entered, err := s.enter(ctx); !entered {
+		return err
+	}
+	return s.stay(ctx)
+}
+
+// enter registers the session, which stay is to serve then. If it returns false the
+// connection is closed, and nothing is left of the session.
+func (s *session) enter(ctx context.Context) (entered bool, err error) {
+	registered := false
+	defer func() {
+		if !entered && registered {
+			s.leave(err)
+		}
+		if !entered {
+			s.cancel(nil)
+		}
+	}()
+	defer s.srv.rescue("session", func() { err = s.turnAway(errPanic) })
 	if err := s.enrol(ctx); err != nil {
-		return s.turnAway(err)
+		return false, s.turnAway(err)
 	}
-	if !s.replaceOlder() {
+	if registered = s.replaceOlder(); !registered {
 		s.srv.log.InfoContext(ctx, "station not connected", "station", s.station, "cause", replaced)
-		return s.conn.Close(ocpp.ClosePolicy, replaced)
+		return false, s.conn.Close(ocpp.ClosePolicy, replaced)
 	}
-	defer func() { s.leave(err) }()
 	if s.srv.isDraining() { // and may have looked for sessions before this one was there
-		return s.conn.Close(ocpp.CloseRestart, restarting)
+		return false, s.conn.Close(ocpp.CloseRestart, restarting)
 	}
 	// Again: who changed it before this session was there found none to close.
 	if err := s.enrol(ctx); err != nil {
-		return s.turnAway(err)
+		return false, s.turnAway(err)
 	}
 	if err := s.srv.ledger.Connected(ctx, s.station, s.dialect.protocol); err != nil {
-		return s.turnAway(err)
+		return false, s.turnAway(err)
 	}
 	s.told = true
 	if s.accepted.Load() { // maybe only since it was last here, and it need not boot again
 		if err := s.recordHeld(ctx); err != nil {
-			return s.turnAway(err)
+			return false, s.turnAway(err)
 		}
 	}
 	s.srv.log.InfoContext(ctx, "station connected", "station", s.station, "protocol", s.dialect.protocol)
-	err = s.conn.Serve(ctx, s.handle)
-	s.frames.settle()
-	s.srv.log.InfoContext(ctx, "station disconnected", "station", s.station, "cause", err)
-	return err
+	return true, nil
+}
+
+// stay serves the session until it ends and takes it away. Nearly all sessions
+// are here, waiting: it takes as little of a stack as it can.
+func (s *session) stay(ctx context.Context) (err error) {
+	defer s.exit(ctx, &err)
+	defer s.frames.settle()
+	return s.conn.Serve(ctx, s.handle)
+}
+
+// exit is what stay leaves with. It is deferred, and so may recover.
+func (s *session) exit(ctx context.Context, err *error) {
+	s.srv.endPanic(recover(), "session", func() { *err = s.turnAway(errPanic) })
+	s.srv.log.InfoContext(ctx, "station disconnected", "station", s.station, "cause", *err)
+	s.leave(*err)
+	s.cancel(nil)
 }
 
 // enrol looks up whether the station may work here. One that nobody registered
@@ -207,7 +236,10 @@ const tryLater = "try again later"
 // rescue logs a panic, which is a bug of ours and no reason to stop serving
 // others, and calls then.
 func (srv *Server) rescue(what string, then func()) {
-	p := recover()
+	srv.endPanic(recover(), what, then)
+}
+
+func (srv *Server) endPanic(p any, what string, then func()) {
 	if p == nil {
 		return
 	}

@@ -165,3 +165,25 @@ func TestReceiveAllStops(t *testing.T) {
 		}
 	})
 }
+
+// A panic of f is one of ReceiveAll, and leaves the connection to who recovers.
+func TestReceiveAllPanics(t *testing.T) {
+	overNetwork(t, ocpp.UpgradeOptions{}, func(t *testing.T, tr ocpp.Transport, s *station) {
+		s.send(masked(fin|textOp, "one"))
+		func() {
+			defer func() {
+				if p := recover(); p != "a bug" {
+					t.Errorf("recovered %v, want a bug", p)
+				}
+			}()
+			err := ocpp.ReceiveAll(tr, func([]byte) error { panic("a bug") })
+			t.Errorf("returned %v, want a panic", err)
+		}()
+		if err := tr.Close(ocpp.CloseAbnormal, ""); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.in.ReadByte(); err == nil {
+			t.Error("the peer can still read")
+		}
+	})
+}

@@ -22,6 +22,7 @@ type input struct {
 	pos        int     // how many of them are consumed
 	first      [1]byte // takes the first byte where nothing else can wait for it
 	heard      time.Time
+	streak     int       // how often it heard something without a pause of note; see stream
 	unanswered int       // pings since anything was heard
 	begun      time.Time // when the message began that is late, else zero
 	arrived    int       // bytes since then

@@ -152,9 +152,9 @@ func (st *stream) next(fd uintptr) bool {
 			return true
 		}
 		st.buf.b = b[:len(b)+n]
-		st.heard, st.unanswered = time.Now(), 0
+		st.hear()
 		wrote := st.written.Load()
-		if st.own, st.err = st.handOut(st.f); st.err != nil || st.have() > 0 {
+		if st.own, st.err = st.handOutApart(); st.err != nil || st.have() > 0 {
 			return true
 		}
 		st.release()
@@ -165,6 +165,40 @@ func (st *stream) next(fd uintptr) bool {
 			return false
 		}
 	}
+}
+
+// A socket that hears something rarely has it handled on a goroutine that ends
+// then. Its own, which waits for days, would keep the stack that it grew.
+const (
+	longPause  = 5 * time.Second
+	longStreak = 16 // after which it is not rare
+)
+
+// hear notes that something arrived.
+func (st *stream) hear() {
+	now := time.Now()
+	if now.Sub(st.heard) > longPause {
+		st.streak = 0
+	}
+	st.streak++
+	st.heard, st.unanswered = now, 0
+}
+
+// handOutApart is handOut, on another goroutine if this one has to stay slim. A panic
+// there is one here.
+func (st *stream) handOutApart() (own bool, err error) {
+	if st.streak > longStreak {
+		return st.handOut(st.f)
+	}
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		st.own, st.err = st.handOut(st.f)
+	}()
+	if p := <-done; p != nil {
+		panic(p)
+	}
+	return st.own, st.err
 }
 
 // shutdown ends both directions of the connection, which wakes whoever waits for it.
