@@ -198,6 +198,7 @@ func (s *station) begin(c *connector, at time.Time) {
 	if s.opt.Record {
 		s.record = append(s.record, ch)
 	}
+	s.announce(ch)
 	s.putStart(c, ch, s.use(c))
 	s.setStatus(c, ch.status(), at)
 	if s.begins {
@@ -205,6 +206,13 @@ func (s *station) begin(c *connector, at time.Time) {
 	}
 	s.plan(c)
 	s.regulate(at) // the others' share is less
+}
+
+// announce tells whoever wants to know of a charge how it stands.
+func (s *station) announce(ch *charge) {
+	if s.opt.OnCharge != nil {
+		s.opt.OnCharge(ch.Charge)
+	}
 }
 
 // sampleEvery returns the time between readings, 0 for none.

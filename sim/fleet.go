@@ -129,6 +129,10 @@ type Options struct {
 
 	// Record makes the report hold all charges.
 	Record bool
+	// OnCharge, if not nil, is called with each charge as it begins, before anybody
+	// is told, and again when its stop was answered, and so all before it. It is
+	// called by many goroutines, which wait for it.
+	OnCharge func(Charge)
 	// OnProgress, if not nil, is called every ProgressEvery [1 s] and at last
 	// before Run returns, by one goroutine at a time.
 	OnProgress    func(Progress)

@@ -110,6 +110,7 @@ func (s *station) putStop(c *connector, ch *charge) {
 		answered: func(ocpp.Response, time.Time) {
 			ch.StopAnswered = true
 			s.book.completed.Add(1)
+			s.announce(ch)
 		},
 	})
 }

@@ -63,7 +63,7 @@ changed between two files that --json wrote.`,
 	}
 	cmd.AddCommand(
 		benchSessionsCommand(), benchRateCommand(), benchIdleCommand(), benchStormCommand(), benchQueryCommand(), benchAPICommand(),
-		benchFillCommand(), benchCompareCommand(), benchSoakCommand(),
+		benchFillCommand(), benchCompareCommand(), benchSoakCommand(), benchSoakCommand(),
 	)
 	s.flags(cmd)
 	s.loadFlags(cmd)
