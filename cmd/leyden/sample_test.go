@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// bystanderP99 is how long a Heartbeat may take, 99 in 100, of a station that has
-// nothing to do with what goes on.
-const bystanderP99 = 200 * time.Millisecond
-
 // A sample is how long something took, each time.
 type sample []time.Duration
 
