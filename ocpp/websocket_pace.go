@@ -13,15 +13,14 @@ const (
 	paceRest = 10 * time.Millisecond
 )
 
-// spend books a frame of n bytes on the peer's account. What was read is answered
-// first; the next frame pays for it.
+// spend books a frame of n bytes on the peer's account, as of when it arrived. What
+// was read is answered first; the next frame pays for it.
 func (s *socket) spend(n int64) {
 	if s.timeout.Pace < 0 {
 		return
 	}
-	now := time.Now()
-	if s.paid.Before(now) {
-		s.paid = now
+	if s.paid.Before(s.heard) {
+		s.paid = s.heard
 	}
 	s.paid = s.paid.Add(s.timeout.Pace * time.Duration(1+n/paceBytes))
 }
@@ -30,8 +29,11 @@ func (s *socket) spend(n int64) {
 // peer sends meanwhile waits in the network, in the end with the peer itself. A
 // socket that ends rests no longer: all that is left to read is a close.
 func (s *socket) rest() {
+	if s.paid.Sub(s.heard) <= paceBurst { // and so it was before
+		return
+	}
 	ahead := time.Until(s.paid) - paceBurst
-	if s.paid.IsZero() || ahead <= 0 {
+	if ahead <= 0 {
 		return
 	}
 	ahead += paceRest
