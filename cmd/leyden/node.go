@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -165,6 +166,7 @@ func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	}
 	n.running.Go(func() { n.book.Run(ctx, func(err error) { n.log.Error("audit log", "err", err) }) })
 	n.running.Go(func() { n.runFeed(ctx) })
+	n.running.Go(func() { tidy(ctx, n.csms.OnlineCount, debug.FreeOSMemory) })
 	n.running.Go(func() { n.dispatcher.Run(ctx) })
 }
 
