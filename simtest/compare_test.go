@@ -39,6 +39,15 @@ func recordOf(c *sim.Charge) record {
 	if len(c.TransactionIDs) == 1 {
 		r.Number = c.TransactionIDs[0]
 	}
+	return r.believed()
+}
+
+// believed leaves out what readings tell that may be from more than a day to come: they
+// are evidence of nothing.
+func (r record) believed() record {
+	if time.UnixMilli(r.Start).After(theBegin.Add(24 * time.Hour)) {
+		r.InitialSoC, r.EndSoC = -1, -1
+	}
 	return r
 }
 
@@ -81,7 +90,7 @@ func (v *v1Row) record() record {
 	if v.EnergyDelivered != nil {
 		r.Energy = int(*v.EnergyDelivered*1000 + 0.5)
 	}
-	return r
+	return r.believed()
 }
 
 // A v2Row is what v2 tells of one. It does not know registers.
@@ -98,11 +107,12 @@ type v2Row struct {
 }
 
 func (v *v2Row) record() record {
-	return record{
+	r := record{
 		Number: v.TransactionID, Connector: v.ConnectorID, Station: v.ChargerID, Tag: v.Initiator, Result: or(v.EndResult, ""),
 		Start: v.StartAt.UnixMilli(), Stop: v.EndAt.UnixMilli(), Energy: or(v.EnergyDelivered, -1),
 		InitialSoC: or(v.InitialSoC, -1), EndSoC: or(v.EndSoC, -1),
 	}
+	return r.believed()
 }
 
 // listV1 returns all transactions that v1 lists, page by page.
@@ -204,6 +214,9 @@ func (w *world) flags(row *v1Row) {
 	f := &w.plan.fleet
 	if f.ClockSkew > 0 || f.Faults.Offline > 0 {
 		may = append(may, "CLOCK_SKEW")
+	}
+	if f.ClockSkew == noClock {
+		may = append(may, "CLOCK_IMPLAUSIBLE")
 	}
 	if f.Faults.Reset > 0 {
 		may = append(may, "METER_ROLLBACK")

@@ -69,6 +69,13 @@ func (f *fates) draw(s leyden.StationID) fate {
 	return drawn
 }
 
+// areHealed reports whether nothing goes wrong any more.
+func (f *fates) areHealed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.healed
+}
+
 // heal ends all that goes wrong.
 func (f *fates) heal() {
 	f.mu.Lock()

@@ -66,10 +66,12 @@ func (n *node) crash() {
 	close(n.ended)
 }
 
-// bury waits until nothing of a dead server is left.
+// bury ends a server in good order, or waits until nothing of a dead one is left.
 func (n *node) bury() error {
 	err := n.server.Drain(context.Background())
+	n.cancel()
 	n.running.Wait()
+	n.dead.Store(true)
 	return err
 }
 

@@ -17,6 +17,7 @@ type plan struct {
 	conflict leyden.StartConflict
 	operator time.Duration // about how often an operator does something; 0: there is none
 	poll     time.Duration // how often somebody fetches what was inserted
+	restart  time.Duration // about how often the server is restarted in good order; 0: never
 	files    bool          // the ledger is in files, with SQLite
 
 	sabotage func(driver) driver // what a server does worse with its storage; nil: nothing
@@ -50,18 +51,29 @@ func planOf(seed uint64) plan {
 		Cut: some(0.3), Lose: some(0.05), Repeat: some(0.2), Offline: some(0.8),
 		Reorder: some(0.5), Reboot: some(0.5), Reset: some(0.5),
 	}
-	o.ClockSkew = pick(r, 0, time.Minute, 3*time.Hour, 23*time.Hour)
+	o.ClockSkew = pick(r, 0, time.Minute, 3*time.Hour, 23*time.Hour, noClock)
+	if o.ClockSkew == noClock {
+		o.Faults.Repeat = 0 // before 2015 a start that comes again after its stop is another charge
+		o.Faults.Reset = 0  // readings from days to come are no evidence
+	}
 	o.Quirks = quirks(r)
+	if r.IntN(6) == 0 { // what they belong to is clear of charges that come one after the other
+		o.Connectors, o.Faults.Reorder, o.Faults.Reset = 1, 0, 0
+		o.Quirks = append(o.Quirks, sim.OfflineIDs)
+	}
 	changes := o.Stations * o.Connectors * o.Sessions * 7
 	p.odds = odds{crash: int(some(15) * 100_000 / float64(changes)), refuse: int(some(5_000))}
 	p.conflict = pick(r, leyden.ConflictEvidence, leyden.ConflictAccept, leyden.ConflictReject)
 	p.operator = pick(r, 0, 20*time.Second, 2*time.Minute)
+	p.restart = pick(r, 0, 0, 3*time.Minute)
 	p.fleet = o
 	return p
 }
 
-// quirks returns those of a fleet, in most cases none. What a charge that speaks of
-// number −1 belongs to can only be guessed; see docs/ocpp.md.
+// noClock is the skew of clocks that nobody has set.
+const noClock = 30 * 365 * 24 * time.Hour
+
+// quirks returns those of a fleet, in most cases none.
 func quirks(r *rand.Rand) []sim.Quirk {
 	return pick(r, nil, nil, nil, []sim.Quirk{sim.SessionRegister}, []sim.Quirk{sim.NoZone}, []sim.Quirk{sim.FractionalMeters})
 }

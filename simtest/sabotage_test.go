@@ -13,9 +13,9 @@ import (
 // TestSabotage: what a simulation must notice, it notices.
 func TestSabotage(t *testing.T) {
 	p := plan{
-		seed: *seed, odds: odds{crash: 2000, refuse: 1000}, conflict: leyden.ConflictEvidence, poll: planOf(*seed).poll,
+		seed: 1, odds: odds{crash: 2000, refuse: 1000}, conflict: leyden.ConflictEvidence, poll: planOf(1).poll,
 		fleet: sim.Options{
-			Seed: *seed, Stations: 8, Sessions: 2, Speed: 10, SampleInterval: planOf(*seed).fleet.SampleInterval, Patience: planOf(*seed).fleet.Patience,
+			Seed: 1, Stations: 8, Sessions: 2, Speed: 10, SampleInterval: planOf(1).fleet.SampleInterval, Patience: planOf(1).fleet.Patience,
 			Record: true, Faults: sim.Faults{Cut: 0.2, Lose: 0.05, Repeat: 0.2, Offline: 0.5},
 		},
 	}

@@ -113,20 +113,29 @@ func (w *world) current() *node {
 	return w.node
 }
 
-// supervise starts a server whenever one has ended, after a while.
+// supervise starts a server whenever one has ended, after a while, and ends one in good
+// order now and then.
 func (w *world) supervise() {
 	r := rand.New(rand.NewPCG(w.plan.seed, 2))
 	for {
 		w.mu.Lock()
 		n := w.node
 		w.mu.Unlock()
+		var restart <-chan time.Time
+		if w.plan.restart > 0 {
+			restart = time.After(time.Duration(r.Int64N(int64(2 * w.plan.restart))))
+		}
 		select {
 		case <-n.ended:
+		case <-restart:
+			if w.fates.areHealed() {
+				continue
+			}
 		case <-w.over:
 			return
 		}
 		if err := n.bury(); err != nil {
-			w.wrong("a dead server: %v", err)
+			w.wrong("an ended server: %v", err)
 		}
 		time.Sleep(pick(r, 100*time.Millisecond, 3*time.Second, time.Minute) + time.Duration(r.IntN(int(time.Second))))
 		w.begin()
@@ -161,8 +170,6 @@ func (w *world) end() {
 		w.wrong("there is no server at the end")
 		return
 	}
-	n.dead.Store(true) // it has nothing more to write
-	n.cancel()
 	if err := errors.Join(n.bury(), w.disk.close()); err != nil {
 		w.wrong("the last server: %v", err)
 	}
