@@ -27,7 +27,7 @@ func (t *Transaction) apply(e *Event) {
 	t.placeSigned()
 	if e.Kind.Reported() && len(e.Samples) > 0 {
 		in := t.span()
-		eachBatch(e, func(b *batch) { t.Evidence.observe(b, e.ReceivedAt, in) })
+		eachBatch(e, func(b batch) { t.Evidence.observe(b, e.ReceivedAt, in) })
 	}
 	t.derive()
 }
@@ -43,7 +43,7 @@ func Fold(events []Event) Transaction {
 	}
 	var batches []timed
 	take := func(e *Event) {
-		eachBatch(e, func(b *batch) { batches = append(batches, timed{*b, e.ReceivedAt}) })
+		eachBatch(e, func(b batch) { batches = append(batches, timed{b, e.ReceivedAt}) })
 	}
 	seen := make(map[string]bool, len(events))
 	for i := range events {
@@ -66,7 +66,7 @@ func Fold(events []Event) Transaction {
 	})
 	in := t.span()
 	for _, b := range batches {
-		t.Evidence.observe(&b.batch, b.received, in)
+		t.Evidence.observe(b.batch, b.received, in)
 	}
 	t.derive()
 	return t

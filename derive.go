@@ -24,7 +24,7 @@ func (t *Transaction) derive() {
 		t.SessionEnd = v.LeftAt
 	}
 	t.Flags = v.Noted | t.deriveFlags()
-	t.Energy, t.EnergySource = t.deriveEnergy()
+	t.deriveEnergy()
 	t.Power, t.InitialSoC, t.EndSoC = gauge(v.Power), gauge(v.FirstSoC), gauge(v.LastSoC)
 	if t.Status == Completed {
 		t.Power = nil
@@ -223,33 +223,44 @@ func gap(from, to time.Time) time.Duration {
 	return between(from, to)
 }
 
-// deriveEnergy picks the figure with the best evidence (docs/ocpp.md
-// "Energy").
-func (t *Transaction) deriveEnergy() (*WattHours, EnergySource) {
+// deriveEnergy derives the energy and its source.
+func (t *Transaction) deriveEnergy() {
+	d, source := t.bestEnergy()
+	t.EnergySource = source
+	switch {
+	case source == EnergyUnknown:
+		t.Energy = nil
+	case t.Energy == nil || *t.Energy != d:
+		t.Energy = new(d)
+	}
+}
+
+// bestEnergy picks the figure with the best evidence (docs/ocpp.md "Energy").
+func (t *Transaction) bestEnergy() (WattHours, EnergySource) {
 	if !t.HasStart() || !t.Status.Charged() {
-		return nil, EnergyUnknown
+		return 0, EnergyUnknown
 	}
 	if d, ok := t.signedDelta(); ok {
-		return &d, EnergySigned
+		return d, EnergySigned
 	}
 	if d, ok := t.plainDelta(); ok {
 		if !t.HasStop() {
-			return &d, EnergyOperator
+			return d, EnergyOperator
 		}
-		return &d, EnergyRegisters
+		return d, EnergyRegisters
 	}
 	if d, ok := t.lastDelta(); ok {
-		return &d, EnergyLastSample
+		return d, EnergyLastSample
 	}
 	if d, ok := t.rising(); ok {
-		return &d, EnergyRising
+		return d, EnergyRising
 	}
 	if v := &t.Evidence; v.Begin != nil && v.Last != nil && v.BeginPlace == v.Place {
 		if d := v.Last.Wh - v.Begin.Wh; d >= 0 && plausible(d, between(t.StartedAt, v.Last.At)) {
-			return &d, EnergyReadings
+			return d, EnergyReadings
 		}
 	}
-	return nil, EnergyUnknown
+	return 0, EnergyUnknown
 }
 
 // plainDelta returns meterStop − meterStart, if that is possible.
@@ -304,7 +315,7 @@ type seen struct {
 }
 
 // observe merges what the samples of one instant say about a charge at that time.
-func (v *Evidence) observe(b *batch, received time.Time, in span) {
+func (v *Evidence) observe(b batch, received time.Time, in span) {
 	s := &seen{Reading{b.at, b.register}, Gauge{b.at, b.power}, Gauge{b.at, b.soc}}
 	if b.powered {
 		v.Power = later(v.Power, &s.power)

@@ -18,8 +18,8 @@ type desk struct {
 	station StationID
 
 	mu       sync.Mutex
-	gone     bool // dismissed: another desk may serve the station now
-	loaded   bool // working and waiting are what the Store has
+	gone     bool  // dismissed: another desk may serve the station now
+	loaded   bool  // working and waiting are what the Store has
 	working  stack // open ones
 	waiting  stack // those that ended or expired, and whose start may still come
 	roomy    int   // how many may wait before some are let go
@@ -199,7 +199,9 @@ func (d *desk) tidy(now time.Time) {
 // A stack is transactions by number.
 type stack []*Transaction
 
-func (s stack) sort() { slices.SortFunc(s, func(a, b *Transaction) int { return int(a.ID) - int(b.ID) }) }
+func (s stack) sort() {
+	slices.SortFunc(s, func(a, b *Transaction) int { return int(a.ID) - int(b.ID) })
+}
 
 func (s stack) find(id TransactionID) (int, bool) {
 	return slices.BinarySearchFunc(s, id, func(t *Transaction, id TransactionID) int { return int(t.ID) - int(id) })

@@ -42,7 +42,7 @@ const (
 	Joined    EventKind = 39 // an operator joined an orphan stop into it
 )
 
-var eventNames = map[EventKind]string{
+var eventNames = [...]string{
 	Started: "started", Updated: "updated", Ended: "ended",
 	Requested: "remoteStart.requested", StartAnswered: "remoteStart.accepted", StartRefused: "remoteStart.rejected",
 	StartErrored: "remoteStart.error", StartUnanswered: "remoteStart.unanswered", StartExpired: "remoteStart.expired",
@@ -55,7 +55,12 @@ var eventNames = map[EventKind]string{
 }
 
 // String returns the word under which the timeline of a transaction shows it.
-func (k EventKind) String() string { return eventNames[k] }
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return ""
+}
 
 // Reported reports whether a station said it, rather than the ledger.
 func (k EventKind) Reported() bool { return k >= Started && k <= Ended }

@@ -2,7 +2,6 @@ package leyden
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -16,54 +15,43 @@ var implausibleBefore = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
 // startKey is (connector, idTag, instant, meterStart, occurrence). A station
 // whose clock is stuck and whose meter resets repeats all but the last.
 func startKey(e *Event, occurrence int) string {
-	var b strings.Builder
-	b.WriteString("S|")
-	b.WriteString(strconv.Itoa(e.Connector))
-	b.WriteByte('|')
-	b.WriteString(e.Token.Fold())
-	writeInstant(&b, e.sentAt())
-	writeRegister(&b, e.Register)
-	b.WriteByte('|')
-	b.WriteString(strconv.Itoa(occurrence))
-	return b.String()
+	var room [keyRoom]byte
+	b := strconv.AppendInt(append(room[:0], "S|"...), int64(e.Connector), 10)
+	b = append(append(b, '|'), e.Token.Fold()...)
+	b = appendRegister(appendInstant(b, e.sentAt()), e.Register)
+	b = strconv.AppendInt(append(b, '|'), int64(occurrence), 10)
+	return string(b)
 }
 
 // stopKey is the number when it is ours for that station. Two offline charges
 // may both stop with −1: then it is (number, instant, meterStop, idTag), with
 // the hash of the payload for an instant that cannot be read.
 func stopKey(e *Event, ours bool) string {
-	var b strings.Builder
-	b.WriteString("E|")
-	writeNumber(&b, e.Number)
+	var room [keyRoom]byte
+	b := appendNumber(append(room[:0], "E|"...), e.Number)
 	if ours {
-		return b.String()
+		return string(b)
 	}
-	writeInstant(&b, e.sentAt())
-	writeRegister(&b, e.Register)
-	b.WriteByte('|')
-	b.WriteString(e.Token.Fold())
+	b = appendRegister(appendInstant(b, e.sentAt()), e.Register)
+	b = append(append(b, '|'), e.Token.Fold()...)
 	if e.At.IsZero() {
-		b.WriteByte('|')
-		b.WriteString(e.Digest)
+		b = append(append(b, '|'), e.Digest...)
 	}
-	return b.String()
+	return string(b)
 }
 
 // meterKey is (connector, number, hash of the payload), and whether the number is
 // ours for that station. A number that is drawn later than it was first sent makes
 // other readings of them.
 func meterKey(e *Event, ours bool) string {
-	var b strings.Builder
-	b.WriteString("M|")
-	b.WriteString(strconv.Itoa(e.Connector))
-	b.WriteByte('|')
+	var room [keyRoom]byte
+	b := strconv.AppendInt(append(room[:0], "M|"...), int64(e.Connector), 10)
+	b = append(b, '|')
 	if !ours && e.Number != nil {
-		b.WriteByte('?')
+		b = append(b, '?')
 	}
-	writeNumber(&b, e.Number)
-	b.WriteByte('|')
-	b.WriteString(e.Digest)
-	return b.String()
+	b = append(appendNumber(b, e.Number), '|')
+	return string(append(b, e.Digest...))
 }
 
 // ownKey is the key of a decision of the ledger: at most one of a kind for
@@ -81,28 +69,26 @@ func (e *Event) sentAt() time.Time {
 	return e.At.Add(e.Zone)
 }
 
-func writeNumber(b *strings.Builder, n *int64) {
+// keyRoom is how long keys are, but for odd ones.
+const keyRoom = 128
+
+func appendNumber(b []byte, n *int64) []byte {
 	if n == nil {
-		b.WriteByte('-')
-		return
+		return append(b, '-')
 	}
-	b.WriteString(strconv.FormatInt(*n, 10))
+	return strconv.AppendInt(b, *n, 10)
 }
 
-func writeInstant(b *strings.Builder, t time.Time) {
-	b.WriteByte('|')
+func appendInstant(b []byte, t time.Time) []byte {
 	if t.IsZero() {
-		b.WriteByte('?')
-		return
+		return append(b, "|?"...)
 	}
-	b.WriteString(strconv.FormatInt(t.UnixMicro(), 10))
+	return strconv.AppendInt(append(b, '|'), t.UnixMicro(), 10)
 }
 
-func writeRegister(b *strings.Builder, wh *WattHours) {
-	b.WriteByte('|')
+func appendRegister(b []byte, wh *WattHours) []byte {
 	if wh == nil {
-		b.WriteByte('?')
-		return
+		return append(b, "|?"...)
 	}
-	b.WriteString(strconv.FormatInt(int64(*wh), 10))
+	return strconv.AppendInt(append(b, '|'), int64(*wh), 10)
 }

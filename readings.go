@@ -53,7 +53,7 @@ type batch struct {
 // instant that could not be read, or that was not yet when we heard of it, are
 // kept, but they are evidence of nothing: one such reading would be the last
 // one for years.
-func eachBatch(e *Event, f func(*batch)) {
+func eachBatch(e *Event, f func(batch)) {
 	samples := e.Samples
 	if !inOrder(samples) {
 		samples = slices.Clone(samples)
@@ -89,7 +89,7 @@ func tooEarly(at, received time.Time) bool {
 // reduce calls f for the readings among the samples of one instant, and once
 // more for a reading of the begin of the transaction if there is one: stations
 // repeat that one in every batch.
-func reduce(samples []Sample, f func(*batch)) {
+func reduce(samples []Sample, f func(batch)) {
 	b := batch{at: samples[0].At}
 	b.power, b.powered = total(samples, isPower, parseWatts)
 	b.soc, b.charged = firstSoC(samples)
@@ -100,9 +100,9 @@ func reduce(samples []Sample, f func(*batch)) {
 		}
 		b.signed = append(b.signed, samples[i].signedReadings()...)
 	}
-	f(&b)
+	f(b)
 	if wh, place := register(samples, true); place > 0 {
-		f(&batch{at: b.at, register: wh, place: place, begin: true})
+		f(batch{at: b.at, register: wh, place: place, begin: true})
 	}
 }
 

@@ -32,24 +32,21 @@ func (e *Entry) Check() error {
 	if e.Station == "" {
 		return fmt.Errorf("entry without a station: %w", ErrInvalid)
 	}
-	keys := make(map[string]bool, len(e.Events))
 	for i := range e.Events {
-		v := &e.Events[i]
-		if v.Station != e.Station || v.Key == "" || eventNames[v.Kind] == "" || keys[v.Key] {
+		if v := &e.Events[i]; v.Station != e.Station || v.Key == "" || v.Kind.String() == "" || e.keyBefore(i) {
 			return fmt.Errorf("entry of %s: event %q of %q, kind %d: %w", e.Station, v.Key, v.Station, v.Kind, ErrInvalid)
 		}
-		keys[v.Key] = true
 	}
-	changed := make(map[TransactionID]bool, len(e.Transactions))
 	for i := range e.Transactions {
 		c := &e.Transactions[i]
 		if err := c.check(e.Station); err != nil {
 			return err
 		}
-		if changed[c.Transaction.ID] {
-			return fmt.Errorf("entry of %s changes transaction %d twice: %w", e.Station, c.Transaction.ID, ErrInvalid)
+		for j := range i {
+			if e.Transactions[j].Transaction.ID == c.Transaction.ID {
+				return fmt.Errorf("entry of %s changes transaction %d twice: %w", e.Station, c.Transaction.ID, ErrInvalid)
+			}
 		}
-		changed[c.Transaction.ID] = true
 	}
 	for i := range e.Quarantine {
 		if q := &e.Quarantine[i]; q.Station != e.Station {
@@ -63,6 +60,16 @@ func (e *Entry) Check() error {
 		return err
 	}
 	return e.checkReservations()
+}
+
+// keyBefore reports whether an event before the i-th has its key.
+func (e *Entry) keyBefore(i int) bool {
+	for j := range i {
+		if e.Events[j].Key == e.Events[i].Key {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *Entry) checkReservations() error {
@@ -102,25 +109,34 @@ func (c *Change) check(s StationID) error {
 // Check returns an error if t breaks an invariant of its record. Stores check
 // what they write and what they read back.
 func (t *Transaction) Check() error {
-	finite := func(f *float64) bool { return f == nil || !math.IsNaN(*f) && !math.IsInf(*f, 0) }
-	for _, rule := range []struct {
-		broken bool
-		text   string
-	}{
-		{t.ID < 1, "its number is not positive"},
-		{t.PublicID == "", "it has no public id"},
-		{t.Station == "", "it has no station"},
-		{t.Status == StatusUnknown || t.Status > Void, "its status is unknown"},
-		{t.Version < 1, "its version is not positive"},
-		{t.Energy != nil && *t.Energy < 0, "its energy is negative"},
-		{!finite(t.Power) || !finite(t.InitialSoC) || !finite(t.EndSoC), "a gauge is not a number"},
-	} {
-		if rule.broken {
-			return fmt.Errorf("transaction %d: %s: %w", t.ID, rule.text, ErrInvalid)
-		}
+	if broken := t.broken(); broken != "" {
+		return fmt.Errorf("transaction %d: %s: %w", t.ID, broken, ErrInvalid)
 	}
 	return nil
 }
+
+// broken returns which invariant of its record t breaks, or "".
+func (t *Transaction) broken() string {
+	switch {
+	case t.ID < 1:
+		return "its number is not positive"
+	case t.PublicID == "":
+		return "it has no public id"
+	case t.Station == "":
+		return "it has no station"
+	case t.Status == StatusUnknown || t.Status > Void:
+		return "its status is unknown"
+	case t.Version < 1:
+		return "its version is not positive"
+	case t.Energy != nil && *t.Energy < 0:
+		return "its energy is negative"
+	case !finite(t.Power) || !finite(t.InitialSoC) || !finite(t.EndSoC):
+		return "a gauge is not a number"
+	}
+	return ""
+}
+
+func finite(f *float64) bool { return f == nil || !math.IsNaN(*f) && !math.IsInf(*f, 0) }
 
 // A Store keeps the ledger. The drivers memory and sqlite implement it;
 // package storetest says what an implementation must do. All errors but those
