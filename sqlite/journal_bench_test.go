@@ -87,3 +87,40 @@ func BenchmarkJournal(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkJournalNewest measures the newest 100 frames of a station among a
+// million, of one as busy as all, of one that said something long ago, and of a
+// transaction in between.
+func BenchmarkJournalNewest(b *testing.B) {
+	const million = 1_000_000
+	j := OpenJournal(b.Context(), JournalOptions{Folder: b.TempDir(), Limits: leyden.JournalLimits{MaxBytes: 1 << 40}})
+	frames, c := make([]leyden.Frame, 4000), newCrowd(1000)
+	for n := range million / len(frames) {
+		if c.fill(frames); n == 1 {
+			frames[0].Station = "CP-RARE"
+		}
+		if err := j.WriteFrames(b.Context(), frames); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, q := range map[string]leyden.FrameQuery{
+		"Busy": {Station: "CP-00007"}, "Rare": {Station: "CP-RARE"}, "None": {Station: "CP-NONE"}, "Transaction": {Transaction: c.last / 2},
+	} {
+		b.Run(name, func(b *testing.B) {
+			q.Limit = 100
+			found := 0
+			for b.Loop() {
+				frames, err := j.Frames(b.Context(), q)
+				if err != nil {
+					b.Fatal(err)
+				}
+				found = len(frames)
+			}
+			b.ReportMetric(float64(found), "frames")
+		})
+	}
+	b.ReportMetric(float64(j.Size())/million, "bytes/frame")
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

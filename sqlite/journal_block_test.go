@@ -111,11 +111,7 @@ func TestShelf(t *testing.T) {
 	for i := range 5000 {
 		g.keys[stationKey(leyden.StationID(fmt.Sprint("CP-", i)))] |= 1<<(i%64) | 1<<(i%7)
 	}
-	var keys []placeKey
-	for k := range g.keys {
-		keys = append(keys, k)
-	}
-	rows, odd := g.shelves(keys), 0
+	rows, odd := g.shelves(), 0
 	for k, in := range g.keys {
 		found, err := blocksOnShelf(rows[k%shelves], last, k)
 		if err != nil {

@@ -94,11 +94,10 @@ const insertPlace = `INSERT INTO places (key, seq, blocks) VALUES (?1, ?2, ?3)`
 
 // insertPlaces writes where the keys are.
 func (g *group) insertPlaces(c *sqlite.Conn) error {
-	keys := slices.Sorted(maps.Keys(g.keys))
 	if g.places() > fewPlaces {
-		return g.insertShelves(c, keys)
+		return g.insertShelves(c)
 	}
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(g.keys)) {
 		for in := g.keys[k]; in != 0; in &= in - 1 {
 			b := &g.blocks[bits.TrailingZeros64(in)]
 			if err := exec(c, insertPlace, func(bind *binder) { bind.int(int64(k)); bind.int(b.seq) }); err != nil {
@@ -111,9 +110,9 @@ func (g *group) insertPlaces(c *sqlite.Conn) error {
 
 // insertShelves writes a row for each shelf: how many frames each block has, and
 // then each key with its blocks.
-func (g *group) insertShelves(c *sqlite.Conn, keys []placeKey) error {
+func (g *group) insertShelves(c *sqlite.Conn) error {
 	last := g.blocks[len(g.blocks)-1].seq
-	for i, row := range g.shelves(keys) {
+	for i, row := range g.shelves() {
 		if row == nil {
 			continue
 		}
@@ -125,18 +124,18 @@ func (g *group) insertShelves(c *sqlite.Conn, keys []placeKey) error {
 	return nil
 }
 
-func (g *group) shelves(keys []placeKey) (rows [shelves][]byte) {
+func (g *group) shelves() (rows [shelves][]byte) {
 	head := binary.AppendUvarint(nil, uint64(len(g.blocks)))
 	for i := range g.blocks {
 		head = binary.AppendUvarint(head, uint64(g.blocks[i].frames))
 	}
-	for _, k := range keys {
+	for k, in := range g.keys {
 		row := &rows[k%shelves]
 		if *row == nil {
-			*row = append(make([]byte, 0, len(head)+8*(len(keys)/shelves+4)), head...)
+			*row = append(make([]byte, 0, len(head)+8*(len(g.keys)/shelves+4)), head...)
 		}
 		*row = binary.BigEndian.AppendUint16(*row, k.name())
-		*row = binary.AppendUvarint(*row, g.keys[k])
+		*row = binary.AppendUvarint(*row, in)
 	}
 	return rows
 }
