@@ -42,5 +42,6 @@ verify: lint ## everything that CI checks: lint, generated files fresh, go.mod t
 	go test $(RACE) -timeout 20m ./...
 	go test -run 'README|Guides' -count=1 ./cmd/leyden -args -readme
 
-bench: build ## measure sessions per second on this machine
-	bin/leyden bench
+bench: build ## measure this machine: sessions per second on disk and in memory, and answer times at half of that
+	bin/leyden bench sessions --store memory,sqlite --rounds 5
+	bin/leyden bench rate

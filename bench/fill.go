@@ -12,9 +12,8 @@ import (
 	"leyden"
 )
 
-// A Filling says what a ledger is filled with, to measure how it is read. The
-// same Seed makes the same transactions. They have no events: such a ledger is
-// good for nothing else.
+// A Filling says what a ledger is filled with, to measure how it is read, or how
+// what comes in is kept beside so much. The same Seed makes the same transactions.
 type Filling struct {
 	Store        leyden.Store
 	Transactions int
@@ -22,6 +21,11 @@ type Filling struct {
 	Tokens       int
 	Begin, End   time.Time
 	Seed         uint64
+	// Events says that transactions have what stations reported of them, with so many
+	// Readings of three samples, and are what that makes of them. Else a ledger is good
+	// only for lists.
+	Events   bool
+	Readings int
 	// OnProgress, if not nil, is called with how many there are.
 	OnProgress func(int)
 }
@@ -74,6 +78,10 @@ func (f *Filling) fillBlock(ctx context.Context, from, to int) error {
 		if e == nil {
 			e = &leyden.Entry{Station: t.Station}
 			entries[t.Station] = e
+		}
+		if f.Events {
+			events := f.told(&t)
+			e.Events, t = append(e.Events, events...), folded(&t, events)
 		}
 		e.Transactions = append(e.Transactions, leyden.Change{Transaction: t})
 	}

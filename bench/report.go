@@ -17,6 +17,9 @@ type Report struct {
 	Rounds   int               `json:"rounds"`
 	Series   []Series          `json:"series"`
 
+	Lists []ListFigure `json:"lists,omitempty"` // of the scenario query: all of which Series has the slowest
+	Depth *Depth       `json:"depth,omitempty"`
+
 	Errors     int    `json:"errors"` // of all runs
 	FirstError string `json:"firstError,omitempty"`
 }

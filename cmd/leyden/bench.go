@@ -63,7 +63,8 @@ changed between two files that --json wrote.`,
 	}
 	cmd.AddCommand(
 		benchSessionsCommand(), benchRateCommand(), benchIdleCommand(), benchStormCommand(), benchQueryCommand(), benchAPICommand(),
-		benchFillCommand(), benchCompareCommand(), benchSoakCommand(), benchSoakCommand(),
+		benchGrowthCommand(),
+		benchFillCommand(), benchCompareCommand(), benchSoakCommand(),
 	)
 	s.flags(cmd)
 	s.loadFlags(cmd)

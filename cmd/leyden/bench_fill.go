@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"leyden/bench"
-	"leyden/sqlite"
 )
 
 // fillMark is a file that tells a folder that was filled to be measured from one
@@ -18,46 +18,59 @@ import (
 const fillMark = "bench-fill"
 
 func benchFillCommand() *cobra.Command {
-	f := bench.Filling{Stations: 2000, Tokens: 50_000}
-	var data string
+	f := bench.Filling{Stations: fillStations, Tokens: fillTokens}
+	var data, transactions string
 	cmd := &cobra.Command{
 		Use:   "fill",
 		Short: "Fill a ledger to measure lists on",
 		Long: `Fill makes a ledger with many transactions: of five years, of chargers and
 idTags that are not all as busy, some begun remotely, some failed, some reported
-late, always the same ones for a seed. They have no events, so such a ledger is
-good for nothing but ` + "`leyden bench query`" + `. A run that was cut goes on
+late, always the same ones for a seed. Without --events they have none, and such
+a ledger is good for nothing but ` + "`leyden bench query`" + `; with them it is
+what a server would have made of what stations said. A run that was cut goes on
 where it was.`,
-		Example: `  leyden bench fill --transactions 10000000 --data /tmp/fill`,
-		Args:    noArgs,
+		Example: `  leyden bench fill --transactions 10M --data /tmp/fill
+  leyden bench fill --transactions 1M --events --readings 5 --data /tmp/whole`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
 				return err
 			}
-			if f.Transactions < 1 || f.Stations < 1 || f.Tokens < 1 || data == "" {
-				return usagef("--transactions, --stations and --tokens must be above 0, and --data must name a folder")
+			n, err := parseCount(transactions)
+			if err != nil {
+				return err
+			}
+			f.Transactions = n
+			if f.Stations < 1 || f.Tokens < 1 || f.Readings < 0 || data == "" {
+				return usagef("--stations and --tokens must be above 0, --readings not below, and --data must name a folder")
 			}
 			return runFill(cmd.Context(), &f, data, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().IntVar(&f.Transactions, "transactions", 1_000_000, "how many")
+	cmd.Flags().StringVar(&transactions, "transactions", "1M", "how many; 10k and 1M are understood")
 	cmd.Flags().IntVar(&f.Stations, "stations", f.Stations, "of how many chargers")
 	cmd.Flags().IntVar(&f.Tokens, "tokens", f.Tokens, "of how many idTags")
 	cmd.Flags().Uint64Var(&f.Seed, "seed", 1, "other seeds make other transactions")
+	cmd.Flags().BoolVar(&f.Events, "events", false, "with what stations reported of each")
+	cmd.Flags().IntVar(&f.Readings, "readings", 5, "with --events: how many readings each charge has")
 	cmd.Flags().StringVar(&data, "data", "", "a folder of its own")
 	return cmd
 }
 
 func runFill(ctx context.Context, f *bench.Filling, data string, stdout, stderr io.Writer) (err error) {
-	if err := markFill(data, fmt.Sprintf("%d of %d and %d, seed %d\n", f.Transactions, f.Stations, f.Tokens, f.Seed)); err != nil {
+	mark := fmt.Sprintf("%d of %d and %d, seed %d\n", f.Transactions, f.Stations, f.Tokens, f.Seed)
+	if f.Events {
+		mark = fmt.Sprintf("%s with events, %d readings\n", strings.TrimSpace(mark), f.Readings)
+	}
+	if err := markFill(data, mark); err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: data, Serve: true})
+	opened, err := open(ctx, data, true)
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(err, db) }()
-	began := time.Now()
+	defer func() { err = closing(err, opened) }()
+	began, db := time.Now(), opened.disk
 	f.Store, f.Begin, f.End = db, fillBegin(), fillEnd()
 	bar := newBar(stderr, f.Transactions, "filling")
 	f.OnProgress = func(n int) {
@@ -79,6 +92,9 @@ func runFill(ctx context.Context, f *bench.Filling, data string, stdout, stderr 
 	_, err = fmt.Fprintf(stdout, "%d transactions in %v\n", f.Transactions, time.Since(began).Round(time.Second))
 	return err
 }
+
+// Of how many chargers and idTags transactions are made up, unless that is said.
+const fillStations, fillTokens = 2000, 50_000
 
 // A ledger is filled with five years.
 func fillBegin() time.Time { return fillEnd().AddDate(-5, 0, 0) }

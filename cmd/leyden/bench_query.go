@@ -22,13 +22,15 @@ import (
 
 type benchQuerySettings struct {
 	data   string
+	fill   string // how many transactions the folder is to have; empty: it is filled
+	deep   bool
 	lists  bench.Lists
 	maxP95 time.Duration
 	json   string
 }
 
 func benchQueryCommand() *cobra.Command {
-	s := benchQuerySettings{lists: bench.Lists{Stations: 2000, Tokens: 50_000}}
+	s := benchQuerySettings{lists: bench.Lists{Stations: fillStations, Tokens: fillTokens}}
 	cmd := &cobra.Command{
 		Use:   "query",
 		Short: "Measure lists on a ledger that was filled",
@@ -36,9 +38,12 @@ func benchQueryCommand() *cobra.Command {
 filter and many pairs, in every order, both ways, the first page, a page that
 begins up to 10,000 later, and the page behind that by cursor; with other values
 each time. It shows the slowest order of each; --json has them all. It fails if a
-95th percentile is above --max-p95.`,
-		Example: `  leyden bench fill --transactions 10000000 --data /tmp/fill
-  leyden bench query --data /tmp/fill --max-p95 10ms`,
+95th percentile is above --max-p95. With --deep it goes from page to page of all
+transactions by cursor, and compares page 100,000 with the first.
+
+The folder is one that leyden bench fill made, or --transactions fills it first.`,
+		Example: `  leyden bench query --transactions 1M --data /tmp/fill --max-p95 10ms
+  leyden bench query --data /tmp/fill --deep --json lists.json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loadSettings(cmd.Flags(), lookupEnv); err != nil {
@@ -47,10 +52,15 @@ each time. It shows the slowest order of each; --json has them all. It fails if 
 			if s.data == "" || s.lists.Rounds < 1 || s.maxP95 < 0 {
 				return usagef("--data must name a folder, and --rounds be above 0")
 			}
+			if err := s.fillFirst(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+				return err
+			}
 			return runBenchQuery(cmd.Context(), &s, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&s.data, "data", "", "folder that leyden bench fill made")
+	cmd.Flags().StringVar(&s.fill, "transactions", "", "fill the folder with so many first, unless it is; 1M and 10M are understood")
+	cmd.Flags().BoolVar(&s.deep, "deep", false, "compare page 100,000 by cursor with the first")
 	cmd.Flags().IntVar(&s.lists.Rounds, "rounds", 20, "how often each is asked")
 	cmd.Flags().IntVar(&s.lists.Stations, "stations", s.lists.Stations, "as it was filled")
 	cmd.Flags().IntVar(&s.lists.Tokens, "tokens", s.lists.Tokens, "as it was filled")
@@ -85,7 +95,13 @@ func runBenchQuery(ctx context.Context, s *benchQuerySettings, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	if err := showLists(stdout, figures, s.json); err != nil {
+	var depth *bench.Depth
+	if s.deep {
+		if depth, err = s.goDeep(ctx, db); err != nil {
+			return err
+		}
+	}
+	if err := showLists(stdout, figures, depth, s.json); err != nil {
 		return err
 	}
 	limit := float64(s.maxP95.Microseconds()) / 1000
@@ -117,11 +133,59 @@ func listsOf(ctx context.Context, db *sqlite.DB) (http.Handler, http.Header, err
 	return api, http.Header{"X-Api-Key": {string(key)}}, nil
 }
 
-func showLists(out io.Writer, figures []bench.ListFigure, asJSON string) error {
+// fillFirst fills the folder if that was asked for.
+func (s *benchQuerySettings) fillFirst(ctx context.Context, stderr io.Writer) error {
+	if s.fill == "" {
+		return nil
+	}
+	n, err := parseCount(s.fill)
+	if err != nil {
+		return err
+	}
+	f := &bench.Filling{Transactions: n, Stations: s.lists.Stations, Tokens: s.lists.Tokens, Seed: 1}
+	return runFill(ctx, f, s.data, stderr, stderr)
+}
+
+// deepPage is how far --deep goes.
+const deepPage = 100_000
+
+// goDeep compares pages far behind the first with it.
+func (s *benchQuerySettings) goDeep(ctx context.Context, db *sqlite.DB) (*bench.Depth, error) {
+	page, err := db.Transactions(ctx, leyden.Query{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	return s.lists.Deep(ctx, deepPage, page.Total)
+}
+
+// listReport makes a report of lists, which can be compared with another.
+func listReport(figures []bench.ListFigure, depth *bench.Depth) *bench.Report {
+	r := bench.NewReport("query", nil)
+	all := new(bench.Sample)
+	for _, f := range bench.Worst(figures) {
+		name := fmt.Sprintf("%s, page by %s", f.Filter, f.Page)
+		all.Values = append(all.Values,
+			bench.Value{Name: name + ", p50", Unit: "ms", Better: bench.Less, Value: f.P50},
+			bench.Value{Name: name + ", p95", Unit: "ms", Better: bench.Less, Value: f.P95})
+	}
+	if depth != nil {
+		all.Values = append(all.Values, bench.Value{
+			Name: fmt.Sprintf("page %d over page 1", depth.Page), Better: bench.Less, Value: depth.DeepOverFirst,
+		})
+	}
+	r.Add(bench.SQLite, all)
+	r.Lists, r.Depth = figures, depth
+	return r
+}
+
+func showLists(out io.Writer, figures []bench.ListFigure, depth *bench.Depth, asJSON string) error {
 	if asJSON != "" {
-		if err := writeJSON(asJSON, out, figures); err != nil || asJSON == "-" {
+		if err := writeJSON(asJSON, out, listReport(figures, depth)); err != nil || asJSON == "-" {
 			return err
 		}
+	}
+	if depth != nil {
+		defer fmt.Fprintf(out, "page 1 takes %.2f ms, page %d by cursor %.2f ms: %.1f times as long\n", depth.First, depth.Page, depth.Deep, depth.DeepOverFirst)
 	}
 	ms := func(v float64) string { return fmt.Sprintf("%.1f", v) }
 	return table(out, "LIST\tPAGE\tSLOWEST ORDER\tP50 MS\tP95 MS\tP99 MS", bench.Worst(figures), func(f bench.ListFigure) string {
