@@ -9,24 +9,42 @@ import (
 	"leyden"
 )
 
-// insertEvent writes the event that s has next. It returns ErrReplay, and writes
-// nothing, if its key is recorded.
+// eventValues is how many values an event has behind its station, see entry.go.
+const eventValues = 7
+
+// insertEvent writes the event that s has next, as the next of the chain. It returns
+// ErrReplay, and writes nothing, if its key is recorded.
 func (t *tx) insertEvent(station string, s *scanner) error {
 	const insert = `
-INSERT INTO events (station, key, kind, transaction_id, at, received_at, digest, body)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO events (seq, hash, station, key, kind, transaction_id, at, received_at, digest, body)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (key, station) DO NOTHING`
+	if !t.links.known {
+		if err := t.links.load(t.c); err != nil {
+			return err
+		}
+	}
+	var values [eventValues]value
+	for i := range values {
+		values[i] = s.next()
+	}
+	link := t.links.follow(station, &values)
 	err := exec(t.c, insert, func(b *binder) {
+		b.int(link.Number)
+		b.bytes(link.Hash[:])
 		b.text(station)
-		for range 7 {
-			b.take(s)
+		for _, v := range values {
+			b.value(v)
 		}
 	})
 	if err == nil && t.c.Changes() == 0 {
 		return leyden.ErrReplay
 	}
-	t.event = t.c.LastInsertRowID()
-	return err
+	if err != nil {
+		return err
+	}
+	t.event = link.Number
+	return t.linked(link)
 }
 
 // id binds a transaction's number; 0, for none, is NULL.

@@ -43,6 +43,7 @@ type writer struct {
 
 	posted time.Time // when something was posted last, or could not be
 	heads  heads
+	links  links
 	quiet  bool // nothing is in quarantine that waits
 }
 
@@ -266,7 +267,7 @@ func (w *writer) begin() (*tx, error) {
 
 // finish commits.
 func (w *writer) finish(t *tx) error {
-	if err := w.tally(t); err != nil {
+	if err := errors.Join(t.seal(), w.tally(t)); err != nil {
 		return w.abandon(err)
 	}
 	if err := exec(w.conn, commit, nil); err != nil {
@@ -299,7 +300,7 @@ func (w *writer) connect() error {
 // abandon rolls back. After anything but a full disk or a broken rule the
 // connection itself is in doubt, and the next batch opens another.
 func (w *writer) abandon(err error) error {
-	w.heads, w.quiet = heads{}, false
+	w.heads, w.links, w.quiet = heads{}, links{}, false
 	err = rollback(w.conn, err)
 	code := sqlite.ErrCode(err).ToPrimary()
 	if isConstraint(err) || code == sqlite.ResultFull || code == sqlite.ResultBusy {
