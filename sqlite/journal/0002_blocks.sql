@@ -1,5 +1,5 @@
--- Frames in blocks of many, of all stations in order: a row each costs twenty
--- times as much. What stands in the table frames stays until it is forgotten.
+-- Frames in blocks of many, of all stations in order: under load a row each
+-- costs many times as much. What stands in the table frames stays until it is forgotten.
 -- AUTOINCREMENT: a number does not come back when its row is deleted.
 CREATE TABLE blocks (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
