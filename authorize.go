@@ -26,7 +26,7 @@ type holder struct {
 }
 
 func (l *Ledger) authorize(ctx context.Context, tok IDToken) (TokenInfo, holder, error) {
-	known, err := l.registry.Token(ctx, tok.Value)
+	known, err := l.registry.RecentToken(ctx, tok.Value)
 	if errors.Is(err, ErrNotFound) {
 		known, err = Token{Value: tok.Value, Status: TokenAccepted, CreatedAt: l.Now()}, nil
 	}
@@ -53,7 +53,7 @@ func (l *Ledger) groupOf(ctx context.Context, t *Token) (Token, error) {
 	if t.Parent == "" || same(IDToken{Value: t.Parent}, IDToken{Value: t.Value}) {
 		return Token{}, nil
 	}
-	group, err := l.registry.Token(ctx, t.Parent)
+	group, err := l.registry.RecentToken(ctx, t.Parent)
 	if errors.Is(err, ErrNotFound) || err == nil && !group.Listed {
 		return Token{}, nil
 	}
@@ -112,7 +112,7 @@ func (l *Ledger) counts(ctx context.Context, limited, tok IDToken) (bool, error)
 	if same(limited, tok) {
 		return true, nil
 	}
-	known, err := l.registry.Token(ctx, tok.Value)
+	known, err := l.registry.RecentToken(ctx, tok.Value)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

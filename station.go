@@ -197,6 +197,9 @@ type Registry interface {
 	RemoveToken(ctx context.Context, value string, version int) error
 	// Token returns the one with that value, whatever its case, or ErrNotFound.
 	Token(ctx context.Context, value string) (Token, error)
+	// RecentToken is Token for what comes often: what another process changed may
+	// take a second to show.
+	RecentToken(ctx context.Context, value string) (Token, error)
 	// Tokens returns those that q selects, by folded value, and how many there
 	// are.
 	Tokens(ctx context.Context, q TokenQuery) ([]Token, int, error)

@@ -31,6 +31,9 @@ func (s *session) refuse(ctx context.Context, c call, err error) ocpp.Reply {
 	if _, keep := errors.AsType[telling](err); !keep && !s.dialect.reports(c.action) {
 		return ocpp.Reply{Err: err}
 	}
+	if s.conn != nil {
+		s.srv.ledger.Seen(s.station, false)
+	}
 	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: err.Error(), Aside: !s.dialect.reports(c.action)}
 	if kerr := s.keep(ctx, q, c.payload); kerr != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, kerr)}
@@ -98,8 +101,12 @@ func (s *session) toKeep(message string) string {
 
 // digest returns a hash of text that is short enough for a key.
 func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:16])
+	const kept, usual = 16, 2 << 10
+	var room [usual]byte
+	sum := sha256.Sum256(append(room[:0], text...))
+	var digits [2 * kept]byte
+	hex.Encode(digits[:], sum[:kept])
+	return string(digits[:])
 }
 
 // broken keeps a frame that could not be split if it was to tell of a

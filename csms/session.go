@@ -221,8 +221,11 @@ func (s *session) handle(ctx context.Context, f ocpp.Frame) (r ocpp.Reply) {
 	defer s.srv.rescue(f.Action, func() {
 		r = ocpp.Reply{Err: s.fault(ctx, f.Action, errPanic)}
 	})
-	s.srv.ledger.Seen(s.station, f.Action == heartbeat)
-	if !s.accepted.Load() && f.Action != bootNotification {
+	may := s.accepted.Load() || f.Action == bootNotification
+	if !may || !s.dialect.reports(f.Action) { // what is recorded is noted by that
+		s.srv.ledger.Seen(s.station, f.Action == heartbeat)
+	}
+	if !may {
 		return s.notAccepted(ctx, f)
 	}
 	return s.dialect.answer(ctx, s, f)

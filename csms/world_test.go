@@ -99,6 +99,10 @@ func (f *faulty) Token(ctx context.Context, value string) (leyden.Token, error) 
 	return f.Store.Token(ctx, value)
 }
 
+func (f *faulty) RecentToken(ctx context.Context, value string) (leyden.Token, error) {
+	return f.Token(ctx, value)
+}
+
 func (f *faulty) Transaction(ctx context.Context, id leyden.TransactionID) (leyden.Transaction, error) {
 	if err := f.away(); err != nil {
 		return leyden.Transaction{}, err

@@ -267,6 +267,11 @@ func (s *Store) RemoveToken(ctx context.Context, value string, version int) erro
 	return nil
 }
 
+// RecentToken implements [leyden.Registry].
+func (s *Store) RecentToken(ctx context.Context, value string) (leyden.Token, error) {
+	return s.Token(ctx, value)
+}
+
 // Token implements [leyden.Registry].
 func (s *Store) Token(ctx context.Context, value string) (leyden.Token, error) {
 	s.mu.Lock()

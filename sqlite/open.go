@@ -82,6 +82,7 @@ type DB struct {
 	gate         gate
 	numbers      numbers
 	stats        *counters
+	recent       tokenCache
 	closing      func() error // close, once
 
 	onNotices atomic.Pointer[func(last int64)] // see OnNotices

@@ -16,7 +16,7 @@ func fold(value string) string { return leyden.IDToken{Value: value}.Fold() }
 // AddToken implements [leyden.Registry].
 func (db *DB) AddToken(ctx context.Context, n leyden.Token) (leyden.Token, error) {
 	kept := n
-	err := db.write(ctx, "add idTag", func(t *tx) error {
+	err := db.writeTokens(ctx, "add idTag", func(t *tx) error {
 		kept = n
 		kept.Version = 0
 		if err := refuseToken(t.c, &kept); err != nil {
@@ -48,7 +48,7 @@ func (db *DB) SaveToken(ctx context.Context, n leyden.Token) error {
 
 // SaveTokens implements [leyden.Registry].
 func (db *DB) SaveTokens(ctx context.Context, list []leyden.Token) error {
-	return db.write(ctx, "save idTags", func(t *tx) error {
+	return db.writeTokens(ctx, "save idTags", func(t *tx) error {
 		for i := range list {
 			if err := refuseToken(t.c, &list[i]); err != nil {
 				return err
@@ -137,7 +137,7 @@ func (db *DB) SeeTokens(ctx context.Context, seen []leyden.Token) error {
 INSERT INTO tokens (fold, value, status, expiry, parent, max_active, vehicle_id, note, listed, created_at, seen_at, parent_fold)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (fold) DO UPDATE SET seen_at = ?11 WHERE ifnull(seen_at, ?11) <= ?11`
-	return db.write(ctx, "see idTags", func(t *tx) error {
+	return db.writeTokens(ctx, "see idTags", func(t *tx) error {
 		for _, n := range seen {
 			if n.Value == "" {
 				continue
@@ -157,7 +157,7 @@ func (db *DB) RemoveToken(ctx context.Context, value string, version int) error 
 		remove = `DELETE FROM tokens WHERE fold = ?1`
 		count  = `UPDATE vehicles SET version = version + 1 WHERE id = ?1`
 	)
-	return db.write(ctx, "remove idTag", func(t *tx) error {
+	return db.writeTokens(ctx, "remove idTag", func(t *tx) error {
 		old, err := token(t.c, value)
 		if err != nil {
 			return err

@@ -41,7 +41,7 @@ ON CONFLICT (id) DO UPDATE SET name = ?2, created_at = ?3, version = version + 1
 	if v.ID == "" || slices.Contains(v.Tokens, "") {
 		return fmt.Errorf("a vehicle or an idTag without a name: %w", leyden.ErrInvalid)
 	}
-	return db.write(ctx, what, func(t *tx) error {
+	return db.writeTokens(ctx, what, func(t *tx) error {
 		old, err := vehicle(t.c, v.ID)
 		if isFailure(err) {
 			return err
@@ -94,7 +94,7 @@ func giveToken(t *tx, id, value string) error {
 // RemoveVehicle implements [leyden.Registry].
 func (db *DB) RemoveVehicle(ctx context.Context, id string, version int) error {
 	const remove = `DELETE FROM vehicles WHERE id = ?1`
-	return db.write(ctx, "remove vehicle", func(t *tx) error {
+	return db.writeTokens(ctx, "remove vehicle", func(t *tx) error {
 		old, err := vehicle(t.c, id)
 		if err != nil {
 			return err

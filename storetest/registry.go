@@ -28,6 +28,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"SeenTokens", seenTokens},
 		{"TokenList", tokenList},
 		{"TokenFilters", tokenFilters},
+		{"RecentToken", recentTokens},
 		{"TokenScan", tokenScan},
 		{"AddToken", addToken},
 		{"SaveTokens", saveTokens},

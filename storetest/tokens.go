@@ -50,6 +50,43 @@ func tokenFilters(t *testing.T, r leyden.Registry) {
 	}
 }
 
+// recentTokens: what this process changes shows at once, in whatever case an idTag
+// is written.
+func recentTokens(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	agrees := func(after string) {
+		t.Helper()
+		for _, value := range []string{"tag", "TAG", "other", "nobody"} {
+			want, missing := r.Token(ctx, value)
+			got, err := r.RecentToken(ctx, value)
+			same(t, fmt.Sprintf("%s after %s", value, after), got, want)
+			if !errors.Is(err, missing) {
+				t.Errorf("RecentToken %s after %s: %v; Token %v", value, after, err, missing)
+			}
+		}
+	}
+	agrees("nothing")
+	listed := leyden.Token{Value: "Tag", Status: leyden.TokenAccepted, Listed: true}
+	_, err := r.AddToken(ctx, listed)
+	wantErr(t, "AddToken", err, nil)
+	agrees("AddToken")
+	listed.Status = leyden.TokenBlocked
+	wantErr(t, "SaveToken", r.SaveToken(ctx, listed), nil)
+	agrees("SaveToken")
+	wantErr(t, "SaveTokens", r.SaveTokens(ctx, []leyden.Token{listed, token("other")}), nil)
+	agrees("SaveTokens")
+	wantErr(t, "AddVehicle", r.AddVehicle(ctx, leyden.Vehicle{ID: "van", Tokens: []string{"tag"}}), nil)
+	agrees("AddVehicle")
+	wantErr(t, "SaveVehicle", r.SaveVehicle(ctx, leyden.Vehicle{ID: "van", Tokens: []string{"other"}}), nil)
+	agrees("SaveVehicle")
+	wantErr(t, "SeeTokens", r.SeeTokens(ctx, []leyden.Token{{Value: "OTHER", SeenAt: minute(5)}}), nil)
+	agrees("SeeTokens")
+	wantErr(t, "RemoveVehicle", r.RemoveVehicle(ctx, "van", 0), nil)
+	agrees("RemoveVehicle")
+	wantErr(t, "RemoveToken", r.RemoveToken(ctx, "tag", 0), nil)
+	agrees("RemoveToken")
+}
+
 // tokenScan: all are yielded, in order, however many there are.
 func tokenScan(t *testing.T, r leyden.Registry) {
 	var list []leyden.Token
