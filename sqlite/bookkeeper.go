@@ -324,7 +324,8 @@ func (k *bookkeeper) write(entries []byte, batch []*booking) error {
 		k.takeBack(batch)
 		k.db.stats.failures.Add(1)
 		k.err.Store(&err)
-		return failed(err)
+		k.db.noteFault(err)
+		return unavailable(err)
 	}
 	k.err.Store(nil)
 	k.mu.Lock()
@@ -347,10 +348,12 @@ func (k *bookkeeper) write(entries []byte, batch []*booking) error {
 // doubt returns why it is not known whether entries that failed may turn up after a
 // crash, or nil: until it is, nothing that they would contradict may be written.
 func (k *bookkeeper) doubt() error {
-	if k.err.Load() == nil {
-		return nil
+	if err := k.db.refusal(); err != nil || k.err.Load() == nil {
+		return err
 	}
-	return failed(k.book.Settle())
+	err := k.book.Settle()
+	k.db.noteFault(err)
+	return unavailable(err)
 }
 
 // recordBuffers are those that hold records until they are posted.

@@ -23,6 +23,9 @@ func (db *DB) Ready(ctx context.Context) error {
 		return errClosed
 	default:
 	}
+	if err := db.refusal(); err != nil {
+		return err
+	}
 	if db.writer.err.Load() == nil {
 		return nil
 	}

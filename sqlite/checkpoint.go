@@ -23,6 +23,7 @@ const (
 type checkpointer struct {
 	conn  *sqlite.Conn
 	gate  *gate
+	fault func(error) // told of all that fails
 	stats *counters
 	log   *slog.Logger
 	soft  int64 // bounds, in pages
@@ -33,7 +34,7 @@ type checkpointer struct {
 
 func newCheckpointer(c *sqlite.Conn, db *DB) *checkpointer {
 	return &checkpointer{
-		conn: c, gate: &db.gate, stats: db.stats, log: db.opt.Log, soft: db.opt.softPages, hard: db.opt.hardPages,
+		conn: c, gate: &db.gate, fault: db.noteFault, stats: db.stats, log: db.opt.Log, soft: db.opt.softPages, hard: db.opt.hardPages,
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 }
@@ -43,6 +44,7 @@ func (p *checkpointer) notice(c *sqlite.Conn) {
 	const look = `PRAGMA wal_checkpoint(NOOP)`
 	pages, copied, err := p.checkpoint(c, look)
 	if err != nil {
+		p.fault(err)
 		return // the next commit looks again
 	}
 	p.stats.logBytes.Store(pages * pageSize)
@@ -73,6 +75,7 @@ func (p *checkpointer) loop() {
 			p.gate.mu.Unlock()
 		}
 		if err != nil {
+			p.fault(err)
 			p.log.Warn("write-ahead log cannot be copied into the database", "err", err)
 			continue
 		}

@@ -61,6 +61,9 @@ func outward(ctx context.Context, what string, err error) error {
 
 // isPermanent reports whether trying again is no use.
 func isPermanent(err error) bool {
+	if errors.Is(err, leyden.ErrUnavailable) {
+		return false
+	}
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB, sqlite.ResultFormat, sqlite.ResultMisuse, sqlite.ResultError:
 		return true

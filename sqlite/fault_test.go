@@ -20,16 +20,18 @@ func TestDiskFull(t *testing.T) {
 	db := mustOpen(t, Options{Path: t.TempDir(), Serve: true})
 	fill(t, db, 3)
 	onWriter(t, db, `PRAGMA max_page_count = 1`) // SQLite takes the size that the file has
-	testOutage(t, db, func() {
+	testOutage(t, db, func() *DB {
 		// The limit is the connection's own, and a full disk is no reason to leave it.
 		if err := exec(db.writer.conn, `PRAGMA max_page_count = 1073741823`, nil); err != nil {
 			t.Error(err)
 		}
+		return db
 	})
 }
 
-// testOutage appends while storage fails, and again after repair.
-func testOutage(t *testing.T, db *DB, repair func()) {
+// testOutage appends while storage fails, and again after repair, which returns the
+// database that is to go on.
+func testOutage(t *testing.T, db *DB, repair func() *DB) {
 	t.Helper()
 	const n = 50
 	var accepted [n]atomic.Bool
@@ -57,18 +59,18 @@ func testOutage(t *testing.T, db *DB, repair func()) {
 	if appendAll() == 0 {
 		t.Fatal("no append failed: this was no outage")
 	}
+	if db.Stats().Failures == 0 {
+		t.Error("no failure was counted")
+	}
+	db = repair()
+	if err := db.Ready(t.Context()); err != nil {
+		t.Errorf("Ready after an outage: %v", err)
+	}
 	for i := range n {
 		_, err := db.Transaction(t.Context(), leyden.TransactionID(1000+i))
 		if stored := err == nil; stored != accepted[i].Load() {
 			t.Errorf("entry %d: stored = %v, accepted = %v, %v", i, stored, accepted[i].Load(), err)
 		}
-	}
-	if db.Stats().Failures == 0 {
-		t.Error("no failure was counted")
-	}
-	repair()
-	if err := db.Ready(t.Context()); err != nil {
-		t.Errorf("Ready after an outage: %v", err)
 	}
 	if failed := appendAll(); failed > 0 {
 		t.Errorf("%d appends failed after an outage", failed)

@@ -7,8 +7,9 @@
 // own, each statement on a snapshot of everything committed so far. An entry
 // that is refused, or that breaks a rule of the schema, harms none of those it
 // shares a commit with; when the disk fails or is full, all of them fail with
-// [leyden.ErrUnavailable], nothing of them is written, and the next commit
-// tries again.
+// [leyden.ErrUnavailable], and nothing of them is written. With a full disk the
+// next commit tries again. Once a disk has failed, this process writes nothing
+// any more ([DB.Broken]); the next one reads everything from the disk anew.
 //
 // One process may open a folder with Options.Serve: it alone appends to the
 // ledger and draws numbers. Others may read beside it, and write the registry
@@ -36,6 +37,7 @@ import (
 
 	"leyden"
 	"leyden/auth"
+	"leyden/daybook"
 )
 
 var (
@@ -64,8 +66,9 @@ type Options struct {
 	Now   func() time.Time // nil: [time.Now]
 	Log   *slog.Logger     // nil: [slog.Default]
 
-	softPages, hardPages int64 // see checkpoint.go
-	sizes                sizes // see query.go
+	softPages, hardPages int64        // see checkpoint.go
+	sizes                sizes        // see query.go
+	disk                 daybook.Disk // of the daybook; nil: the file system
 }
 
 // A DB implements [leyden.Store], [leyden.Registry], [auth.Store] and
@@ -82,6 +85,7 @@ type DB struct {
 	gate         gate
 	numbers      numbers
 	stats        *counters
+	broken       breakage
 	recent       tokenCache
 	closing      func() error // close, once
 
@@ -99,7 +103,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	db := &DB{opt: opt, file: opt.Path, stats: newCounters(), numbers: newNumbers()}
+	db := &DB{opt: opt, file: opt.Path, stats: newCounters(), numbers: newNumbers(), broken: breakage{done: make(chan struct{})}}
 	if !strings.HasSuffix(opt.Path, ".db") {
 		db.file = filepath.Join(opt.Path, FileName)
 	}
@@ -141,10 +145,8 @@ func (db *DB) prepareFolder() error {
 	if err := os.MkdirAll(filepath.Dir(db.file), 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	if db.opt.Serve {
-		if err := db.takeLock(); err != nil {
-			return err
-		}
+	if err := db.begin(); err != nil {
+		return errors.Join(err, db.unlock())
 	}
 	f, err := os.OpenFile(db.file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -153,10 +155,26 @@ func (db *DB) prepareFolder() error {
 	return f.Close()
 }
 
+// begin takes the lock and sees to it that all is read from the disk. Who does not
+// serve does so as well when a server has left a daybook that it may not have posted:
+// if another process serves, that is its business.
+func (db *DB) begin() error {
+	if db.opt.Serve {
+		if err := db.takeLock(); err != nil {
+			return err
+		}
+		return db.freshen()
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(db.file), "daybook-*"))
+	if err != nil || len(left) == 0 || db.takeLock() != nil {
+		return err
+	}
+	return db.freshen()
+}
+
 // takeLock makes this process the one that serves from the folder.
 func (db *DB) takeLock() error {
-	name := filepath.Join(filepath.Dir(db.file), lockName)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(db.lockFile(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("lock of the data folder: %w", err)
 	}
@@ -335,11 +353,21 @@ func (db *DB) close() error {
 	}
 	db.writer.end()
 	err := errors.Join(db.closeBook(), db.checkpointer.close())
-	for range cap(db.readers) {
-		err = errors.Join(err, (<-db.readers).Close())
+	for i := range cap(db.readers) {
+		c := <-db.readers
+		if i == 0 && db.refusal() != nil {
+			// With the last connection the engine would copy its log into the database,
+			// as this process sees it. This one stays as long as the process.
+			continue
+		}
+		err = errors.Join(err, c.Close())
 	}
 	for range cap(db.readers) {
 		db.readers <- nil
 	}
-	return errors.Join(err, db.writer.close(), db.unlock())
+	err = errors.Join(err, db.writer.close())
+	if err == nil {
+		err = db.endWell()
+	}
+	return errors.Join(err, db.unlock())
 }

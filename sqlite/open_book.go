@@ -10,13 +10,11 @@ import (
 )
 
 // openBook opens the daybook and posts what it has more than the tables. Who does not
-// serve does so only for a server that ended abruptly, and leaves the daybook then:
-// if another process serves, that is its business.
+// serve does so only for a server that has ended, and leaves the daybook then.
 func (db *DB) openBook() (err error) {
 	if !db.opt.Serve {
-		left, err := filepath.Glob(filepath.Join(filepath.Dir(db.file), "daybook-*"))
-		if err != nil || len(left) == 0 || db.takeLock() != nil {
-			return err
+		if db.lock == nil {
+			return nil
 		}
 		defer func() {
 			err = errors.Join(err, db.closeBook(), db.unlock())
@@ -28,7 +26,7 @@ func (db *DB) openBook() (err error) {
 	if err != nil {
 		return err
 	}
-	book, err := daybook.Open(daybook.Options{Dir: filepath.Dir(db.file), After: uint64(after)})
+	book, err := daybook.Open(daybook.Options{Dir: filepath.Dir(db.file), After: uint64(after), Disk: db.opt.disk})
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,11 @@ func (w *writer) havePosted(records []record) {
 		freeRecord(r.entries)
 	}
 	k.havePosted(records)
+	if w.db.refusal() != nil {
+		return
+	}
 	if err := k.book.Forget(k.postedUpTo()); err != nil {
+		w.db.noteFault(err)
 		w.db.opt.Log.Warn("old files of the daybook are in the way", "err", err)
 	}
 }

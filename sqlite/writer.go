@@ -221,6 +221,7 @@ func (w *writer) failed(err error) {
 	}
 	w.db.stats.failures.Add(1)
 	w.err.Store(&err)
+	w.db.noteFault(err)
 }
 
 // attempt runs a batch in one transaction, behind what was booked meanwhile. What
@@ -255,6 +256,9 @@ func (w *writer) attempt(batch []*job) error {
 
 // begin begins a transaction.
 func (w *writer) begin() (*tx, error) {
+	if err := w.db.refusal(); err != nil {
+		return nil, err
+	}
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
@@ -291,7 +295,7 @@ func (w *writer) connect() error {
 	}
 	c, err := w.db.openWriter()
 	if err != nil {
-		return err
+		return unavailable(err)
 	}
 	w.conn = c
 	return nil

@@ -125,6 +125,15 @@ func (f *folder) Ready(ctx context.Context) error {
 	return f.disk.Ready(ctx)
 }
 
+// broken returns a channel that is closed when the disk has failed; nil: there is
+// none that could.
+func (f *folder) broken() <-chan struct{} {
+	if f.disk == nil {
+		return nil
+	}
+	return f.disk.Broken()
+}
+
 // sinceTimeout is how long a signature waits to know from when it counts.
 const sinceTimeout = 10 * time.Second
 

@@ -148,7 +148,8 @@ func (n *node) signer() csms.Signer {
 
 // serveBeside runs, until ctx is done, what a node does beside serving: stations
 // without TLS where that was asked for, fresh certificates, the files of days, the
-// feed and what webhooks are sent; and forgets what is old.
+// feed and what webhooks are sent; and forgets what is old. When the disk fails,
+// serving does: only a process that begins anew can tell what is on it.
 func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	if n.plainListener != nil {
 		n.log.Warn("stations may come without TLS: their passwords cross the network in clear", "address", n.plainListener.Addr())
@@ -164,6 +165,13 @@ func (n *node) serveBeside(ctx context.Context, fail context.CancelCauseFunc) {
 	if n.daily != nil {
 		n.running.Go(func() { n.daily.Run(ctx) })
 	}
+	n.running.Go(func() {
+		select {
+		case <-n.db.broken():
+			fail(fmt.Errorf("the data folder: %w", n.db.Ready(context.WithoutCancel(ctx))))
+		case <-ctx.Done():
+		}
+	})
 	n.running.Go(func() { n.book.Run(ctx, func(err error) { n.log.Error("audit log", "err", err) }) })
 	n.running.Go(func() { n.runFeed(ctx) })
 	n.running.Go(func() { tidy(ctx, n.csms.OnlineCount, debug.FreeOSMemory) })
