@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"time"
+
 	"zombiezen.com/go/sqlite"
 
 	"leyden/chain"
@@ -99,4 +101,21 @@ func (t *tx) seal() error {
 		b.int(l.end.Number)
 		b.bytes(l.end.Hash[:])
 	})
+}
+
+// known returns the number in the next column, or unknown for NULL.
+func (r *row) known() int64 {
+	if r.isNull() {
+		r.i++
+		return unknown
+	}
+	return r.int()
+}
+
+// moment returns the time of so many microseconds; unknown is the zero time.
+func moment(micros int64) time.Time {
+	if micros == unknown {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
 }

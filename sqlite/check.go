@@ -35,7 +35,7 @@ func (db *DB) Ready(ctx context.Context) error {
 }
 
 // EachTransaction yields all transactions, also void ones, by number and in
-// constant memory. With Events it is all that a refolding of the ledger needs.
+// constant memory.
 func (db *DB) EachTransaction(ctx context.Context) iter.Seq2[leyden.Transaction, error] {
 	var all []leyden.Status
 	for s := leyden.Pending; s <= leyden.Void; s++ {
@@ -45,15 +45,10 @@ func (db *DB) EachTransaction(ctx context.Context) iter.Seq2[leyden.Transaction,
 }
 
 // IntegrityCheck reads the whole file and returns the first thing that is
-// broken in it, or nil. Rows that can be read and say something impossible are
-// found by EachTransaction and Events.
+// broken in it, or nil. What rows say is for Verify.
 func (db *DB) IntegrityCheck(ctx context.Context) error {
 	const (
-		check   = `PRAGMA integrity_check(1)`
-		orphans = `
-SELECT e.seq, e.transaction_id FROM events AS e
-WHERE e.transaction_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transactions AS t WHERE t.id = e.transaction_id)
-LIMIT 1`
+		check  = `PRAGMA integrity_check(1)`
 		unused = `
 SELECT r.id, r.station, r.transaction_id FROM reservations AS r
 WHERE r.transaction_id IS NOT NULL
@@ -69,12 +64,6 @@ LIMIT 1`
 				return &failure{fmt.Errorf("the file is damaged: %s", text)}
 			}
 			return nil
-		})
-		if err != nil {
-			return err
-		}
-		err = each(c, orphans, nil, func(r *row) error {
-			return &failure{fmt.Errorf("event %d is of transaction %d, which is not there", r.int(), r.int())}
 		})
 		if err != nil {
 			return err

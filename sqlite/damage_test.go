@@ -99,7 +99,8 @@ func TestIntegrityCheck(t *testing.T) {
 		t.Errorf("sound file: %v", err)
 	}
 	onWriter(t, db, `DELETE FROM transactions WHERE id = 3`)
-	wantText(t, db.IntegrityCheck(t.Context()), "event 3 is of transaction 3, which is not there")
+	_, err = db.Verify(t.Context(), Verification{})
+	wantText(t, err, "event 3 is of transaction 3, which is not there")
 	onWriter(t, db, `DELETE FROM events WHERE seq = 3`)
 	if err := db.Append(t.Context(), &leyden.Entry{Station: "S", Reservations: []leyden.Reservation{{
 		Station: "S", ID: 7, ExpiresAt: time.UnixMicro(1), EndedAt: time.UnixMicro(1), Status: leyden.ReservationUsed, Transaction: 99, Version: 1,

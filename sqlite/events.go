@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"leyden"
+	"leyden/chain"
 )
 
 // eventValues is how many values an event has behind its station, see entry.go.
@@ -59,15 +60,36 @@ func (b *binder) id(id leyden.TransactionID) {
 const eventColumns = `seq, station, key, kind, transaction_id, at, received_at, digest, body`
 
 func (r *row) event(e *leyden.Event) error {
-	seq, station, key, kind := r.int(), r.text(), r.text(), r.int()
-	id, at, received, digest := r.int(), r.time(), r.time(), r.text()
-	if err := fromJSON(r.text(), e); err != nil {
-		return fmt.Errorf("event %d: %w", seq, err)
+	t := r.told()
+	return t.event(e)
+}
+
+// A told is an event as its row tells it.
+type told struct {
+	seq int64
+	chain.Row
+}
+
+// told reads eventColumns.
+func (r *row) told() told {
+	return told{seq: r.int(), Row: chain.Row{
+		Station: r.text(), Key: r.text(), Kind: r.int(), Transaction: r.known(),
+		At: r.known(), ReceivedAt: r.known(), Digest: r.text(), Body: r.text(),
+	}}
+}
+
+// event reads the event into e.
+func (t *told) event(e *leyden.Event) error {
+	if err := e.ReadJSON(t.Body); err != nil {
+		return &failure{fmt.Errorf("event %d: broken JSON in the database: %w", t.seq, err)}
 	}
-	e.Seq, e.Station, e.Key, e.Kind = seq, leyden.StationID(station), key, leyden.EventKind(kind)
-	e.Transaction, e.At, e.ReceivedAt, e.Digest = leyden.TransactionID(id), at, received, digest
+	e.Seq, e.Station, e.Key, e.Kind = t.seq, leyden.StationID(t.Station), t.Key, leyden.EventKind(t.Kind)
+	e.At, e.ReceivedAt, e.Digest = moment(t.At), moment(t.ReceivedAt), t.Digest
+	if t.Transaction != unknown {
+		e.Transaction = leyden.TransactionID(t.Transaction)
+	}
 	if e.Kind.String() == "" {
-		return &failure{fmt.Errorf("broken row: event %d is of the unknown kind %d", seq, kind)}
+		return &failure{fmt.Errorf("broken row: event %d is of the unknown kind %d", t.seq, t.Kind)}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,84 +9,110 @@ import (
 
 	"github.com/spf13/cobra"
 	"leyden"
+	"leyden/chain"
+	"leyden/sqlite"
 )
 
-// checkTries is how often a transaction is looked at again that a running
-// server changed meanwhile.
-const checkTries = 5
-
 func checkCommand() *cobra.Command {
+	var against []string
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Prove that the ledger is whole",
-		Long: `Check reads the whole ledger: that the database file is sound, and that the
-events of every transaction fold to just what is stored of it. It changes
-nothing, but that it brings the schema of an older version up to date first, may
-run beside a server, and exits with 1 if it finds anything.`,
+		Long: `Check reads the whole ledger: that the database file is sound, that every event is
+the one that was recorded, by the chain of their hashes, and that the events of every
+transaction fold to just what is stored of it. It names the first event that is not.
+With a head that "leyden head" printed earlier, it also proves that no event up to that
+one was changed since. It changes nothing, but that it brings the schema of an older
+version up to date first, may run beside a server, and exits with 1 if it finds anything.`,
 		Example: `  leyden check --data ./data
+  leyden check --data ./data --against head-2026-02-06.txt
   leyden check --data /backup/leyden-2026-02-06`,
 		Args: noArgs,
 	}
 	data := dataFlag(cmd)
+	cmd.Flags().StringSliceVar(&against, "against", nil, "file with a signed head of this ledger; may be given again")
 	cmd.RunE = inFolder(data, func(cmd *cobra.Command, db *folder, _ []string) error {
-		if err := db.disk.IntegrityCheck(cmd.Context()); err != nil {
-			return fmt.Errorf("the ledger is damaged; restore a backup: %w", err)
+		var heads []chain.Head
+		for _, file := range against {
+			h, err := readHead(db, file)
+			if err != nil {
+				return err
+			}
+			heads = append(heads, h)
 		}
 		began := time.Now()
-		n, bad, err := checkAll(cmd.Context(), db, cmd.OutOrStdout())
+		found, err := verifyAll(cmd, db)
+		took := time.Since(began)
+		if err == nil {
+			err = db.disk.IntegrityCheck(cmd.Context())
+		}
 		if err != nil {
+			return fmt.Errorf("the ledger is damaged; restore a backup: %w", err)
+		}
+		if err := verdict(&found); err != nil {
 			return err
 		}
-		if bad > 0 {
-			return fmt.Errorf("%d of %d transactions differ from their events; compare with a backup", bad, n)
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%d transactions are what their events make them (%v)\n", n, time.Since(began).Round(time.Millisecond))
-		return nil
+		out := cmd.OutOrStdout()
+		fmt.Fprintf(out, "%d transactions are what their events make them (%v)\n", found.Transactions, took.Round(time.Millisecond))
+		fmt.Fprintf(out, "%d events are what was recorded%s\n", found.Events, unchained(&found))
+		return compareHeads(cmd, db, heads)
 	})
 	return cmd
 }
 
-// checkAll folds the events of every transaction and writes a line for each
-// that comes out differently.
-func checkAll(ctx context.Context, db *folder, out io.Writer) (n, bad int, err error) {
-	for t, err := range db.disk.EachTransaction(ctx) {
-		if err != nil {
-			return n, bad, fmt.Errorf("after %d transactions: %w", n, err)
-		}
-		n++
-		diff, err := refold(ctx, db, t)
-		if err != nil {
-			return n, bad, fmt.Errorf("transaction %d: %w", t.ID, err)
-		}
-		if len(diff) > 0 {
-			bad++
-			fmt.Fprintf(out, "transaction %d differs from its events in %s\n", t.ID, strings.Join(diff, ", "))
-		}
-	}
-	return n, bad, nil
+// verifyAll writes a line for each transaction that is not what its events make it.
+func verifyAll(cmd *cobra.Command, db *folder) (sqlite.Verified, error) {
+	var progress *bar
+	defer func() { progress.finish() }()
+	return db.disk.Verify(cmd.Context(), sqlite.Verification{
+		Progress: func(done, total int64) {
+			if progress == nil {
+				progress = newBar(cmd.ErrOrStderr(), int(total), "events")
+			}
+			progress.count(done)
+		},
+		Differs: func(id leyden.TransactionID, differences []string) {
+			tellDifference(cmd.OutOrStdout(), id, differences)
+		},
+	})
 }
 
-// refold names what differs between a transaction and its events. Transaction
-// and events are two readings, between which a running server may append: only
-// what is the same version before and after is judged.
-func refold(ctx context.Context, store leyden.Store, t leyden.Transaction) ([]string, error) {
-	for range checkTries {
-		events, err := store.Events(ctx, t.ID)
-		if err != nil {
-			return nil, err
-		}
-		diff := leyden.Differences(leyden.Fold(events), t)
-		if len(diff) == 0 {
-			return nil, nil
-		}
-		again, err := store.Transaction(ctx, t.ID)
-		if err != nil {
-			return nil, err
-		}
-		if again.Version == t.Version {
-			return diff, nil
-		}
-		t = again
+func tellDifference(out io.Writer, id leyden.TransactionID, differences []string) {
+	fmt.Fprintf(out, "transaction %d differs from its events in %s\n", id, strings.Join(differences, ", "))
+}
+
+// verdict returns what was found to be wrong.
+func verdict(found *sqlite.Verified) error {
+	var wrong []error
+	if found.Broken != nil {
+		wrong = append(wrong, fmt.Errorf("events were tampered with; compare with a backup: %w", found.Broken))
 	}
-	return nil, errors.New("it changes all the time; try again when its station is quiet")
+	if found.Differing > 0 {
+		wrong = append(wrong, fmt.Errorf("%d of %d transactions differ from their events; compare with a backup", found.Differing, found.Transactions))
+	}
+	return errors.Join(wrong...)
+}
+
+// unchained says which events have no hash.
+func unchained(found *sqlite.Verified) string {
+	if found.Chain.Began == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", as far as can be told: those before event %d are older than the chain of hashes", found.Chain.Began)
+}
+
+// compareHeads wants all events of heads to be there still.
+func compareHeads(cmd *cobra.Command, db *folder, heads []chain.Head) error {
+	for i := range heads {
+		h := &heads[i]
+		err := db.disk.CompareHead(cmd.Context(), h)
+		if broken, ok := errors.AsType[*chain.BrokenError](err); ok {
+			return fmt.Errorf("the ledger is not the one of %s any more: %w", h.At.Format(time.RFC3339), broken)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "it has the %d events of %s\n", h.End.Number, h.At.Format(time.RFC3339))
+	}
+	return nil
 }

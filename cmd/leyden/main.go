@@ -118,7 +118,7 @@ Begin with a server and five simulated stations that charge:
 	})
 	root.AddCommand(
 		serveCommand(), simulateCommand(), stationCommand(), idTagCommand(), keyCommand(), clientCommand(), tokenCommand(),
-		transactionsCommand(), exportCommand(), framesCommand(), quarantineCommand(), webhookCommand(), auditCommand(), checkCommand(), caCommand(), benchCommand(), versionCommand(),
+		transactionsCommand(), exportCommand(), framesCommand(), quarantineCommand(), webhookCommand(), auditCommand(), checkCommand(), headCommand(), caCommand(), benchCommand(), versionCommand(),
 	)
 	return root
 }

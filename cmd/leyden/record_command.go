@@ -21,7 +21,7 @@ import (
 // others are in the audit log.
 func onlyReads(cmd *cobra.Command) bool {
 	switch strings.TrimPrefix(cmd.CommandPath(), "leyden ") {
-	case "audit", "ca show", "check", "client list", "client secrets", "export list", "export transactions", "id-tag export", "id-tag list",
+	case "audit", "ca show", "check", "client list", "client secrets", "export list", "export transactions", "head", "id-tag export", "id-tag list",
 		"key list", "quarantine list", "quarantine show",
 		"station audit", "station certificates", "station commands", "station events", "station list",
 		"webhook deliveries", "webhook list", "webhook show",

@@ -12,7 +12,7 @@ import (
 // in the audit log: whoever adds one decides.
 func TestCommandsAreRecorded(t *testing.T) {
 	want := map[bool]string{
-		true: "audit, check, client list, client secrets, export list, export transactions, id-tag export, id-tag list, key list, " +
+		true: "audit, check, client list, client secrets, export list, export transactions, head, id-tag export, id-tag list, key list, " +
 			"quarantine list, quarantine show, station audit, station certificates, station commands, station events, station list, " +
 			"station quirks, transactions export, transactions follow, transactions list, transactions revisions, transactions show, " +
 			"webhook deliveries, webhook list, webhook show",
