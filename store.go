@@ -153,8 +153,8 @@ type Store interface {
 	// assigns: InsertedAt of stamped changes (our clock, in microseconds, never
 	// decreasing in commit order), what [Entry.FillNotices] says, and, unless e is
 	// Fresh, Seq of events and notices: of a fresh entry they may be given later,
-	// but before anybody can read it. Strings and
-	// slices of e are not kept after it returns. It refuses e whole with
+	// but before anybody can read it. Nothing
+	// of e is kept after it returns, neither strings, slices nor what it points to. It refuses e whole with
 	//   - ErrReplay, if an event of e has the key of a recorded one of the same station;
 	//   - ErrStale, if a stored version is not the one before the change's;
 	//   - ErrPending, if a second transaction became Pending on a connector;

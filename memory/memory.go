@@ -156,6 +156,10 @@ func (s *Store) version(id leyden.TransactionID) int {
 // refusePending compares what would be pending after e: e may end one remote
 // start and begin another on the same connector.
 func (s *Store) refusePending(e *leyden.Entry) error {
+	begins := func(c leyden.Change) bool { return c.Transaction.Status == leyden.Pending }
+	if !slices.ContainsFunc(e.Transactions, begins) {
+		return nil
+	}
 	pending := make(map[int]leyden.TransactionID)
 	changes := func(id leyden.TransactionID) bool {
 		return slices.ContainsFunc(e.Transactions, func(c leyden.Change) bool { return c.Transaction.ID == id })
