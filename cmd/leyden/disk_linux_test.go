@@ -207,20 +207,13 @@ func elapse(r *rand.Rand, most time.Duration) {
 	time.Sleep(time.Duration(r.Int64N(int64(most))))
 }
 
-// awaitTrouble returns when a server says that it cannot keep anything, or has
-// ended to be started anew.
+// awaitTrouble returns when a server says that it cannot keep anything.
 func awaitTrouble(t *testing.T, p *process) {
 	t.Helper()
 	shed := regexp.MustCompile(`(?m)^leyden_connections_shed_total [1-9]`)
 	eventually(t, limit, "the server says that it is not ready, and sends stations away", func() bool {
-		ready, err := p.try("/readyz")
-		if err != nil {
-			return p.ended()
-		}
-		metrics, err := p.try("/metrics")
-		if err != nil {
-			return p.ended()
-		}
+		ready := p.call(http.MethodGet, "/readyz", "", "")
+		metrics := p.call(http.MethodGet, "/metrics", "", "")
 		return ready.StatusCode == http.StatusServiceUnavailable && strings.Contains(ready.body, `"reasons":["storage"]`) && shed.MatchString(metrics.body)
 	})
 }
@@ -239,30 +232,38 @@ func (p *process) ended() bool {
 	}
 }
 
-// awaitReady returns when a server is ready: the given one, or one that a
-// supervisor starts after that ended.
-func (s *siege) awaitReady(t *testing.T, p *process, data string) *process {
-	t.Helper()
-	eventually(t, limit, "the server is ready again, or ends", func() bool {
+// awaitReady returns when a server is ready.
+func (p *process) awaitReady() {
+	p.t.Helper()
+	eventually(p.t, limit, "the server is ready again", func() bool {
 		r, err := p.try("/readyz")
-		return err == nil && r.StatusCode == http.StatusOK || err != nil && p.ended()
+		if p.ended() {
+			p.t.Fatalf("the server ended with %v; it said\n%s", p.err, p.stderr)
+		}
+		return err == nil && r.StatusCode == http.StatusOK
 	})
-	if p.ended() {
-		t.Logf("the server ended with %v", p.err)
-		return s.serve(t, data)
+}
+
+// awaitEnd returns when a server has ended for its supervisor, because the disk had
+// failed.
+func (p *process) awaitEnd() {
+	p.t.Helper()
+	within(p.t, "the server ends", p.exited)
+	const why = "the disk failed, and nothing is written until leyden is started anew"
+	if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.stderr.String(), why) {
+		p.t.Fatalf("the server ended with %d; it said\n%s", code, p.stderr)
 	}
-	return p
 }
 
 // TestDiskErrors has a disk fail while stations charge: it refuses writes and
 // flushes for a moment, and what it refused the system forgets, though it shows it
-// until the machine is started anew, which is what follows. No station is told of
-// an error; they are sent away and kept away while it lasts, and come back with all
-// they kept; what was answered is there in the end.
+// until the machine is started anew, which is what follows. The server ends, for a
+// supervisor to start it again. No station is told of an error; they are sent away,
+// and come back with all they kept; what was answered is there in the end.
 //
 // A file system with a journal takes no more changes of its own after such a
-// failure, and only a server that needs none can serve on. Without a journal the
-// server has to.
+// failure, so that only the machine can be started anew. Without a journal another
+// server serves at once, beside what the system pretends to have.
 //
 //	go test ./cmd/leyden -run TestDiskErrors -v -args -outages 25
 func TestDiskErrors(t *testing.T) {
@@ -297,22 +298,20 @@ func TestDiskErrors(t *testing.T) {
 	}
 }
 
-// outage has the disk fail for a moment, and starts the machine anew when all
-// seems well again, or after another moment.
-func (f *failing) outage(s *siege, p *process, faults faultdisk.Faults, wellOrNot bool, r *rand.Rand) *process {
+// outage has the disk fail for a moment, until the server ends or a while longer; has
+// another serve unless the file system has given up; and starts the machine anew.
+func (f *failing) outage(s *siege, p *process, faults faultdisk.Faults, journal bool, r *rand.Rand) *process {
 	f.t.Helper()
 	awaitStations(f.t, p)
 	elapse(r, 400*time.Millisecond)
 	f.Set(faults)
-	awaitTrouble(f.t, p)
+	p.awaitEnd()
 	elapse(r, 400*time.Millisecond)
 	f.Set(faultdisk.Faults{})
-	if !wellOrNot {
-		p = s.awaitReady(f.t, p, f.data())
+	if !journal {
+		p = s.serve(f.t, f.data())
 		awaitStations(f.t, p)
-	}
-	elapse(r, time.Second)
-	if !p.ended() {
+		elapse(r, time.Second)
 		_ = p.end(syscall.SIGKILL) // which it cannot but follow
 	}
 	f.remount()
@@ -335,7 +334,7 @@ func TestNoRoom(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	p = s.awaitReady(t, p, f.data())
+	p.awaitReady()
 	report := s.lift(t)
 	p.drain()
 	f.judge(report)
