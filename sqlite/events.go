@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"unsafe"
 
 	"zombiezen.com/go/sqlite"
 
@@ -60,7 +61,10 @@ func (b *binder) id(id leyden.TransactionID) {
 const eventColumns = `seq, station, key, kind, transaction_id, at, received_at, digest, body`
 
 func (r *row) event(e *leyden.Event) error {
-	t := r.told()
+	t := told{seq: r.int(), Row: chain.Row{
+		Station: r.text(), Key: r.text(), Kind: r.int(), Transaction: r.known(),
+		At: r.known(), ReceivedAt: r.known(), Digest: r.text(), Body: r.text(),
+	}}
 	return t.event(e)
 }
 
@@ -70,12 +74,34 @@ type told struct {
 	chain.Row
 }
 
-// told reads eventColumns.
-func (r *row) told() told {
+// told reads eventColumns. The texts are as lasting as what m gives room.
+func (r *row) told(m *texts) told {
 	return told{seq: r.int(), Row: chain.Row{
-		Station: r.text(), Key: r.text(), Kind: r.int(), Transaction: r.known(),
-		At: r.known(), ReceivedAt: r.known(), Digest: r.text(), Body: r.text(),
+		Station: m.text(r), Key: m.text(r), Kind: r.int(), Transaction: r.known(),
+		At: r.known(), ReceivedAt: r.known(), Digest: m.text(r), Body: m.text(r),
 	}}
+}
+
+// Texts give room to texts of rows, many in one piece of memory.
+type texts struct{ free []byte }
+
+// textsSize is how large the pieces are.
+const textsSize = 64 << 10
+
+// text reads the next column.
+func (m *texts) text(r *row) string {
+	i := r.next()
+	n := r.stmt.ColumnLen(i)
+	if n > textsSize/16 {
+		return r.stmt.ColumnText(i)
+	}
+	if n > len(m.free) {
+		m.free = make([]byte, textsSize)
+	}
+	text := m.free[:n]
+	m.free = m.free[n:]
+	r.stmt.ColumnBytes(i, text)
+	return unsafe.String(unsafe.SliceData(text), n)
 }
 
 // event reads the event into e.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -197,6 +198,7 @@ type spanReader struct {
 	open   map[int64]*folding
 	spare  []*folding
 	hash   chain.Hash
+	texts  texts
 	unread int64 // events that were not told of
 }
 
@@ -245,7 +247,7 @@ func (s *spanReader) event(r *row) error {
 		s.advance(s.unread)
 		s.unread = 0
 	}
-	t := r.told()
+	t := r.told(&s.texts)
 	s.link(&t, r)
 	if t.Transaction == unknown {
 		return t.event(new(leyden.Event))
@@ -311,7 +313,7 @@ SELECT (SELECT min(seq) FROM events WHERE transaction_id = ?1), (SELECT max(seq)
 func (s *spanReader) close(id int64, f *folding) error {
 	const (
 		behind = `SELECT ` + eventColumns + ` FROM events WHERE transaction_id = ?1 AND seq > ?2 ORDER BY seq`
-		stored = `SELECT ` + transactionColumns + `, json_valid(evidence) FROM transactions WHERE id = ?1`
+		stored = `SELECT ` + transactionColumns + `, evidence FROM transactions WHERE id = ?1`
 	)
 	if !f.ours {
 		s.spare = append(s.spare, f)
@@ -334,7 +336,7 @@ func (s *spanReader) close(id int64, f *folding) error {
 		if err := r.transaction(&t, true); err != nil {
 			return err
 		}
-		if !r.bool() {
+		if !json.Valid([]byte(r.text())) {
 			return &failure{fmt.Errorf("evidence of transaction %d: broken JSON in the database", id)}
 		}
 		return nil
