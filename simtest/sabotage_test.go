@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,7 @@ func TestSabotage(t *testing.T) {
 	}{
 		{"nothing", nil, ""},
 		{"answers before it is durable", func(d driver) driver { return &hasty{driver: d} }, "answered were"},
-		{"does not know what was sent before", func(d driver) driver { return &forgetful{driver: d} }, "has the events"},
+		{"does not know what was sent before", func(d driver) driver { return &forgetful{driver: d} }, "want one"},
 		{"stores another figure than the events tell", func(d driver) driver { return &careless{driver: d} }, "differs from its events in energy"},
 		{"stamps after it has shown", func(d driver) driver { return &backdating{driver: d} }, "was not fetched by window"},
 	} {
@@ -64,8 +65,16 @@ func (h *hasty) Append(ctx context.Context, e *leyden.Entry) error {
 	if len(e.Events) != 1 || e.Events[0].Kind != leyden.Updated {
 		return h.driver.Append(ctx, e)
 	}
-	h.last = e
+	h.last = kept(e)
 	return nil
+}
+
+// kept returns a copy of an entry: the ledger uses e again.
+func kept(e *leyden.Entry) *leyden.Entry {
+	c := *e
+	c.Events, c.Transactions = slices.Clone(e.Events), slices.Clone(e.Transactions)
+	c.Notices, c.Release = slices.Clone(e.Notices), slices.Clone(e.Release)
+	return &c
 }
 
 // Transaction implements [leyden.Store].

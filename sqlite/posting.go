@@ -8,9 +8,12 @@ import (
 )
 
 const (
-	// postEvery is how often the daybook is posted while much is booked: what happens
-	// to a transaction in between is written once. Who reads does not wait for it.
+	// postEvery is how often the daybook is posted at least, and postShare which part
+	// of the time that may take: while little is booked it is posted at once, while
+	// much is, what happens to a transaction in between is written once. Who reads
+	// does not wait for it.
 	postEvery = time.Second
+	postShare = 8
 	// postSoon is how long those who follow the ledger wait at most.
 	postSoon = 200 * time.Millisecond
 	// postBytes is how much is posted in one commit.
@@ -35,9 +38,9 @@ func (w *writer) due() (now bool, in time.Duration) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	every := postEvery
+	every := min(postEvery, postShare*w.took)
 	if len(k.waiting) > 0 {
-		every = postSoon
+		every = min(every, postSoon)
 	}
 	switch {
 	case len(k.pending) == 0:
@@ -86,11 +89,11 @@ func (w *writer) booked() uint64 {
 // postSome posts records in a commit of their own.
 func (w *writer) postSome() error {
 	begun := time.Now()
-	w.posted = begun
 	records := w.toPost()
 	if len(records) == 0 {
 		return nil
 	}
+	defer func() { w.posted, w.took = time.Now(), time.Since(begun) }()
 	t, err := w.begin()
 	if err != nil {
 		return err

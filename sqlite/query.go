@@ -55,9 +55,10 @@ func readBack(c *sqlite.Conn, l list, q *leyden.Query, total int) ([]leyden.Tran
 // await waits for what was appended before, and lets a poller by InsertedAt wait
 // for the commit that is under way.
 func (db *DB) await(ctx context.Context, q *leyden.Query) error {
-	if !q.Inserted.IsZero() {
-		db.gate.pass(db.now().UnixMicro())
+	if q.Inserted.IsZero() {
+		return db.settledOrOld(ctx)
 	}
+	db.gate.pass(db.now().UnixMicro())
 	return db.settled(ctx)
 }
 

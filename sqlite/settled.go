@@ -18,6 +18,17 @@ func (db *DB) settled(ctx context.Context) error {
 	return k.await(ctx, k.last, true)
 }
 
+// settledOrOld is settled for those who show what there is: while storage is in
+// trouble they show what stands in the tables, and nothing is decided upon it, for
+// nothing is appended then.
+func (db *DB) settledOrOld(ctx context.Context) error {
+	err := db.settled(ctx)
+	if isFailure(err) {
+		return nil
+	}
+	return err
+}
+
 // settledSoon is settled for those who are in no hurry: much may be posted at once.
 func (db *DB) settledSoon(ctx context.Context) error {
 	k := db.book

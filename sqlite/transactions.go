@@ -38,7 +38,7 @@ func (db *DB) LastOn(ctx context.Context, s leyden.StationID, connector int) (t 
 }
 
 func (db *DB) transaction(ctx context.Context, sql string, bind func(*binder)) (t leyden.Transaction, err error) {
-	if err := db.settled(ctx); err != nil {
+	if err := db.settledOrOld(ctx); err != nil {
 		return t, outward(ctx, "transaction", err)
 	}
 	return db.readTransaction(ctx, sql, bind)

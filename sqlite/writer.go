@@ -41,7 +41,8 @@ type writer struct {
 	err  atomic.Pointer[error] // why the last commit failed; nil after a good one
 	bulk atomic.Bool           // nothing is tallied, see bulk.go
 
-	posted time.Time // when something was posted last, or could not be
+	posted time.Time     // when something was posted last, or could not be
+	took   time.Duration // how long that took
 	heads  heads
 	links  links
 	quiet  bool // nothing is in quarantine that waits
