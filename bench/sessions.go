@@ -45,34 +45,34 @@ func (t *trial) load(ctx context.Context, l sim.Load) (*sim.LoadResult, error) {
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // take adds what the load achieved.
-func (r *Sample) take(m *sim.LoadResult) {
-	r.Errors, r.FirstError = m.Errors, m.FirstError
-	r.add("sessions", "/s", More, m.SessionsPerSecond())
-	r.add("messages", "/s", More, m.MessagesPerSecond())
+func (s *Sample) take(m *sim.LoadResult) {
+	s.Errors, s.FirstError = m.Errors, m.FirstError
+	s.add("sessions", "/s", More, m.SessionsPerSecond())
+	s.add("messages", "/s", More, m.MessagesPerSecond())
 	for _, l := range []struct {
 		name string
 		sim.Latency
 	}{
 		{"Authorize", m.Authorizes}, {"StartTransaction", m.Starts}, {"MeterValues", m.Readings}, {"StopTransaction", m.Stops}, {"any answer", m.Answers},
 	} {
-		r.add(l.name+" p50", "ms", Less, ms(l.P50))
-		r.add(l.name+" p99", "ms", Less, ms(l.P99))
+		s.add(l.name+" p50", "ms", Less, ms(l.P50))
+		s.add(l.name+" p99", "ms", Less, ms(l.P99))
 	}
 }
 
 // cost adds what was used for so many messages.
-func (r *Sample) cost(messages int, u *usage) {
+func (s *Sample) cost(messages int, u *usage) {
 	each := func(n float64) float64 { return over(n, float64(messages)) }
-	r.add("server processor", "µs/message", Less, each(u.server*1e6))
-	r.add("load processor", "µs/message", Neither, each(u.load*1e6))
-	r.add("read calls", "/message", Less, each(u.reads))
-	r.add("write calls", "/message", Less, each(u.writes))
+	s.add("server processor", "µs/message", Less, each(u.server*1e6))
+	s.add("load processor", "µs/message", Neither, each(u.load*1e6))
+	s.add("read calls", "/message", Less, each(u.reads))
+	s.add("write calls", "/message", Less, each(u.writes))
 	if u.counts[countFrames] > 0 {
-		r.add("allocations", "/message", Less, u.perFrame(countMallocs))
-		r.add("allocated", "B/message", Less, u.perFrame(countBytes))
+		s.add("allocations", "/message", Less, u.perFrame(countMallocs))
+		s.add("allocated", "B/message", Less, u.perFrame(countBytes))
 	}
 	if _, commits := u.counts[countCommits]; commits {
-		r.add("commits", "/s", Neither, u.rate(countCommits))
-		r.add("messages a commit", "", Neither, over(u.counts[countFrames], u.counts[countCommits]))
+		s.add("commits", "/s", Neither, u.rate(countCommits))
+		s.add("messages a commit", "", Neither, over(u.counts[countFrames], u.counts[countCommits]))
 	}
 }

@@ -73,7 +73,7 @@ func TestClockSkew(t *testing.T) {
 		if m, ok := m.(*v16.StartTransaction); ok {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			skew := m.Timestamp.Sub(time.Now())
+			skew := time.Until(m.Timestamp)
 			if before, ok := off[station]; ok && (before-skew).Abs() > time.Millisecond {
 				t.Errorf("the clock of %s was off by %v, is off by %v", station, before, skew)
 			}

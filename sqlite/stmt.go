@@ -121,24 +121,10 @@ func (b *binder) time(v time.Time) {
 	}
 }
 
-func (b *binder) wattHours(v *leyden.WattHours) {
-	b.i++
-	if v != nil {
-		b.stmt.BindInt64(b.i, int64(*v))
-	}
-}
-
 func (b *binder) optInt(v *int) {
 	b.i++
 	if v != nil {
 		b.stmt.BindInt64(b.i, int64(*v))
-	}
-}
-
-func (b *binder) float(v *float64) {
-	b.i++
-	if v != nil {
-		b.stmt.BindFloat(b.i, *v)
 	}
 }
 

@@ -54,9 +54,8 @@ type verification struct {
 	total int64
 	next  atomic.Int64
 
-	mu    sync.Mutex // guards found, done and calls of functions of Verification
+	mu    sync.Mutex // guards found and calls of functions of Verification
 	found Verified
-	done  int64
 }
 
 // A verifySpan is a range of events that one goroutine reads: those from first to

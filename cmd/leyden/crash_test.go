@@ -105,11 +105,11 @@ func awaitStations(t *testing.T, p *process) {
 	})
 }
 
-// TestDiskFull lets a real server run into the end of its disk, a limit on the
-// size of its files, while stations charge. It must stay alive, say that it is
-// not ready and send stations away, and lose nothing of what it answered; with
-// room again the stations come back with all that they kept.
-func TestDiskFull(t *testing.T) {
+// TestDiskFails lets a real server run into a limit on the size of its files, which
+// it cannot tell from a disk that fails, while stations charge. It must say so, end
+// for whoever supervises it, and lose nothing of what it answered; started anew it
+// takes all that the stations kept. A disk without room is TestNoRoom's.
+func TestDiskFails(t *testing.T) {
 	data, address := filepath.Join(t.TempDir(), "data"), stableAddress(t)
 	fleet, err := sim.NewFleet(sim.Options{
 		Dial: sim.WebSocket("ws://"+address+"/ocpp", ocpp.DialOptions{}), Stations: 20, Connectors: 2, Seed: *killSeed, Speed: 1000,
@@ -126,23 +126,7 @@ func TestDiskFull(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	defer cancel()
 	go func() { reports <- fleet.Run(ctx) }()
-
-	eventually(t, limit, "the server says that it is not ready", func() bool {
-		r := small.call(http.MethodGet, "/readyz", "", "")
-		return r.StatusCode == http.StatusServiceUnavailable && strings.Contains(r.body, `"reasons":["storage"]`)
-	})
-	eventually(t, limit, "stations are sent away", func() bool {
-		metrics := small.call(http.MethodGet, "/metrics", "", "").body
-		return regexp.MustCompile(`(?m)^leyden_connections_shed_total [1-9]`).MatchString(metrics) &&
-			regexp.MustCompile(`(?m)^leyden_storage_commit_failures_total [1-9]`).MatchString(metrics)
-	})
-	if r := small.call(http.MethodGet, "/healthz", "", ""); r.StatusCode != http.StatusOK {
-		t.Errorf("/healthz: %s", r.Status)
-	}
-	if r := small.call(http.MethodGet, "/v2/transactions", adminKey, ""); r.StatusCode != http.StatusOK || r.body == "[]" {
-		t.Errorf("what is there cannot be read: %s %.200s", r.Status, r.body)
-	}
-	small.drain()
+	small.awaitEnd()
 
 	p := startServer(t, args[1:]...)
 	fleet.Stop()

@@ -244,17 +244,6 @@ func (p *process) awaitReady() {
 	})
 }
 
-// awaitEnd returns when a server has ended for its supervisor, because the disk had
-// failed.
-func (p *process) awaitEnd() {
-	p.t.Helper()
-	within(p.t, "the server ends", p.exited)
-	const why = "the disk failed, and nothing is written until leyden is started anew"
-	if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.stderr.String(), why) {
-		p.t.Fatalf("the server ended with %d; it said\n%s", code, p.stderr)
-	}
-}
-
 // TestDiskErrors has a disk fail while stations charge: it refuses writes and
 // flushes for a moment, and what it refused the system forgets, though it shows it
 // until the machine is started anew, which is what follows. The server ends, for a

@@ -197,6 +197,17 @@ func (p *process) wait() error {
 	return p.err
 }
 
+// awaitEnd returns when a server has ended for its supervisor, because the disk had
+// failed.
+func (p *process) awaitEnd() {
+	p.t.Helper()
+	within(p.t, "the server ends", p.exited)
+	const why = "the disk failed, and nothing is written until leyden is started anew"
+	if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.stderr.String(), why) {
+		p.t.Fatalf("the server ended with %d; it said\n%s", code, p.stderr)
+	}
+}
+
 // over reports whether the process ends in time.
 func (p *process) over() bool {
 	select {
