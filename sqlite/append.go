@@ -24,8 +24,8 @@ func (db *DB) Append(ctx context.Context, e *leyden.Entry) error {
 	if db.book == nil {
 		return db.appendAtOnce(ctx, e)
 	}
-	b := newBooking(e)
-	defer b.free()
+	b := db.book.booking(e)
+	defer db.book.free(b)
 	if err := b.encode(e); err != nil {
 		return err
 	}

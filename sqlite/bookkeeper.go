@@ -36,7 +36,8 @@ type bookkeeper struct {
 	gone chan struct{}
 	err  atomic.Pointer[error] // why the last write to the daybook failed; nil after a good one
 
-	known versions // of the goroutine that books
+	known versions  // of the goroutine that books
+	spare sync.Pool // of *booking
 
 	mu       sync.Mutex // guards all below
 	queue    []*booking
@@ -84,10 +85,13 @@ type changed struct {
 	had     bool
 }
 
-var bookings = sync.Pool{New: func() any { return &booking{job: job{done: make(chan struct{}, 1)}} }}
-
-func newBooking(e *leyden.Entry) *booking {
-	b := bookings.Get().(*booking)
+// booking returns one for e. They are used again within one database: a test's clock
+// may stand still for their channels.
+func (k *bookkeeper) booking(e *leyden.Entry) *booking {
+	b, ok := k.spare.Get().(*booking)
+	if !ok {
+		b = &booking{job: job{done: make(chan struct{}, 1)}}
+	}
 	b.station, b.plain = e.Station, e.Fresh && len(e.Quarantine)+len(e.Settle)+len(e.Reservations) == 0
 	for i := range e.Transactions {
 		t := &e.Transactions[i].Transaction
@@ -97,14 +101,14 @@ func newBooking(e *leyden.Entry) *booking {
 	return b
 }
 
-// free gives the booking back, unless it is still in the queue.
-func (b *booking) free() {
+// free takes a booking back, unless it is still in the queue.
+func (k *bookkeeper) free(b *booking) {
 	if b.state.Load() == dropped || cap(b.b) > maxRecord {
 		return
 	}
 	b.state.Store(waiting)
 	b.b, b.changes, b.err, b.stamp, b.refer, b.station = b.b[:0], b.changes[:0], nil, 0, false, ""
-	bookings.Put(b)
+	k.spare.Put(b)
 }
 
 func newBookkeeper(db *DB, book *daybook.Book, read *sqlite.Conn, posted uint64) *bookkeeper {
