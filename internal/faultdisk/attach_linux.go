@@ -73,18 +73,18 @@ func (d *Disk) Attach(folder string) (dev *Device, err error) {
 }
 
 // lay lays a loop device over the file.
-func (dev *Device) lay() error {
+func (dev *Device) lay() (err error) {
 	// Not os.Open: the runtime would poll the file, and wait for us.
 	file, err := unix.Open(dev.file, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open the disk: %w", err)
 	}
-	defer unix.Close(file)
+	defer func() { err = errors.Join(err, unix.Close(file)) }()
 	control, err := unix.Open("/dev/loop-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("loop devices: %w", err)
 	}
-	defer unix.Close(control)
+	defer func() { err = errors.Join(err, unix.Close(control)) }()
 	for {
 		n, err := unix.IoctlRetInt(control, unix.LOOP_CTL_GET_FREE)
 		if err != nil {
