@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"leyden"
@@ -77,6 +78,8 @@ type edition struct {
 // A poller fetches from v2 what was inserted, window by window.
 type poller struct {
 	world *world
+
+	mu    sync.Mutex
 	until time.Time // what was inserted before it was fetched
 	seen  map[edition]int
 }
@@ -90,11 +93,16 @@ func (p *poller) poll() {
 
 // fetch fetches what was inserted since the last time. If that fails, the next time does.
 func (p *poller) fetch() {
+	p.mu.Lock()
+	from := p.until
+	p.mu.Unlock()
 	now := time.Now().UTC()
-	got, ok := p.world.listV2(fmt.Sprintf("&filterBy=InsertedAt&from=%s&to=%s", p.until.Format(time.RFC3339Nano), now.Format(time.RFC3339Nano)))
+	got, ok := p.world.listV2(fmt.Sprintf("&filterBy=InsertedAt&from=%s&to=%s", from.Format(time.RFC3339Nano), now.Format(time.RFC3339Nano)))
 	if !ok {
 		return
 	}
+	p.mu.Lock() // not while it is asked: nothing in a bubble may wait for a lock
+	defer p.mu.Unlock()
 	p.until = now
 	for _, row := range got {
 		p.seen[edition{row.TransactionID, row.InsertedAt.UnixMicro()}]++

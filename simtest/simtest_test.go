@@ -48,7 +48,7 @@ func simulate(t *testing.T, p plan) (report *sim.Report, wrongs []string) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(theBegin))
 		w := newWorld(t, p)
-		poller := poller{w, theBegin, make(map[edition]int)}
+		poller := poller{world: w, until: theBegin, seen: make(map[edition]int)}
 		w.running.Go(poller.poll)
 		if p.operator > 0 {
 			w.running.Go(w.operate)
