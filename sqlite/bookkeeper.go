@@ -241,7 +241,7 @@ func (k *bookkeeper) commitSome(batch []*booking) (n int) {
 func (k *bookkeeper) refers(b *booking) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if b.plain && k.direct[b.station] == 0 {
+	if b.plain && k.direct[b.station] == 0 && !k.unsure(b) {
 		return false
 	}
 	k.direct[b.station]++
@@ -249,6 +249,15 @@ func (k *bookkeeper) refers(b *booking) bool {
 		k.known.forget(c.id)
 	}
 	return true
+}
+
+// unsure reports whether the tables may not have the version of a transaction yet that
+// is not known: an entry of its station waits to be posted. It is called with mu held.
+func (k *bookkeeper) unsure(b *booking) bool {
+	return k.stations[b.station] > k.posted && slices.ContainsFunc(b.changes, func(c changed) bool {
+		_, known := k.known.get(c.id)
+		return !known && c.version > 1
+	})
 }
 
 // admit returns why b may not be booked, or nil; then its changes are known.

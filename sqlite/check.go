@@ -26,7 +26,12 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err := db.refusal(); err != nil {
 		return err
 	}
-	if db.writer.err.Load() == nil {
+	if k := db.book; k != nil && k.err.Load() != nil { // an entry of nothing, through the daybook
+		if err := db.Append(ctx, &leyden.Entry{Station: "probe", Fresh: true}); err != nil {
+			return err
+		}
+	}
+	if db.writer.err.Load() == nil && (db.book == nil || db.book.failing() == nil) {
 		return nil
 	}
 	return db.write(ctx, "storage", func(t *tx) error {

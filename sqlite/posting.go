@@ -89,7 +89,7 @@ func (w *writer) booked() uint64 {
 // postSome posts records in a commit of their own.
 func (w *writer) postSome() error {
 	begun := time.Now()
-	records := w.toPost()
+	records := w.toPost(postBytes)
 	if len(records) == 0 {
 		return nil
 	}
@@ -111,11 +111,11 @@ func (w *writer) postSome() error {
 	return nil
 }
 
-func (w *writer) toPost() []record {
+func (w *writer) toPost(bytes int) []record {
 	if w.db.book == nil {
 		return nil
 	}
-	return w.db.book.toPost(postBytes)
+	return w.db.book.toPost(bytes)
 }
 
 // havePosted notes that records stand in the tables: the daybook need not keep them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -238,7 +239,7 @@ func (w *writer) attempt(batch []*job) error {
 		t.stamp = w.db.gate.enter(t.now)
 		defer w.db.gate.leave()
 	}
-	rest := w.toPost()
+	rest := w.toPost(math.MaxInt) // all: the jobs rest on it
 	if err := t.postAll(rest); err != nil {
 		return w.abandon(err)
 	}
