@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -172,12 +173,19 @@ func (k *bookkeeper) loop() {
 }
 
 // gather waits for bookings, and until not too much is unposted. It returns none
-// when it is time to end.
+// when it is time to end. Whoever could book right now comes along: a crowd that the
+// last group has just let go would otherwise be served in many small ones, and each
+// costs a write, a sync and the wake-ups.
 func (k *bookkeeper) gather(spare []*booking) []*booking {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for !k.stopped && (len(k.queue) == 0 || k.unposted > maxUnposted && k.trouble == nil) {
 		k.work.Wait()
+	}
+	if len(k.queue) > 0 {
+		k.mu.Unlock()
+		runtime.Gosched()
+		k.mu.Lock()
 	}
 	batch := k.queue
 	k.queue = spare
