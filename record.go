@@ -228,7 +228,7 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []*Transaction, e
 	if err := l.unrecorded(ctx, e); err != nil {
 		return err
 	}
-	dead := !slices.ContainsFunc(busy, func(t *Transaction) bool { return d.death(t) == "" })
+	dead := !slices.ContainsFunc(busy, func(t *Transaction) bool { return d.over(t, e) == "" })
 	if dead || l.opt.StartConflict == ConflictAccept {
 		return nil
 	}
@@ -250,6 +250,23 @@ func (l *Ledger) mayReplace(ctx context.Context, d *desk, busy []*Transaction, e
 	return fmt.Errorf("transaction %d: %w", busy[0].ID, ErrActive)
 }
 
+// over returns the evidence that t, on the connector of a start, is dead, or "": what
+// the station did since, or a stop that fits no charge and may yet be that of t, as far
+// as times, connector and idTag tell: of a meter that was reset, say.
+func (d *desk) over(t *Transaction, start *Event) string {
+	if reason := d.death(t); reason != "" {
+		return reason
+	}
+	old := start.ReceivedAt.Add(-workingSpan)
+	for _, o := range d.waiting {
+		orphan := o.HasStop() && !o.HasStart() && !o.UpdatedAt.Before(old) && !o.StoppedAt.Before(t.lastKnown())
+		if orphan && !differs(o.Connector, t.Connector) && (o.StopToken.Value == "" || same(o.StopToken, t.Token)) {
+			return "station stopped a transaction that it did not name at " + stamp(o.StopReceivedAt)
+		}
+	}
+	return ""
+}
+
 // supersede closes the transactions that a new one replaces, at their last
 // reading. What the station said of itself may be the evidence, so that is
 // written first.
@@ -261,7 +278,7 @@ func (c *change) supersede(ctx context.Context, busy []*Transaction, by Transact
 		return err
 	}
 	for _, t := range busy {
-		reason := c.desk.death(t)
+		reason := c.desk.over(t, start)
 		if reason == "" {
 			reason = "station insisted on another start on the connector"
 		}
