@@ -37,8 +37,12 @@ func (e *ServedError) Error() string {
 }
 
 // isConstraint reports whether a constraint of the schema refused a row: a bug
-// of ours in one entry, and no fault of the storage.
+// of ours in one entry, and no fault of the storage. What others see of it, because
+// it was booked before theirs, is that storage is unavailable.
 func isConstraint(err error) bool {
+	if errors.Is(err, leyden.ErrUnavailable) {
+		return false
+	}
 	code := sqlite.ErrCode(err).ToPrimary()
 	return code == sqlite.ResultConstraint || code == sqlite.ResultMismatch || code == sqlite.ResultTooBig
 }
@@ -53,7 +57,7 @@ func outward(ctx context.Context, what string, err error) error {
 		return ctx.Err()
 	case isConstraint(err):
 		return fmt.Errorf("%s: %w: %w", what, leyden.ErrInvalid, err)
-	case isPermanent(err):
+	case isPermanent(err), errors.Is(err, leyden.ErrUnavailable):
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return fmt.Errorf("%s: %w: %w", what, leyden.ErrUnavailable, err)

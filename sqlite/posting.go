@@ -99,10 +99,10 @@ func (w *writer) postSome() error {
 		return err
 	}
 	if err := t.postAll(records); err != nil {
-		return w.abandon(err)
+		return unavailable(w.abandon(err))
 	}
 	if err := w.finish(t); err != nil {
-		return err
+		return unavailable(err)
 	}
 	w.err.Store(nil)
 	w.havePosted(records)

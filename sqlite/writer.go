@@ -241,7 +241,7 @@ func (w *writer) attempt(batch []*job) error {
 	}
 	rest := w.toPost(math.MaxInt) // all: the jobs rest on it
 	if err := t.postAll(rest); err != nil {
-		return w.abandon(err)
+		return unavailable(w.abandon(err))
 	}
 	for _, j := range batch {
 		j.err = j.run(t)
