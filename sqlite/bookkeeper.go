@@ -18,7 +18,7 @@ import (
 const (
 	// maxUnposted is how many bytes may stand in the daybook that are not posted. Who
 	// is faster than that waits.
-	maxUnposted = 32 << 20
+	maxUnposted = 64 << 20
 	// maxRecord is how many bytes share a write to the daybook, but for the last entry.
 	maxRecord = 1 << 20
 )
@@ -52,6 +52,8 @@ type bookkeeper struct {
 	posted   uint64                      // number of the last record that stands in the tables
 	waiting  []waiter                    // for records to be posted
 	trouble  error                       // why posting fails; nil while it does not
+	buffers  [][]byte                    // for records
+	spared   int                         // bytes of them
 }
 
 // A record is what was written to the daybook at once.
@@ -205,7 +207,7 @@ func (k *bookkeeper) commit(batch []*booking) {
 func (k *bookkeeper) commitSome(batch []*booking) (n int) {
 	begun := time.Now()
 	stamp := k.db.gate.enter(k.db.now().UnixMicro())
-	entries := recordBuffer()
+	entries := k.buffer(batch)
 	booked := 0
 	doubt := k.doubt()
 	for n < len(batch) && len(entries) < maxRecord {
@@ -336,12 +338,10 @@ func (k *bookkeeper) version(c changed, s leyden.StationID) (version, error) {
 // write makes entries durable. After an error none of them counts.
 func (k *bookkeeper) write(entries []byte, batch []*booking) error {
 	if len(entries) == 0 {
-		freeRecord(entries)
 		return nil
 	}
 	number, err := k.book.Write(entries)
 	if err != nil {
-		freeRecord(entries)
 		k.takeBack(batch)
 		k.db.stats.failures.Add(1)
 		k.err.Store(&err)
@@ -377,15 +377,30 @@ func (k *bookkeeper) doubt() error {
 	return unavailable(err)
 }
 
-// recordBuffers are those that hold records until they are posted.
-var recordBuffers = sync.Pool{New: func() any { return new([]byte) }}
+// buffer returns one for the entries of a batch, as many as share a record.
+func (k *bookkeeper) buffer(batch []*booking) (b []byte) {
+	k.mu.Lock()
+	if last := len(k.buffers) - 1; last >= 0 {
+		b, k.buffers = k.buffers[last][:0], k.buffers[:last]
+		k.spared -= cap(b)
+	}
+	k.mu.Unlock()
+	size := 0
+	for _, b := range batch {
+		if b != nil && size < maxRecord {
+			size += len(b.b)
+		}
+	}
+	return slices.Grow(b, size)
+}
 
-func recordBuffer() []byte { return (*recordBuffers.Get().(*[]byte))[:0] }
-
-// freeRecord gives the buffer of a record back that nobody reads any more.
-func freeRecord(entries []byte) {
-	if cap(entries) <= 2*maxRecord {
-		recordBuffers.Put(&entries)
+// spareBuffer takes the buffer of a record back that nobody reads any more. It is
+// called with mu held. A pool would lose them with every garbage collection, of which
+// there are several while a record waits to be posted.
+func (k *bookkeeper) spareBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= 2*maxRecord && k.spared+cap(b) <= postBytes {
+		k.buffers = append(k.buffers, b)
+		k.spared += cap(b)
 	}
 }
 

@@ -132,7 +132,7 @@ func (db *DB) TouchClient(ctx context.Context, id string, at time.Time) error {
 func (db *DB) TouchSecret(ctx context.Context, client, secret string, at time.Time) error {
 	const update = `
 UPDATE client_secrets SET last_used_at = ?1 WHERE client = ?2 AND id = ?3 AND ifnull(last_used_at, ?1) <= ?1`
-	return db.write(ctx, "note a use", func(t *tx) error {
+	return db.writeApart(ctx, "note a use", func(t *tx) error {
 		return exec(t.c, update, func(b *binder) {
 			b.time(at)
 			b.text(client)

@@ -178,7 +178,7 @@ func (db *DB) TouchKey(ctx context.Context, id string, at time.Time) error {
 }
 
 func (db *DB) touch(ctx context.Context, sql, id string, at time.Time) error {
-	return db.write(ctx, "note a use", func(t *tx) error {
+	return db.writeApart(ctx, "note a use", func(t *tx) error {
 		return exec(t.c, sql, func(b *binder) {
 			b.time(at)
 			b.text(id)

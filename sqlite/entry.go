@@ -10,8 +10,9 @@ import (
 
 // An entry as the daybook has it: its length without these four bytes, its stamp (8
 // bytes), and values: the station; how many events, and their rows; how many
-// transactions, and their rows; how many keys are released, and the keys; how many
-// notices, and their rows. All numbers of fixed size are little-endian.
+// transactions, and of each a text that is its row's values; how many keys are
+// released, and the keys; how many notices, and their rows. All numbers of fixed size
+// are little-endian.
 const (
 	entryLength = 4
 	entryHead   = entryLength + 8
@@ -32,9 +33,11 @@ func (v *values) encode(e *leyden.Entry) error {
 	v.int(int64(len(e.Transactions)))
 	for i := range e.Transactions {
 		c := &e.Transactions[i]
+		from := v.begin()
 		if err := v.transaction(&c.Transaction, c.Stamp); err != nil {
 			return fmt.Errorf("transaction %d: %w: %w", c.Transaction.ID, leyden.ErrInvalid, err)
 		}
+		v.end(from)
 	}
 	v.int(int64(len(e.Release)))
 	for _, key := range e.Release {
@@ -79,10 +82,9 @@ func (v *values) event(e *leyden.Event) error {
 
 // The parts of a row of a transaction, in which its columns stand.
 const (
-	keyColumns    = 3  // id, station, version
-	originColumns = 7  // who, where and when it began
-	stageColumns  = 4  // how far it has come
-	restColumns   = 30 // what no index has
+	keyColumns    = 3 // id, station, version
+	originColumns = 7 // who, where and when it began
+	stageColumns  = 4 // how far it has come; no index has what follows
 )
 
 // transaction adds what the parameters of writeRow are.

@@ -101,7 +101,7 @@ func (db *DB) reserve(ctx context.Context) (block, error) {
 		reserve  = `UPDATE meta SET value = ?1 WHERE name = 'last_id'`
 	)
 	var next block
-	err := db.write(ctx, "reserve transaction numbers", func(t *tx) error {
+	err := db.writeApart(ctx, "reserve transaction numbers", func(t *tx) error {
 		last, err := number(t.c, reserved, nil)
 		if err != nil {
 			return err

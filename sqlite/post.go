@@ -70,15 +70,12 @@ func (t *tx) facts(s *scanner) error {
 
 // remember keeps the row of a transaction until flush, instead of an older one.
 func (t *tx) remember(s *scanner) error {
-	row := *s
-	id := s.int()
-	for range keyColumns + originColumns + stageColumns + restColumns - 1 {
-		s.next()
-	}
-	if s.broken {
+	row := s.within()
+	ahead := row
+	id := ahead.int()
+	if s.broken || ahead.broken {
 		return failed(errTorn)
 	}
-	row.b = row.b[:len(row.b)-len(s.b)]
 	t.rows[id] = row
 	return nil
 }

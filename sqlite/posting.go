@@ -17,7 +17,7 @@ const (
 	// postSoon is how long those who follow the ledger wait at most.
 	postSoon = 200 * time.Millisecond
 	// postBytes is how much is posted in one commit.
-	postBytes = 8 << 20
+	postBytes = 24 << 20
 	// postAgain is how long after a failure posting is tried again.
 	postAgain = 500 * time.Millisecond
 )
@@ -124,9 +124,6 @@ func (w *writer) havePosted(records []record) {
 		return
 	}
 	k := w.db.book
-	for _, r := range records {
-		freeRecord(r.entries)
-	}
 	k.havePosted(records)
 	if w.db.refusal() != nil {
 		return

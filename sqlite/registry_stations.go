@@ -179,7 +179,7 @@ WHERE id = ?16 AND removed_at IS NULL`
 	if err := told.notices(notices, func(int) bool { return false }, 0); err != nil {
 		return err
 	}
-	return db.write(ctx, "save sightings", func(t *tx) error {
+	return db.writeApart(ctx, "save sightings", func(t *tx) error {
 		if err := t.announce(&scanner{b: told.b}); err != nil {
 			return err
 		}

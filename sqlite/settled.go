@@ -112,11 +112,15 @@ func (k *bookkeeper) havePosted(records []record) {
 	for _, r := range records {
 		k.posted = r.number
 		k.unposted -= len(r.entries)
+		k.spareBuffer(r.entries)
 	}
 	k.pending = slices.Delete(k.pending, 0, len(records))
 	k.trouble = nil
 	if len(k.pending) == 0 {
 		clear(k.stations)
+		if k.spared > maxRecord { // the crowd has gone
+			k.buffers, k.spared = nil, 0
+		}
 	}
 	k.tell(nil)
 	k.work.Signal()

@@ -61,15 +61,24 @@ func (v *values) text(s string) {
 
 // made adds the text that f appends.
 func (v *values) made(f func([]byte) ([]byte, error)) error {
-	v.b = append(v.b, tagText, 0, 0, 0, 0)
-	from := len(v.b)
+	from := v.begin()
 	b, err := f(v.b)
 	if err != nil {
 		return err
 	}
 	v.b = b
-	binary.LittleEndian.PutUint32(v.b[from-lengthSize:], uint32(len(v.b)-from))
+	v.end(from)
 	return nil
+}
+
+// begin begins a text of all that is added until end.
+func (v *values) begin() (from int) {
+	v.b = append(v.b, tagText, 0, 0, 0, 0)
+	return len(v.b)
+}
+
+func (v *values) end(from int) {
+	binary.LittleEndian.PutUint32(v.b[from-lengthSize:], uint32(len(v.b)-from))
 }
 
 // time adds t in microseconds; the zero time is NULL.
@@ -181,6 +190,12 @@ func (s *scanner) raw() string {
 	text := s.b[lengthSize : lengthSize+n]
 	s.b = s.b[lengthSize+n:]
 	return unsafe.String(unsafe.SliceData(text), n)
+}
+
+// within reads values that stand between begin and end.
+func (s *scanner) within() scanner {
+	text := s.text()
+	return scanner{b: unsafe.Slice(unsafe.StringData(text), len(text)), broken: s.broken, stamp: s.stamp, first: s.first}
 }
 
 // int reads a number; NULL is 0.

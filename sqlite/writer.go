@@ -55,6 +55,7 @@ type writer struct {
 type job struct {
 	run    func(*tx) error
 	stamps bool // it may stamp final records
+	apart  bool // it has nothing to do with what is booked
 	state  atomic.Int32
 	err    error
 	done   chan struct{}
@@ -103,6 +104,12 @@ func (w *writer) submit(ctx context.Context, j *job) error {
 	}
 }
 
+// writeApart is write for what comes often and has nothing to do with transactions:
+// it does not wait until all is posted that was booked before.
+func (db *DB) writeApart(ctx context.Context, what string, run func(*tx) error) error {
+	return outward(ctx, what, db.writer.submit(ctx, &job{run: run, apart: true}))
+}
+
 // leave takes the job back, or waits for its end if it has begun.
 func (j *job) leave(why error) error {
 	if j.state.CompareAndSwap(waiting, dropped) {
@@ -118,11 +125,12 @@ func (w *writer) loop() {
 	batch := make([]*job, 0, maxBatch)
 	for more := true; more; {
 		batch, more = w.gather(batch[:0])
-		err := w.post(len(batch) > 0 || !more)
+		resting := rests(batch)
+		err := w.post(resting || !more)
 		if len(batch) == 0 {
 			continue
 		}
-		if err != nil {
+		if err != nil && resting {
 			fail(batch, err) // what they rest on is not there
 		} else {
 			w.commit(batch)
@@ -132,6 +140,12 @@ func (w *writer) loop() {
 		}
 		clear(batch)
 	}
+}
+
+// rests reports whether any of a batch needs that all is posted which was booked
+// before it.
+func rests(batch []*job) bool {
+	return slices.ContainsFunc(batch, func(j *job) bool { return !j.apart })
 }
 
 func fail(batch []*job, err error) {
@@ -239,7 +253,10 @@ func (w *writer) attempt(batch []*job) error {
 		t.stamp = w.db.gate.enter(t.now)
 		defer w.db.gate.leave()
 	}
-	rest := w.toPost(math.MaxInt) // all: the jobs rest on it
+	var rest []record
+	if rests(batch) {
+		rest = w.toPost(math.MaxInt)
+	}
 	if err := t.postAll(rest); err != nil {
 		return unavailable(w.abandon(err))
 	}
