@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ type Lists struct {
 	Stations   int         // as in Filling
 	Tokens     int
 	Begin, End time.Time
+	// Only, if not nil, leaves out what it does not match of a filter and an order,
+	// with a comma between them.
+	Only *regexp.Regexp
 	// OnProgress, if not nil, is called with how many of how many were measured.
 	OnProgress func(done, all int)
 }
@@ -182,6 +186,9 @@ func (l *Lists) Measure(ctx context.Context) ([]ListFigure, error) {
 	all, d := queries(), &draw{rand.New(rand.NewPCG(1, 2)), l}
 	for i := range all {
 		for _, order := range all[i].orders {
+			if l.Only != nil && !l.Only.MatchString(all[i].name+", "+order) {
+				continue
+			}
 			some, err := l.measure(ctx, d, &all[i], order)
 			if err != nil {
 				return nil, err

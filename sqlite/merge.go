@@ -93,11 +93,15 @@ func (s *stream) pop() {
 	s.m.gone = new(s.at)
 }
 
-// skip goes on by n: as long as that is many, by as much of the heaviest stream
-// as it has of all, and by what the others have before that place.
+// skip goes on by n: to the begin of a bucket, then, as long as n is many, by as
+// much of the heaviest stream as it has of all, and by what the others have before
+// that place.
 func (m *merge) skip(n int64) error {
 	for n > 0 && len(m.streams)+len(m.later) > 0 {
-		left, err := m.skipStreams(n)
+		left, err := m.stride(n)
+		if err == nil {
+			left, err = m.skipStreams(left)
+		}
 		if err != nil {
 			return err
 		}

@@ -60,6 +60,33 @@ func TestUpgradeTallies(t *testing.T) {
 	}
 }
 
+// TestUpgradeMiddleTallies: a ledger whose tallies had no middle buckets gets them.
+func TestUpgradeMiddleTallies(t *testing.T) {
+	folder := t.TempDir()
+	db := mustOpen(t, Options{Path: folder, Serve: true})
+	all := fillMonths(t, db, rand.New(rand.NewPCG(1, 2)), 1000)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := openOld(t, folder)
+	for _, sql := range []string{`DELETE FROM tallies WHERE axis >= 7`, `PRAGMA user_version = 21`} {
+		if err := sqlitex.ExecuteTransient(c, sql, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = mustOpen(t, Options{Path: folder, Serve: true})
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		compareQuery(t, db, all, someQuery(r))
+	}
+	if err := db.IntegrityCheck(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // fillBeforeTallies makes a ledger of the old schema, and returns what it has.
 func fillBeforeTallies(t *testing.T, folder string) []leyden.Transaction {
 	t.Helper()

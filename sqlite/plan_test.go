@@ -33,7 +33,7 @@ func TestPlans(t *testing.T) {
 		{meterKeys, "meter_keys USING PRIMARY KEY (station=?)"},
 		{dailyRuns, "SCAN daily_runs"},
 		{dailyRunsUnfinished, "daily_runs_unfinished"},
-		{sumBuckets, "PRIMARY KEY (axis=? AND class=? AND bucket>? AND bucket<?); LIST SUBQUERY"},
+		{inBuckets, "PRIMARY KEY (axis=? AND bucket>? AND bucket<?)"},
 		{due, "transactions_due (due_at<?)"},
 		{openWith, "transactions_open_with (token_fold=?)"},
 		{openWith, "tokens_of_group (parent_fold=?)"},

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -38,6 +39,12 @@ type classPart struct {
 }
 
 func planClasses(c *sqlite.Conn, q *leyden.Query, few sizes) (list, error) {
+	return planTimes(c, q, few, timesOf(q))
+}
+
+// planTimes plans a list of what q selects otherwise, with times that are one of
+// alternatives.
+func planTimes(c *sqlite.Conn, q *leyden.Query, few sizes, alts []times) (*classed, error) {
 	const classes = `SELECT class, n, low, high FROM tallies WHERE axis = 0 AND n > 0`
 	var parts []classPart
 	err := each(c, classes, nil, func(r *row) error {
@@ -52,7 +59,7 @@ func planClasses(c *sqlite.Conn, q *leyden.Query, few sizes) (list, error) {
 		return nil, err
 	}
 	l := &classed{q: q, few: few}
-	for _, want := range timesOf(q) {
+	for _, want := range alts {
 		if err := l.add(c, want, parts); err != nil {
 			return nil, err
 		}
@@ -184,50 +191,73 @@ func classList(classes []class) func(*binder) {
 	return text(string(append(list, ']')))
 }
 
+// A bucketSpan is a span of buckets on an axis.
+type bucketSpan struct {
+	axis int64
+	in   span
+}
+
+// covering returns the buckets that cover a span of narrow ones of a time, as wide
+// as they can be.
+func covering(time int, in span) (buckets []bucketSpan) {
+	rest := []span{in}
+	for _, g := range slices.Backward(grains[:]) {
+		var left []span
+		bits := g.bits - narrow
+		for _, s := range rest {
+			whole := span{(s.low + 1<<bits - 1) >> bits, (s.high+1)>>bits - 1}
+			if !whole.empty() {
+				buckets = append(buckets, bucketSpan{g.of(time), whole})
+			}
+			left = append(left, s.less(span{whole.low << bits, (whole.high+1)<<bits - 1})...)
+		}
+		rest = left
+	}
+	return buckets
+}
+
 // tally returns how many of each class have a time within narrow buckets, and
-// between which numbers they lie. It sums wide buckets where they lie whole within.
+// between which numbers they lie.
 func (g *classGroup) tally(c *sqlite.Conn, time int, in span) (map[class]gain, error) {
-	const bits = wide - narrow
-	whole := span{(in.low + 1<<bits - 1) >> bits, (in.high+1)>>bits - 1}
-	type part struct {
-		axis int64
-		in   span
+	sums := make(map[class]gain, len(g.parts))
+	if in.empty() {
+		return sums, nil
 	}
-	parts := []part{{axisOf(time), in}}
-	if !whole.empty() {
-		parts = []part{
-			{axisOf(time) + 1, whole},
-			{axisOf(time), span{in.low, whole.low<<bits - 1}},
-			{axisOf(time), span{(whole.high + 1) << bits, in.high}},
-		}
+	for i := range g.parts {
+		sums[g.parts[i].class] = gain{}
 	}
-	sums, list := make(map[class]gain), classList(g.classes())
-	for _, p := range parts {
-		if p.in.empty() {
-			continue
-		}
-		err := each(c, sumBuckets, func(b *binder) {
-			b.int(p.axis)
-			list(b)
-			b.int(p.in.low)
-			b.int(p.in.high)
-		}, func(r *row) error {
-			of := class(r.int())
-			sums[of] = sums[of].and(gain{r.int(), r.int(), r.int()})
-			return nil
-		})
-		if err != nil {
+	for _, p := range covering(time, in) {
+		if err := p.add(c, sums); err != nil {
 			return nil, err
 		}
 	}
+	maps.DeleteFunc(sums, func(_ class, sum gain) bool { return sum.n == 0 })
 	return sums, nil
 }
 
-// sumBuckets sums buckets of classes.
-const sumBuckets = `
-SELECT class, sum(n), min(low), max(high) FROM tallies
-WHERE axis = ?1 AND class IN (SELECT value FROM json_each(?2)) AND bucket BETWEEN ?3 AND ?4 AND n > 0
-GROUP BY class`
+// inBuckets is what is in buckets of an axis.
+const inBuckets = `SELECT bucket, class, n, low, high FROM tallies WHERE axis = ?1 AND bucket BETWEEN ?2 AND ?3 AND n > 0`
+
+// add adds what the buckets have of the classes that there are sums of.
+func (p *bucketSpan) add(c *sqlite.Conn, sums map[class]gain) error {
+	return p.each(c, func(_ int64, of class, r *row) {
+		if sum, ok := sums[of]; ok {
+			sums[of] = sum.and(gain{r.int(), r.int(), r.int()})
+		}
+	})
+}
+
+// each goes through the buckets. Behind bucket and class the row has a gain.
+func (p *bucketSpan) each(c *sqlite.Conn, f func(bucket int64, of class, r *row)) error {
+	return each(c, inBuckets, func(b *binder) {
+		b.int(p.axis)
+		b.int(p.in.low)
+		b.int(p.in.high)
+	}, func(r *row) error {
+		f(r.int(), class(r.int()), r)
+		return nil
+	})
+}
 
 // and adds what two sets have that have nothing in common.
 func (g gain) and(o gain) gain {

@@ -97,12 +97,16 @@ func (db *DB) checkTallies(ctx context.Context) error {
 			return err
 		}
 		err = each(c, counted, nil, func(r *row) error {
-			at := cell{axis: r.int(), class: class(r.int()), bucket: r.int()}
+			axis, of, bucket := r.int(), class(r.int()), r.int()
+			at := cellOf(axis, of, bucket)
 			n, low, high := r.int(), r.int(), r.int()
-			want := t.cells[at]
+			var want gain
+			if g := t.cells[at]; g != nil {
+				want = *g
+			}
 			delete(t.cells, at)
 			if n != want.n || n > 0 && (low > want.low || high < want.high) {
-				return &failure{fmt.Errorf("tally %d of class %d at %d: %d transactions, should be %d: %w", at.axis, at.class, at.bucket, n, want.n, errTallies)}
+				return &failure{fmt.Errorf("tally %d of class %d at %d: %d transactions, should be %d: %w", axis, of, bucket, n, want.n, errTallies)}
 			}
 			return nil
 		})

@@ -8,19 +8,26 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// The axes of tallies. Times have two each, of narrow and of wide buckets: a
-// bucket is the time in microseconds without its lowest bits.
-const (
-	axisAll     = 0 // one bucket
-	axisStarted = 1 // and one above it the wide one
-	axisStopped = 3
-	axisStamped = 5
-	narrow      = 34 // bits: nearly five hours
-	wide        = 41 // bits: 25 days
-)
+// axisAll is the axis of tallies that has one bucket for all.
+const axisAll = 0
 
-// axisOf returns the narrow axis of the i-th time of an entry of a list.
-func axisOf(i int) int64 { return int64(axisStarted + 2*i) }
+// narrow is how many of the lowest bits of a time in microseconds a narrow bucket
+// leaves out: nearly five hours.
+const narrow = 34
+
+// A grain is how wide the buckets of an axis are. Each time has an axis of each
+// grain.
+type grain struct {
+	bits int   // that a bucket leaves out of a time
+	axis int64 // of the first time
+	step int64 // from the axis of a time to that of the next
+}
+
+// grains are narrow, middle (38 hours) and wide (25 days).
+var grains = [...]grain{{narrow, 1, 2}, {37, 7, 1}, {41, 2, 2}}
+
+// of returns the axis of the i-th time of a listing.
+func (g grain) of(i int) int64 { return g.axis + g.step*int64(i) }
 
 // The kinds of owners.
 const (
@@ -44,11 +51,22 @@ type listing struct {
 	station, token, vehicle string
 }
 
-// A cell is one count.
-type cell struct {
-	axis, bucket int64
-	class        class
+// A cell is one count: an axis, a bucket and a class in one number, in that order;
+// 0 is none.
+type cell uint64
+
+const (
+	bucketBits = 64 - narrow
+	classBits  = 13
+)
+
+func cellOf(axis int64, c class, bucket int64) cell {
+	return cell(axis<<(bucketBits+classBits) | (bucket+1<<(bucketBits-1))<<classBits | int64(c))
 }
+
+func (c cell) axis() int64   { return int64(c >> (bucketBits + classBits)) }
+func (c cell) bucket() int64 { return int64(c>>classBits&(1<<bucketBits-1)) - 1<<(bucketBits-1) }
+func (c cell) class() class  { return class(c & (1<<classBits - 1)) }
 
 // A gain is what a cell gains or loses, and between which numbers.
 type gain struct{ n, low, high int64 }
@@ -62,20 +80,24 @@ type ownerGain struct{ listed, charged int64 }
 
 // tallies are what a batch changes of the tallies.
 type tallies struct {
-	cells  map[cell]gain
+	cells  map[cell]*gain
 	owners map[owner]ownerGain
 }
 
-// cells returns where a listing counts.
-func (l *listing) cells() [7]cell {
-	cells := [7]cell{{axisAll, 0, l.class}}
+// Cells are where a listing counts.
+type cells [1 + 3*len(grains)]cell
+
+func (l *listing) cells() cells {
+	all := cells{cellOf(axisAll, l.class, 0)}
 	for i, at := range l.times {
-		if at != unknown {
-			cells[1+2*i] = cell{axisOf(i), at >> narrow, l.class}
-			cells[2+2*i] = cell{axisOf(i) + 1, at >> wide, l.class}
+		if at == unknown {
+			continue
+		}
+		for j, g := range grains {
+			all[1+i*len(grains)+j] = cellOf(g.of(i), l.class, at>>g.bits)
 		}
 	}
-	return cells
+	return all
 }
 
 func (l *listing) owners() [3]owner {
@@ -94,7 +116,7 @@ func (l *listing) ownerGain() (g ownerGain) {
 
 // change counts that a transaction was as old and is as now; a nil old was none.
 func (t *tallies) change(old, now *listing) {
-	var had [7]cell
+	var had cells
 	var owned [3]owner
 	var share ownerGain
 	if old != nil {
@@ -116,17 +138,18 @@ func (t *tallies) change(old, now *listing) {
 }
 
 func (t *tallies) count(c cell, n, id int64) {
-	if c == (cell{}) {
+	if c == 0 {
 		return
 	}
 	if t.cells == nil {
-		t.cells = make(map[cell]gain)
+		t.cells = make(map[cell]*gain)
 	}
-	g, ok := t.cells[c]
-	if !ok {
-		g.low, g.high = id, id
+	g := t.cells[c]
+	if g == nil {
+		g = &gain{0, id, id}
+		t.cells[c] = g
 	}
-	t.cells[c] = gain{g.n + n, min(g.low, id), max(g.high, id)}
+	g.n, g.low, g.high = g.n+n, min(g.low, id), max(g.high, id)
 }
 
 func (t *tallies) own(o owner, g ownerGain) {
@@ -144,16 +167,16 @@ func (t *tallies) own(o owner, g ownerGain) {
 func (t *tallies) write(c *sqlite.Conn) error {
 	const (
 		count = `
-INSERT INTO tallies (axis, class, bucket, n, low, high) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT (axis, class, bucket) DO UPDATE SET n = n + ?4, low = min(low, ?5), high = max(high, ?6)`
+INSERT INTO tallies (axis, bucket, class, n, low, high) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (axis, bucket, class) DO UPDATE SET n = n + ?4, low = min(low, ?5), high = max(high, ?6)`
 		own = `
 INSERT INTO owner_tallies (kind, owner, listed, charged) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (kind, owner) DO UPDATE SET listed = listed + ?3, charged = charged + ?4`
 	)
-	for _, at := range slices.SortedFunc(maps.Keys(t.cells), compareCells) {
+	for _, at := range slices.Sorted(maps.Keys(t.cells)) {
 		g := t.cells[at]
 		err := exec(c, count, func(b *binder) {
-			for _, v := range []int64{at.axis, int64(at.class), at.bucket, g.n, g.low, g.high} {
+			for _, v := range []int64{at.axis(), at.bucket(), int64(at.class()), g.n, g.low, g.high} {
 				b.int(v)
 			}
 		})
@@ -174,10 +197,6 @@ ON CONFLICT (kind, owner) DO UPDATE SET listed = listed + ?3, charged = charged 
 		}
 	}
 	return nil
-}
-
-func compareCells(a, b cell) int {
-	return cmp.Or(cmp.Compare(a.axis, b.axis), cmp.Compare(a.class, b.class), cmp.Compare(a.bucket, b.bucket))
 }
 
 func compareOwners(a, b owner) int {

@@ -111,15 +111,24 @@ func (t *counter) between(g *classGroup, by int, in span) (int64, error) {
 		for _, of := range tallied {
 			sum -= of.n
 		}
-	}
-	for _, edge := range in.less(span{inner.low << narrow, (inner.high+1)<<narrow - 1}) {
-		n, err := t.countIn(g, by, edge)
+		n, err := t.countEdge(g, by, edge, in, tallied)
 		if err != nil {
 			return 0, err
 		}
 		sum += n
 	}
 	return sum, nil
+}
+
+// countEdge counts what lies within a span and in one of its first or last buckets,
+// of the classes that have anything there.
+func (t *counter) countEdge(g *classGroup, by int, buckets, in span, tallied map[class]gain) (int64, error) {
+	in = in.and(span{buckets.low << narrow, (buckets.high+1)<<narrow - 1})
+	if in.empty() || len(tallied) == 0 {
+		return 0, nil
+	}
+	some := &classGroup{parts: slices.DeleteFunc(slices.Clone(g.parts), func(p classPart) bool { return tallied[p.class].n == 0 })}
+	return t.countIn(some, by, in)
 }
 
 func (t *counter) countIn(g *classGroup, by int, in span) (int64, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ type benchQuerySettings struct {
 	deep   bool
 	lists  bench.Lists
 	maxP95 time.Duration
+	only   string // filters and orders to measure; empty: all
 	json   string
 }
 
@@ -52,6 +54,13 @@ The folder is one that leyden bench fill made, or --transactions fills it first.
 			if s.data == "" || s.lists.Rounds < 1 || s.maxP95 < 0 {
 				return usagef("--data must name a folder, and --rounds be above 0")
 			}
+			if s.only != "" {
+				only, err := regexp.Compile(s.only)
+				if err != nil {
+					return usagef("--only: %v", err)
+				}
+				s.lists.Only = only
+			}
 			if err := s.fillFirst(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
@@ -61,6 +70,7 @@ The folder is one that leyden bench fill made, or --transactions fills it first.
 	cmd.Flags().StringVar(&s.data, "data", "", "folder that leyden bench fill made")
 	cmd.Flags().StringVar(&s.fill, "transactions", "", "fill the folder with so many first, unless it is; 1M and 10M are understood")
 	cmd.Flags().BoolVar(&s.deep, "deep", false, "compare page 100,000 by cursor with the first")
+	cmd.Flags().StringVar(&s.only, "only", "", "leave out what this regular expression does not match of a filter and an order, such as \"v1 everything, -startTime\"")
 	cmd.Flags().IntVar(&s.lists.Rounds, "rounds", 20, "how often each is asked")
 	cmd.Flags().IntVar(&s.lists.Stations, "stations", s.lists.Stations, "as it was filled")
 	cmd.Flags().IntVar(&s.lists.Tokens, "tokens", s.lists.Tokens, "as it was filled")
