@@ -116,7 +116,7 @@ func (l *Ledger) load(ctx context.Context, d *desk) error {
 		return fmt.Errorf("working set of %s: %w", d.station, err)
 	}
 	if !d.known {
-		st, err := l.registry.Station(ctx, d.station)
+		st, err := l.registry.RecentStation(ctx, d.station)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("station %s: %w", d.station, err)
 		}

@@ -49,6 +49,10 @@ func (p *tape) Station(_ context.Context, id leyden.StationID) (leyden.Station, 
 	return leyden.Station{ID: id, PublicID: "chg_1"}, nil
 }
 
+func (p *tape) RecentStation(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	return p.Station(ctx, id)
+}
+
 func (p *tape) RecentToken(_ context.Context, value string) (leyden.Token, error) {
 	return leyden.Token{Value: value, Status: leyden.TokenAccepted, Listed: true}, nil
 }

@@ -163,6 +163,9 @@ type Registry interface {
 	SaveSightings(ctx context.Context, seen map[StationID]Sighting, notices []Notice) error
 	// Station returns one that is not removed, or ErrNotFound.
 	Station(ctx context.Context, id StationID) (Station, error)
+	// RecentStation is Station for one that is looked up again and again: what another
+	// process changed may take a second to show.
+	RecentStation(ctx context.Context, id StationID) (Station, error)
 	// StationByPublicID returns one that is not removed, or ErrNotFound.
 	StationByPublicID(ctx context.Context, id string) (Station, error)
 	// LastRemoved returns when a station with that ID was last removed, also if

@@ -26,6 +26,7 @@ type session struct {
 	cancel  context.CancelCauseFunc // ends it, whatever it is doing
 	led     leyden.TransactionID    // the transaction of the last report; owned by the goroutine that serves
 	told    bool                    // that the station came, and it is announced; of the same goroutine
+	clean   uint64                  // Server.kept when the station was found to have told nothing before it was accepted, plus 1
 
 	accepted atomic.Bool    // the station may work here
 	swaps    []time.Time    // when connections replaced living ones, the last swapLimit
@@ -135,7 +136,7 @@ func (s *session) stillKnown(ctx context.Context) bool {
 // registered under open admission.
 func (srv *Server) known(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
 	reg := srv.ledger.Registry()
-	known, err := reg.Station(ctx, id)
+	known, err := reg.RecentStation(ctx, id)
 	if errors.Is(err, leyden.ErrNotFound) && srv.opt.Open {
 		now := srv.ledger.Now()
 		known = leyden.Station{

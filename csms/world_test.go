@@ -92,6 +92,10 @@ func (f *faulty) Station(ctx context.Context, id leyden.StationID) (leyden.Stati
 	return f.Store.Station(ctx, id)
 }
 
+func (f *faulty) RecentStation(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	return f.Station(ctx, id)
+}
+
 func (f *faulty) Token(ctx context.Context, value string) (leyden.Token, error) {
 	if err := f.away(); err != nil {
 		return leyden.Token{}, err

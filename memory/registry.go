@@ -99,6 +99,11 @@ func (s *Store) Station(ctx context.Context, id leyden.StationID) (leyden.Statio
 	return s.station(ctx, func(st leyden.Station) bool { return st.ID == id })
 }
 
+// RecentStation implements [leyden.Registry].
+func (s *Store) RecentStation(ctx context.Context, id leyden.StationID) (leyden.Station, error) {
+	return s.Station(ctx, id)
+}
+
 // StationByPublicID implements [leyden.Registry].
 func (s *Store) StationByPublicID(ctx context.Context, id string) (leyden.Station, error) {
 	return s.station(ctx, func(st leyden.Station) bool { return st.PublicID == id })

@@ -79,14 +79,15 @@ type DB struct {
 	lock *os.File // held by the serving process
 
 	writer       *writer
-	book         *bookkeeper       // nil unless this process serves
-	readers      chan *sqlite.Conn // nil ones once it is closed
+	book         *bookkeeper  // nil unless this process serves
+	readers      chan *reader // nil ones once it is closed
 	checkpointer *checkpointer
 	gate         gate
 	numbers      numbers
 	stats        *counters
 	broken       breakage
 	recent       tokenCache
+	stations     stationCache
 	closing      func() error // close, once
 
 	onNotices atomic.Pointer[func(last int64)] // see OnNotices
@@ -223,14 +224,14 @@ func (db *DB) connect(ctx context.Context) (err error) {
 	}
 	opened = append(opened, c)
 	db.checkpointer = newCheckpointer(c, db)
-	db.readers = make(chan *sqlite.Conn, max(2, min(maxReaders, runtime.NumCPU())))
+	db.readers = make(chan *reader, max(2, min(maxReaders, runtime.NumCPU())))
 	for range cap(db.readers) {
 		r, err := db.openReader()
 		if err != nil {
 			return err
 		}
 		opened = append(opened, r)
-		db.readers <- r
+		db.readers <- newReader(r)
 	}
 	if err := db.openBook(); err != nil {
 		return err

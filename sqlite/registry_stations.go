@@ -32,6 +32,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 	if err != nil {
 		return err
 	}
+	defer db.stations.forget(s.ID)
 	return db.write(ctx, "add station", func(t *tx) error {
 		err := each(t.c, taken, func(b *binder) {
 			b.text(string(s.ID))
@@ -150,6 +151,7 @@ WHERE id = ?1`
 		b.text(string(s.ID))
 		b.text(s.PublicID)
 	}
+	defer db.stations.forget(s.ID)
 	return db.write(ctx, "save station", func(t *tx) error {
 		version, err := number(t.c, there, func(b *binder) { b.text(string(s.ID)) })
 		if err != nil {
@@ -179,6 +181,11 @@ WHERE id = ?16 AND removed_at IS NULL`
 	if err := told.notices(notices, func(int) bool { return false }, 0); err != nil {
 		return err
 	}
+	defer func() {
+		for id := range seen {
+			db.stations.forget(id)
+		}
+	}()
 	return db.writeApart(ctx, "save sightings", func(t *tx) error {
 		if err := t.announce(&scanner{b: told.b}); err != nil {
 			return err
@@ -256,7 +263,7 @@ func (db *DB) StationByPublicID(ctx context.Context, id string) (leyden.Station,
 }
 
 func (db *DB) station(ctx context.Context, sql, id string) (s leyden.Station, err error) {
-	err = db.readLong(ctx, "station", func(c *sqlite.Conn) error {
+	err = db.read(ctx, "station", func(c *sqlite.Conn) error { // connectors may be a moment younger
 		err := one(c, sql, func(b *binder) { b.text(id) }, func(r *row) (err error) {
 			s, err = r.station()
 			return err

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -20,6 +22,7 @@ func RunRegistry(t *testing.T, open func(*testing.T) leyden.Registry) {
 		{"Stations", stations},
 		{"StationRemoved", stationRemoved},
 		{"Sightings", sightings},
+		{"RecentStation", recentStations},
 		{"ConnectedStations", connectedStations},
 		{"StationList", stationList},
 		{"StationsAt", stationsAt},
@@ -158,6 +161,40 @@ func sightings(t *testing.T, r leyden.Registry) {
 	got := must[leyden.Station](t)(r.Station(ctx, "S"))
 	got.Connectors[0].Status = "changed"
 	same(t, "Station after its copy was changed", must[leyden.Station](t)(r.Station(ctx, "S")), s1)
+}
+
+// recentStations: what this process changes shows at once.
+func recentStations(t *testing.T, r leyden.Registry) {
+	ctx := t.Context()
+	agrees := func(after string) {
+		t.Helper()
+		for range 2 { // what was looked up before shows the second time
+			want, missing := r.Station(ctx, "S")
+			got, err := r.RecentStation(ctx, "S")
+			same(t, "RecentStation after "+after, got, want)
+			if !errors.Is(err, missing) {
+				t.Errorf("RecentStation after %s: %v; Station %v", after, err, missing)
+			}
+		}
+	}
+	agrees("nothing")
+	s := station("S")
+	wantErr(t, "AddStation", r.AddStation(ctx, s), nil)
+	agrees("AddStation")
+	s.Registration = leyden.RegistrationRejected
+	wantErr(t, "SaveStation", r.SaveStation(ctx, s), nil)
+	agrees("SaveStation")
+	wantErr(t, "SaveSightings", r.SaveSightings(ctx, map[leyden.StationID]leyden.Sighting{"S": sighting(7)}, nil), nil)
+	agrees("SaveSightings")
+	got := must[leyden.Station](t)(r.RecentStation(ctx, "S"))
+	got.Connectors[0].Status = "changed"
+	*got.Quirks.OfflineIDs = true
+	agrees("its copy was changed")
+	s.RemovedAt = minute(4)
+	wantErr(t, "SaveStation", r.SaveStation(ctx, s), nil)
+	agrees("its removal")
+	_, err := r.RecentStation(done(ctx), "S")
+	wantErr(t, "RecentStation of a context that is done", err, context.Canceled)
 }
 
 // connectedStations are those that came and are not known to have left.
