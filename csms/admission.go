@@ -117,12 +117,14 @@ func (srv *Server) admit(r *http.Request, id leyden.StationID) error {
 	if err := srv.opt.Gate.Admit(ctx, attempt(r, id)); err != nil {
 		return err
 	}
-	_, err := srv.ledger.Registry().Station(ctx, id)
-	switch {
-	case errors.Is(err, leyden.ErrNotFound) && !srv.opt.Open:
-		return errUnregistered
-	case err != nil && !errors.Is(err, leyden.ErrNotFound):
-		return errors.Join(leyden.ErrUnavailable, err)
+	if !srv.opt.Open {
+		_, err := srv.ledger.Registry().RecentStation(ctx, id)
+		switch {
+		case errors.Is(err, leyden.ErrNotFound):
+			return errUnregistered
+		case err != nil:
+			return errors.Join(leyden.ErrUnavailable, err)
+		}
 	}
 	return srv.slow(ctx, id)
 }

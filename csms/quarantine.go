@@ -133,6 +133,8 @@ func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 	if !s.dialect.reports(c.action) {
 		return ocpp.Reply{Err: refusal}
 	}
+	s.srv.keeping.Add(1)
+	defer s.srv.kept.Add(1)
 	q := leyden.Quarantined{Action: c.action, Frame: c.frame(), Reason: notAcceptedReason}
 	if err := s.keep(ctx, q, c.payload); err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
@@ -144,9 +146,16 @@ func (s *session) notAccepted(ctx context.Context, f ocpp.Frame) ocpp.Reply {
 // station told of transactions before it was accepted. A message that meets a fault of our own waits on: it
 // must not keep the station from working.
 func (s *session) recordHeld(ctx context.Context) error {
+	kept := s.srv.kept.Load()
+	if s.clean == s.srv.keeping.Load()+1 {
+		return nil // nor has any station told something since
+	}
 	held, err := s.srv.held(ctx, s.station)
 	if err != nil {
 		return err
+	}
+	if s.clean = 0; len(held) == 0 {
+		s.clean = kept + 1
 	}
 	for _, id := range held {
 		q, err := s.srv.quarantined(ctx, id)

@@ -81,6 +81,8 @@ type Server struct {
 	journal  *journal // nil: there is none
 	noticed  notices  // security events of ours
 
+	keeping, kept atomic.Uint64 // messages of stations that are not accepted: begun to be kept, and done with
+
 	mu       sync.Mutex // guards draining, and running against it
 	draining bool
 	running  sync.WaitGroup // sessions and work in the background
