@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,7 +33,11 @@ func TestMain(m *testing.M) {
 	if mode == "" {
 		os.Exit(m.Run())
 	}
-	if err := serve(mode); err != nil {
+	run := func() error { return serve(mode) }
+	if probe := bench.ProbeCommand(); slices.Equal(os.Args[1:len(os.Args)-1], probe) {
+		run = func() error { return bench.Probe(context.Background(), os.Args[len(os.Args)-1], os.Stdin, os.Stdout) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -83,6 +89,17 @@ func serve(mode string) (err error) {
 			return
 		}
 		fmt.Fprintf(w, `{"pagination": {"total": %d}}`, page.Total)
+	})
+	mux.HandleFunc("GET /api/v1/chargers", func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := server.Ledger().Stations(r.Context(), leyden.StationQuery{Limit: 20}); err != nil || mode == "mute" {
+			http.Error(w, fmt.Sprint(err), http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "# HELP go_goroutines\ngo_goroutines %d\n", runtime.NumGoroutine())
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Fprintf(w, "go_memstats_heap_inuse_bytes %d\ngo_memstats_stack_inuse_bytes %d\n", m.HeapInuse, m.StackInuse)
 	})
 	fmt.Printf("Leyden serves http://%s\n", l.Addr())
 	failed := make(chan error, 1)

@@ -64,7 +64,7 @@ changed between two files that --json wrote.`,
 	cmd.AddCommand(
 		benchSessionsCommand(), benchRateCommand(), benchIdleCommand(), benchStormCommand(), benchQueryCommand(), benchAPICommand(),
 		benchGrowthCommand(),
-		benchFillCommand(), benchCompareCommand(), benchSoakCommand(),
+		benchFillCommand(), benchCompareCommand(), benchSoakCommand(), benchProbeCommand(),
 	)
 	s.flags(cmd)
 	s.loadFlags(cmd)

@@ -49,3 +49,13 @@ fails is tried again after half a second. It fails if the ledger lacks a stop.`,
 	cmd.Flags().IntVar(&s.stations, "stations", 10_000, "how many stations, each with a connection")
 	return cmd
 }
+
+// benchProbeCommand is what a storm starts, for nobody else.
+func benchProbeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "probe", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.Probe(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
+}
