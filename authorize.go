@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -14,8 +12,8 @@ import (
 // asked at a start alone (OCPP 1.6 §7.2): otherwise nobody could stop a charge
 // with the card that began it.
 func (l *Ledger) Authorize(ctx context.Context, tok IDToken) (TokenInfo, error) {
-	info, _, err := l.authorize(ctx, tok)
-	return info, err
+	var h holder
+	return l.authorize(ctx, tok, &h)
 }
 
 // A holder is whoever shows an idTag: what is kept of the idTag, and of its
@@ -25,26 +23,27 @@ type holder struct {
 	group Token // zero: none, or a mere name
 }
 
-func (l *Ledger) authorize(ctx context.Context, tok IDToken) (TokenInfo, holder, error) {
-	known, err := l.registry.RecentToken(ctx, tok.Value)
+// authorize is Authorize, and tells who shows the idTag.
+func (l *Ledger) authorize(ctx context.Context, tok IDToken, h *holder) (TokenInfo, error) {
+	var err error
+	h.Token, err = l.registry.RecentToken(ctx, tok.Value)
 	if errors.Is(err, ErrNotFound) {
-		known, err = Token{Value: tok.Value, Status: TokenAccepted, CreatedAt: l.Now()}, nil
+		h.Token, err = Token{Value: tok.Value, Status: TokenAccepted, CreatedAt: l.Now()}, nil
 	}
 	if err != nil {
-		return TokenInfo{}, holder{}, fmt.Errorf("idTag: %w", err)
+		return TokenInfo{}, fmt.Errorf("idTag: %w", err)
 	}
-	if !known.Listed && tok.Value != "" {
-		l.remember(known)
+	if !h.Listed && tok.Value != "" {
+		l.remember(&h.Token)
 	}
-	h := holder{Token: known}
-	if h.group, err = l.groupOf(ctx, &known); err != nil {
-		return TokenInfo{}, holder{}, err
+	if h.group, err = l.groupOf(ctx, &h.Token); err != nil {
+		return TokenInfo{}, err
 	}
-	info := TokenInfo{Status: l.tokenStatus(&known), Expiry: earliest(known.Expiry, h.group.Expiry), Parent: known.Parent}
+	info := TokenInfo{Status: l.tokenStatus(&h.Token), Expiry: earliest(h.Expiry, h.group.Expiry), Parent: h.Parent}
 	if info.Accepted() && h.group.Listed {
 		info.Status = l.tokenStatus(&h.group)
 	}
-	return info, h, nil
+	return info, nil
 }
 
 // groupOf returns the group of an idTag, if it is listed as an idTag itself. A
@@ -65,22 +64,23 @@ func (l *Ledger) groupOf(ctx context.Context, t *Token) (Token, error) {
 
 // authorizeStart is authorize for a start, which ends the transactions in its
 // way: those are not counted. The limit of a group is for all that its members
-// run.
-func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []*Transaction) (TokenInfo, holder, error) {
-	info, h, err := l.authorize(ctx, tok)
+// run. It returns the vehicle of the idTag, too.
+func (l *Ledger) authorizeStart(ctx context.Context, tok IDToken, ends []*Transaction) (info TokenInfo, vehicle string, err error) {
+	var h holder
+	info, err = l.authorize(ctx, tok, &h)
 	if err != nil || !info.Accepted() {
-		return info, h, err
+		return info, h.VehicleID, err
 	}
 	for _, limit := range []*Token{&h.Token, &h.group} {
 		full, err := l.full(ctx, limit, ends)
 		if err != nil {
-			return TokenInfo{}, holder{}, err
+			return TokenInfo{}, "", err
 		}
 		if full {
 			info.Status = TokenConcurrentTx
 		}
 	}
-	return info, h, nil
+	return info, h.VehicleID, nil
 }
 
 // full reports whether an idTag, or the group that it is, runs as many
@@ -138,13 +138,19 @@ func (l *Ledger) tokenStatus(t *Token) string {
 // send as many as it likes.
 const maxSeen = 10_000
 
-func (l *Ledger) remember(t Token) {
-	t.SeenAt = l.Now()
+func (l *Ledger) remember(t *Token) {
+	var room [keyRoom]byte
+	now, folded := l.Now(), appendFolded(room[:0], t.Value)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if was := l.seen[string(folded)]; was != nil {
+		was.SeenAt = now
+		return
+	}
 	if len(l.seen) < maxSeen {
-		t.Value = strings.Clone(t.Value) // without the frame it came in
-		l.seen[IDToken{Value: t.Value}.Fold()] = t
+		kept := *t
+		kept.Value, kept.SeenAt = strings.Clone(t.Value), now // without the frame it came in
+		l.seen[string(folded)] = &kept
 	}
 }
 
@@ -152,7 +158,10 @@ func (l *Ledger) remember(t Token) {
 func (l *Ledger) takeSeen() []Token {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	seen := slices.Collect(maps.Values(l.seen))
+	seen := make([]Token, 0, len(l.seen))
+	for _, t := range l.seen {
+		seen = append(seen, *t)
+	}
 	clear(l.seen)
 	return seen
 }

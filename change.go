@@ -2,6 +2,7 @@ package leyden
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -11,26 +12,56 @@ type change struct {
 	ledger *Ledger
 	desk   *desk
 	now    time.Time
-	states []Transaction // what notices show
 	fresh  int           // how many of the events are proven to be fresh
+	spare  *standing     // room for the new state of a transaction
+	states []Transaction // what notices show
+	event  [1]Event      // room for the first event
+	begun  Transaction   // room for one that begins
 }
 
+// A standing is the state of a transaction, as an entry has it that changes no
+// other one: so the desk takes it over from the entry as it is.
+type standing [1]Change
+
+func (s *standing) of() *Transaction { return &s[0].Transaction }
+
+// standings keeps those that are free.
+var standings = sync.Pool{New: func() any { return new(standing) }}
+
 // change begins a change at a desk. Whoever has written it, and needs nothing of it
-// any more, may give it back by recycle.
+// any more, may give it back by free.
 func (l *Ledger) change(d *desk, now time.Time) *change {
 	c := l.changes.Get().(*change)
 	c.ledger, c.desk, c.now = l, d, now
 	return c
 }
 
-// recycle gives back a change that is written: no Store keeps anything of an entry.
-func (c *change) recycle() {
-	e, l := &c.entry, c.ledger
-	clear(e.Events)
-	clear(e.Transactions)
+// drop takes back all that was changed.
+func (c *change) drop() {
+	e := &c.entry
+	if len(e.Transactions) > 1 {
+		clear(e.Transactions)
+	}
+	if len(e.Events) > 1 {
+		clear(e.Events)
+	}
 	clear(e.Notices)
 	clear(c.states)
-	*c = change{entry: Entry{Events: e.Events[:0], Transactions: e.Transactions[:0], Notices: e.Notices[:0]}, states: c.states[:0]}
+	c.entry = Entry{Notices: e.Notices[:0]}
+	c.states, c.fresh = c.states[:0], 0
+}
+
+// recycle makes room for another change: no Store keeps anything of an entry.
+func (c *change) recycle() {
+	c.drop()
+	c.ledger, c.desk = nil, nil
+}
+
+// free gives back a change.
+func (c *change) free() {
+	l := c.ledger
+	c.recycle()
+	c.event[0] = Event{}
 	l.changes.Put(c)
 }
 
@@ -63,13 +94,37 @@ func (c *change) applyTo(ctx context.Context, t *Transaction, e *Event) (*Transa
 	ch.Stamp = ch.Stamp || revised(was, n)
 	n.DueAt = c.ledger.dueAt(n)
 	c.announce(was, n)
-	c.entry.Events = append(c.entry.Events, *e)
+	c.add(e)
 	return n, nil
+}
+
+// add adds e to the entry, in its place if it is there already.
+func (c *change) add(e *Event) {
+	if len(c.entry.Events) == 0 && e == &c.event[0] {
+		c.entry.Events = c.event[:1:1]
+		return
+	}
+	c.entry.Events = append(c.entry.Events, *e)
 }
 
 // slot returns where the new state of t is to be made, which is t as yet, and t as
 // it stays. Only the first change of it raises its version.
 func (c *change) slot(t *Transaction) (*Change, *Transaction) {
+	if len(c.entry.Transactions) > 0 {
+		return c.nextSlot(t)
+	}
+	if c.spare == nil {
+		c.spare = standings.Get().(*standing)
+	}
+	c.entry.Transactions = c.spare[:1:1]
+	ch := &c.spare[0]
+	ch.Transaction, ch.Stamp = *t, false
+	ch.Transaction.Version++
+	return ch, t
+}
+
+// nextSlot is slot for a change that has some transaction already.
+func (c *change) nextSlot(t *Transaction) (*Change, *Transaction) {
 	for i := range c.entry.Transactions {
 		if ch := &c.entry.Transactions[i]; ch.Transaction.ID == t.ID {
 			was, version, revision := new(*t), ch.Transaction.Version, ch.Transaction.Revision
@@ -90,6 +145,10 @@ func (c *change) fold(ctx context.Context, t *Transaction, e *Event) error {
 	if !t.NeedsFold() {
 		return nil
 	}
+	return c.refold(ctx, t, e)
+}
+
+func (c *change) refold(ctx context.Context, t *Transaction, e *Event) error {
 	events, err := c.ledger.store.Events(ctx, t.ID)
 	if err != nil {
 		return err
@@ -107,35 +166,48 @@ func (c *change) fold(ctx context.Context, t *Transaction, e *Event) error {
 
 // reschedule changes when the ledger looks at t again, and nothing else.
 func (c *change) reschedule(t Transaction) {
-	t.Version++
-	t.DueAt = c.ledger.dueAt(&t)
-	c.entry.Transactions = append(c.entry.Transactions, Change{Transaction: t})
+	ch, _ := c.slot(&t)
+	ch.Transaction.DueAt = c.ledger.dueAt(&t)
 }
 
-// write counts revisions and appends the change.
+// write counts revisions, appends the change and puts the new states on the desk.
 func (c *change) write(ctx context.Context) error {
-	for i := range c.entry.Transactions {
-		if ch := &c.entry.Transactions[i]; ch.Stamp {
+	e, d := &c.entry, c.desk
+	for i := range e.Transactions {
+		if ch := &e.Transactions[i]; ch.Stamp {
 			ch.Transaction.Revision++
 		}
 	}
-	for i := range c.entry.Notices {
-		if ch := c.entry.stamping(&c.entry.Notices[i]); ch != nil {
-			c.entry.Notices[i].State.Revision = ch.Transaction.Revision
+	for i := range e.Notices {
+		if ch := e.stamping(&e.Notices[i]); ch != nil {
+			e.Notices[i].State.Revision = ch.Transaction.Revision
 		}
 	}
-	c.entry.Fresh = c.fresh > 0 && c.fresh == len(c.entry.Events)
-	return c.ledger.append(ctx, c.desk, &c.entry)
+	e.Fresh = c.fresh > 0 && c.fresh == len(e.Events)
+	if err := c.ledger.append(ctx, d, e); err != nil {
+		return err
+	}
+	if len(e.Transactions) == 1 && c.spare != nil && &e.Transactions[0] == &c.spare[0] {
+		c.spare = d.put(c.spare)
+		return nil
+	}
+	for i := range e.Transactions {
+		s := standings.Get().(*standing)
+		s[0].Transaction = e.Transactions[i].Transaction
+		d.put(s)
+	}
+	return nil
 }
 
-// state returns the state of a transaction after the change.
-func (c *change) state(id TransactionID) Transaction {
+// after returns the state of a transaction after the change, or nil. It is the
+// desk's once the change is written.
+func (c *change) after(id TransactionID) *Transaction {
 	for i := range c.entry.Transactions {
 		if t := &c.entry.Transactions[i].Transaction; t.ID == id {
-			return *t
+			return t
 		}
 	}
-	return Transaction{}
+	return nil
 }
 
 // corrected reports whether an operator made n of old.

@@ -290,7 +290,7 @@ func (l *Ledger) amend(ctx context.Context, id TransactionID, a Act, f func(*cha
 			}
 			return fmt.Errorf("%v of transaction %d: %w", c.entry.Events[0].Kind, id, err)
 		}
-		t = c.state(id)
+		t = *c.after(id)
 		return nil
 	})
 	if err != nil {

@@ -124,7 +124,9 @@ func (l *Ledger) load(ctx context.Context, d *desk) error {
 	}
 	d.loaded, d.roomy = true, maxIdle
 	for i := range open {
-		d.put(&open[i])
+		s := new(standing)
+		s[0].Transaction = open[i]
+		d.put(s)
 	}
 	return nil
 }
@@ -158,23 +160,32 @@ func mergeSighting(stored, heard Sighting) Sighting {
 // forget makes the desk read its transactions again before they are used.
 func (d *desk) forget() { d.loaded, d.working, d.waiting, d.past = false, nil, nil, past{} }
 
-// put keeps t at hand as long as a report may concern it. What is pointed to changes
-// with that.
-func (d *desk) put(t *Transaction) {
+// put keeps a transaction at hand as long as a report may concern it, and returns
+// what it has no use for: its state before, or that itself.
+func (d *desk) put(s *standing) (spare *standing) {
 	if !d.loaded {
-		return
+		return s
 	}
+	t := s.of()
 	switch {
 	case t.Status.Open():
-		d.waiting = d.waiting.without(t.ID)
-		d.working = d.working.with(t)
+		d.waiting, _ = d.waiting.without(t.ID)
+		d.working, spare = d.working.with(s)
 	case !t.HasStart() && t.Status != Void:
-		d.working = d.working.without(t.ID)
-		d.waiting = d.waiting.with(t)
+		d.working, _ = d.working.without(t.ID)
+		d.waiting, spare = d.waiting.with(s)
 	default:
-		d.working, d.waiting = d.working.without(t.ID), d.waiting.without(t.ID)
+		spare = s
+		var was *standing
+		if d.working, was = d.working.without(t.ID); was == nil {
+			d.waiting, was = d.waiting.without(t.ID)
+		}
+		if was != nil {
+			standings.Put(was)
+		}
 	}
 	d.tidy(t.UpdatedAt)
+	return spare
 }
 
 // tidy lets go of what waits in vain, and beyond the limit of the oldest. Each time
@@ -183,7 +194,7 @@ func (d *desk) put(t *Transaction) {
 func (d *desk) tidy(now time.Time) {
 	if len(d.waiting) > d.roomy {
 		old := now.Add(-workingSpan)
-		d.waiting = slices.DeleteFunc(d.waiting, func(t *Transaction) bool { return t.UpdatedAt.Before(old) })
+		d.waiting = slices.DeleteFunc(d.waiting, func(s *standing) bool { return s.of().UpdatedAt.Before(old) })
 		d.roomy = max(maxIdle, 2*len(d.waiting))
 	}
 	if len(d.working)+len(d.waiting) <= 2*MaxWorking {
@@ -191,44 +202,59 @@ func (d *desk) tidy(now time.Time) {
 	}
 	all := slices.AppendSeq(slices.Clone(d.working), slices.Values(d.waiting))
 	all.sort()
-	from := all[len(all)-MaxWorking].ID
-	older := func(t *Transaction) bool { return t.ID < from }
+	from := all[len(all)-MaxWorking].of().ID
+	older := func(s *standing) bool { return s.of().ID < from }
 	d.working, d.waiting = slices.DeleteFunc(d.working, older), slices.DeleteFunc(d.waiting, older)
 }
 
 // A stack is transactions by number.
-type stack []*Transaction
+type stack []*standing
 
 func (s stack) sort() {
-	slices.SortFunc(s, func(a, b *Transaction) int { return int(a.ID) - int(b.ID) })
+	slices.SortFunc(s, func(a, b *standing) int { return int(a.of().ID) - int(b.of().ID) })
 }
 
 func (s stack) find(id TransactionID) (int, bool) {
-	return slices.BinarySearchFunc(s, id, func(t *Transaction, id TransactionID) int { return int(t.ID) - int(id) })
+	return slices.BinarySearchFunc(s, id, func(t *standing, id TransactionID) int { return int(t.of().ID) - int(id) })
 }
 
-// with returns s with t, or with its new state.
-func (s stack) with(t *Transaction) stack {
-	i, there := s.find(t.ID)
+// with returns s with t, and in which state it was before if it was there.
+func (s stack) with(t *standing) (with stack, was *standing) {
+	i, there := s.find(t.of().ID)
 	if there {
-		*s[i] = *t
-		return s
+		was, s[i] = s[i], t
+		return s, was
 	}
-	return slices.Insert(s, i, new(*t))
+	return slices.Insert(s, i, t), nil
 }
 
-func (s stack) without(id TransactionID) stack {
-	if i, there := s.find(id); there {
-		return slices.Delete(s, i, i+1)
+// without returns s without a transaction, and that if it was there.
+func (s stack) without(id TransactionID) (without stack, was *standing) {
+	i, there := s.find(id)
+	if !there {
+		return s, nil
 	}
-	return s
+	was = s[i]
+	return slices.Delete(s, i, i+1), was
 }
 
-// hand returns a transaction that the desk has at hand, or nil.
+// all yields the transactions.
+func (s stack) all() iter.Seq[*Transaction] {
+	return func(yield func(*Transaction) bool) {
+		for _, t := range s {
+			if !yield(t.of()) {
+				return
+			}
+		}
+	}
+}
+
+// hand returns a transaction that the desk has at hand, or nil. It is in that state
+// until the desk gets another one.
 func (d *desk) hand(id TransactionID) *Transaction {
 	for _, s := range [...]stack{d.working, d.waiting} {
 		if i, there := s.find(id); there {
-			return s[i]
+			return s[i].of()
 		}
 	}
 	return nil
@@ -239,7 +265,7 @@ func (d *desk) atHand() iter.Seq[*Transaction] {
 	return func(yield func(*Transaction) bool) {
 		for _, s := range [...]stack{d.working, d.waiting} {
 			for _, t := range s {
-				if !yield(t) {
+				if !yield(t.of()) {
 					return
 				}
 			}
@@ -250,7 +276,7 @@ func (d *desk) atHand() iter.Seq[*Transaction] {
 // charging returns the transactions that run on a connector, by number.
 func (d *desk) charging(connector int) []*Transaction {
 	var ts []*Transaction
-	for _, t := range d.working {
+	for t := range d.working.all() {
 		if t.Connector == connector && (t.Status == Active || t.Status == Stopping) {
 			ts = append(ts, t)
 		}

@@ -96,7 +96,7 @@ func (s *script) observe(connector int) string {
 func (s *script) report(e leyden.Event) string {
 	s.sent = append(s.sent, e)
 	out, err := s.Record(s.t.Context(), e, "{}")
-	return fmt.Sprint(s.say(out.Transaction, err), " replay ", out.Replay, " ", out.Event.Key, out.Event.Auth, out.Event.Flags, out.Followups)
+	return fmt.Sprint(s.say(out.Transaction, err), " replay ", out.Replay, " ", out.Event.Key, out.Event.Auth, out.Event.Flags, out.RemoteStop)
 }
 
 func (s *script) say(t leyden.Transaction, err error) string {

@@ -113,14 +113,14 @@ func (l *Ledger) recall(ctx context.Context, d *desk, e *Event) error {
 
 // freshStart proves it for a start. Its key has the instant that was sent, and
 // none with such an instant is recorded.
-func (d *desk) freshStart(sent *Event) bool {
-	return !d.past.latest.IsZero() && sent.sentAt().After(d.past.latest)
+func (d *desk) freshStart(sent time.Time) bool {
+	return !d.past.latest.IsZero() && sent.After(d.past.latest)
 }
 
 // noteStart takes note of a start that is recorded.
-func (p *past) noteStart(sent *Event) {
+func (p *past) noteStart(sent time.Time) {
 	if !p.latest.IsZero() {
-		p.latest = latest(p.latest, sent.sentAt())
+		p.latest = latest(p.latest, sent)
 	}
 }
 

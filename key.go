@@ -2,7 +2,9 @@ package leyden
 
 import (
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The keys by which a resend of a 1.6 report is recognised: 1.6 has no id for
@@ -14,11 +16,11 @@ var implausibleBefore = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // startKey is (connector, idTag, instant, meterStart, occurrence). A station
 // whose clock is stuck and whose meter resets repeats all but the last.
-func startKey(e *Event, occurrence int) string {
+func startKey(e *Event, sent time.Time, occurrence int) string {
 	var room [keyRoom]byte
 	b := strconv.AppendInt(append(room[:0], "S|"...), int64(e.Connector), 10)
-	b = append(append(b, '|'), e.Token.Fold()...)
-	b = appendRegister(appendInstant(b, e.sentAt()), e.Register)
+	b = appendFolded(append(b, '|'), e.Token.Value)
+	b = appendRegister(appendInstant(b, sent), e.Register)
 	b = strconv.AppendInt(append(b, '|'), int64(occurrence), 10)
 	return string(b)
 }
@@ -42,16 +44,16 @@ func stopKey(e *Event, ours bool) string {
 
 // meterKey is (connector, number, hash of the payload), and whether the number is
 // ours for that station. A number that is drawn later than it was first sent makes
-// other readings of them.
-func meterKey(e *Event, ours bool) string {
-	var room [keyRoom]byte
-	b := strconv.AppendInt(append(room[:0], "M|"...), int64(e.Connector), 10)
+// other readings of them. It is valid until the next one of r.
+func (r *Report) meterKey(ours bool) []byte {
+	e := r.Event
+	b := strconv.AppendInt(append(r.room[:0], "M|"...), int64(e.Connector), 10)
 	b = append(b, '|')
 	if !ours && e.Number != nil {
 		b = append(b, '?')
 	}
 	b = append(appendNumber(b, e.Number), '|')
-	return string(append(b, e.Digest...))
+	return append(b, e.Digest...)
 }
 
 // ownKey is the key of a decision of the ledger: at most one of a kind for
@@ -67,6 +69,22 @@ func (e *Event) sentAt() time.Time {
 		return e.At
 	}
 	return e.At.Add(e.Zone)
+}
+
+// appendFolded appends what [IDToken.Fold] returns of a value.
+func appendFolded(b []byte, value string) []byte {
+	from := len(b)
+	for i := range len(value) {
+		c := value[i]
+		if c >= utf8.RuneSelf {
+			return append(b[:from], strings.ToLower(value)...)
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // keyRoom is how long keys are, but for odd ones.

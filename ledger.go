@@ -3,7 +3,6 @@ package leyden
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -84,10 +83,10 @@ type Ledger struct {
 
 	mu      sync.Mutex // held for no longer than it takes to look; never while waiting for a desk
 	desks   map[StationID]*desk
-	crowded int              // with so many desks, idle ones are dismissed
-	unsaved []*desk          // whose sighting waits for Flush
-	seen    map[string]Token // unlisted tokens that were seen, by folded value, until Flush writes them
-	changes sync.Pool        // of *change
+	crowded int               // with so many desks, idle ones are dismissed
+	unsaved []*desk           // whose sighting waits for Flush
+	seen    map[string]*Token // unlisted tokens that were seen, by folded value, until Flush writes them
+	changes sync.Pool         // of *change
 }
 
 // NewLedger returns a ledger over store and registry.
@@ -107,7 +106,7 @@ func NewLedger(store Store, registry Registry, opt Options) *Ledger {
 	return &Ledger{
 		store: store, registry: registry, opt: opt,
 		desks: make(map[StationID]*desk), crowded: minDesks,
-		seen:    make(map[string]Token),
+		seen:    make(map[string]*Token),
 		changes: sync.Pool{New: func() any { return new(change) }},
 	}
 }
@@ -130,68 +129,10 @@ func (l *Ledger) Now() time.Time { return time.UnixMicro(l.opt.Now().UnixMicro()
 
 // An Outcome is what became of a report.
 type Outcome struct {
-	Transaction Transaction // as it is now; zero for readings that belong to none
-	Event       Event       // as recorded: for a replay the first one, whose Auth is the answer
-	Replay      bool        // it was recorded before; nothing changed
-	Followups   []Followup
-}
-
-// A Followup is what the ledger wants done next by whoever talks to stations.
-type Followup struct {
-	RemoteStop TransactionID // stop this transaction; see [Ledger.RequestStop]
-}
-
-// Record keeps a station's report and returns once it is durable. frame is the
-// message as the station sent it, in case it must be quarantined; "" for one
-// that is there already, and that somebody wants to be recorded now: it shows
-// nothing of the station as it is. One that waited with us until it could be
-// recorded brings its ReceivedAt along, and is judged by that. Errors
-// that matter: [ErrActive] for a start on a busy connector (the frame is then in
-// quarantine), [ErrUnavailable] when nothing could be kept.
-func (l *Ledger) Record(ctx context.Context, e Event, frame string) (Outcome, error) {
-	now := l.Now()
-	e.receive(now)
-	d := l.sit(e.Station)
-	defer l.rise(d)
-	if frame != "" {
-		d.sighting.SeenAt, d.dirty = now, true
-	}
-	var out Outcome
-	var err error
-	for range maxTries {
-		out = Outcome{}
-		if err = l.report(ctx, d, e, frame, &out); !errors.Is(err, ErrStale) {
-			break
-		}
-		d.forget()
-	}
-	if err != nil {
-		return Outcome{}, fmt.Errorf("record %v of %s: %w", e.Kind, e.Station, err)
-	}
-	return out, nil
-}
-
-// report records e at the desk of its station, and learns from it.
-func (l *Ledger) report(ctx context.Context, d *desk, e Event, frame string, out *Outcome) error {
-	if err := l.load(ctx, d); err != nil {
-		return err
-	}
-	var err error
-	sent := e.At
-	switch e.Kind {
-	case Started:
-		*out, err = l.recordStart(ctx, d, e, frame)
-	case Updated:
-		err = l.recordUpdate(ctx, d, &e, frame, out)
-	case Ended:
-		*out, err = l.recordStop(ctx, d, e)
-	default:
-		err = fmt.Errorf("%v is no report: %w", e.Kind, ErrInvalid)
-	}
-	if err == nil && !out.Replay && frame != "" {
-		d.learn(sent, &e, out)
-	}
-	return err
+	Transaction Transaction   // as it is now; zero for readings that belong to none
+	Event       Event         // as recorded: for a replay the first one, whose Auth is the answer
+	Replay      bool          // it was recorded before; nothing changed
+	RemoteStop  TransactionID // as of [Report]
 }
 
 // receive stamps a report with our time, unless it waited with us, and brings its own times into the form
@@ -205,7 +146,11 @@ func (e *Event) receive(now time.Time) {
 	if !e.At.IsZero() && (e.At.Before(implausibleBefore) || tooEarly(e.At, now)) {
 		e.Flags |= ClockImplausible
 	}
-	if !slices.ContainsFunc(e.Samples, func(s Sample) bool { return s.At != storable(s.At) }) {
+	odd := false
+	for i := range e.Samples {
+		odd = odd || e.Samples[i].At != storable(e.Samples[i].At)
+	}
+	if !odd {
 		return
 	}
 	e.Samples = slices.Clone(e.Samples) // they are the caller's
@@ -229,18 +174,12 @@ func storable(t time.Time) time.Time {
 	return time.UnixMicro(t.UnixMicro()).UTC()
 }
 
-// append writes entry and puts the new states on the desk.
+// append writes an entry.
 func (l *Ledger) append(ctx context.Context, d *desk, entry *Entry) error {
 	entry.Station = d.station
 	err := l.store.Append(ctx, entry)
-	if err != nil {
-		if !errors.Is(err, ErrReplay) {
-			d.forget() // what the desk knows may be out of date
-		}
-		return err
+	if err != nil && !errors.Is(err, ErrReplay) {
+		d.forget() // what the desk knows may be out of date
 	}
-	for i := range entry.Transactions {
-		d.put(&entry.Transactions[i].Transaction)
-	}
-	return nil
+	return err
 }

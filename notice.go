@@ -99,12 +99,17 @@ func (c *change) announce(old, n *Transaction) {
 	c.announceAs(TopicCorrected, n)
 }
 
+// It is kept out of announce, which would need more stack for it.
+//
+//go:noinline
 func (c *change) announceAs(topic string, n *Transaction) {
 	what := Notice{Topic: topic, Station: n.Station, Transaction: n.ID, Version: n.Version, At: c.now}
 	if what.Topic != TopicUpdated {
 		c.states = append(c.states, *n)
 		what.State = &c.states[len(c.states)-1]
-		what.State.Evidence = Evidence{StartKey: n.Evidence.StartKey, StopKey: n.Evidence.StopKey}
+		v := &what.State.Evidence
+		*v = Evidence{}
+		v.StartKey, v.StopKey = n.Evidence.StartKey, n.Evidence.StopKey
 	}
 	c.entry.Notices = append(c.entry.Notices, what)
 }

@@ -121,7 +121,7 @@ func (l *Ledger) Booted(ctx context.Context, s StationID, boot Sighting) error {
 
 func (d *desk) running() []*Transaction {
 	var ts []*Transaction
-	for _, t := range d.working {
+	for t := range d.working.all() {
 		if t.Status == Active || t.Status == Stopping {
 			ts = append(ts, t)
 		}
@@ -327,8 +327,8 @@ func (l *Ledger) flushTokens(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	for _, t := range tokens {
-		l.remember(t)
+	for i := range tokens {
+		l.remember(&tokens[i])
 	}
 	return fmt.Errorf("which idTags were seen: %w", err)
 }

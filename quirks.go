@@ -113,9 +113,6 @@ func (l *Ledger) Quirks(ctx context.Context, s StationID) (Quirks, error) {
 // stoodBefore returns where the register of a connector stood last, if a start
 // tells 0 of one that counts on by the station's quirks.
 func (l *Ledger) stoodBefore(ctx context.Context, d *desk, e *Event) (*WattHours, error) {
-	if e.Register == nil || *e.Register != 0 {
-		return nil, nil
-	}
 	q, err := l.Quirks(ctx, d.station)
 	if err != nil || q.Register != RegisterCumulative {
 		return nil, err
@@ -158,16 +155,16 @@ func (l *Ledger) stopModel(ctx context.Context, d *desk, e *Event, t *Transactio
 	return RegisterSession, nil
 }
 
-// learn takes note of what a report shows of its station, once it is recorded. sent
-// is the time that the station told.
-func (d *desk) learn(sent time.Time, e *Event, out *Outcome) {
-	d.noteClock(sent, e.ReceivedAt, e.Kind != Updated)
+// learn takes note of what a report shows of its station, once it is recorded.
+func (d *desk) learn(r *Report) {
+	e := r.Event
+	d.noteClock(r.sent.at, e.ReceivedAt, e.Kind != Updated)
 	d.learnNumber(e)
 	switch e.Kind {
 	case Started:
-		d.learnStart(&out.Event)
+		d.learnStart(e)
 	case Ended:
-		d.learnStop(&out.Transaction)
+		d.learnStop(r.state)
 	}
 }
 

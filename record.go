@@ -4,108 +4,127 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // recordStart keeps a start. What the station could not do with an error, it
 // does not get: only a start on a connector whose last charge shows no sign of
 // its end is refused, and kept in quarantine.
-func (l *Ledger) recordStart(ctx context.Context, d *desk, e Event, frame string) (Outcome, error) {
-	sent := e
-	if e.At.IsZero() {
-		e.At = e.ReceivedAt
-		e.Flags |= ClockImplausible
+func (l *Ledger) recordStart(ctx context.Context, d *desk, r *Report) error {
+	e := r.Event
+	if err := l.recall(ctx, d, e); err != nil {
+		return err
 	}
-	if err := l.recall(ctx, d, &sent); err != nil {
-		return Outcome{}, err
-	}
+	sent := e.sentAt()
 	for occurrence := 0; ; occurrence++ {
-		e.Key = startKey(&sent, occurrence)
-		fresh := occurrence == 0 && d.freshStart(&sent)
-		out, err := l.start(ctx, d, e, frame, fresh)
+		e.date()
+		e.Key = startKey(e, sent, occurrence)
+		err := l.start(ctx, d, r, occurrence == 0 && d.freshStart(sent))
 		if err == nil {
-			d.past.noteStart(&sent)
+			d.past.noteStart(sent)
 		}
 		if !errors.Is(err, ErrReplay) {
-			return out, err
+			return err
 		}
-		if out, err = l.replay(ctx, d, e); err != nil {
-			return out, err
-		}
-		// A clock that stands before 1.6 was made stands still, and a meter that
-		// resets starts from 0: what looks like a resend of a charge that ended
-		// is the next one.
-		if !sent.At.Before(implausibleBefore) || out.Transaction.Status != Completed {
-			out.Followups = unwanted(&out.Transaction)
-			return out, nil
+		if again, err := r.replayStart(ctx, e.Key); !again {
+			return err
 		}
 	}
 }
 
+// date gives a report without a time that of its arrival.
+func (e *Event) date() {
+	if e.At.IsZero() {
+		e.At = e.ReceivedAt
+		e.Flags |= ClockImplausible
+	}
+}
+
+// replayStart makes the outcome of a start that of the one that was recorded with
+// the key before, or returns true: a clock that stands before 1.6 was made stands
+// still, and a meter that resets starts from 0, so what looks like a resend of a
+// charge that ended is the next one.
+func (r *Report) replayStart(ctx context.Context, key string) (again bool, err error) {
+	r.again()
+	sent := *r.Event
+	r.Event.date()
+	if err := r.replay(ctx, key); err != nil {
+		return false, err
+	}
+	if sent.At.Before(implausibleBefore) && r.state.Status == Completed {
+		*r.Event = sent
+		r.again()
+		return true, nil
+	}
+	r.RemoteStop = unwanted(r.state)
+	return false, nil
+}
+
 // start records a start under its key; fresh if that is proven not to be there.
-func (l *Ledger) start(ctx context.Context, d *desk, e Event, frame string, fresh bool) (Outcome, error) {
-	for _, t := range d.working {
+func (l *Ledger) start(ctx context.Context, d *desk, r *Report, fresh bool) error {
+	e, c := r.Event, &r.change
+	for t := range d.working.all() {
 		if t.Evidence.StartKey == e.Key {
-			return Outcome{}, ErrReplay
+			return ErrReplay
 		}
 	}
-	t := d.startOf(&e)
+	t := d.startOf(e)
 	known := t != nil
 	running := slices.DeleteFunc(d.charging(e.Connector), func(o *Transaction) bool { return o == t })
 	if known && t.HasStop() {
 		running = nil // it ended already: what runs there now is in nobody's way
 	}
-	busy, next := overtaken(running, &e)
+	busy, next := overtaken(running, e)
 	if len(busy) > 0 {
-		if err := l.mayReplace(ctx, d, busy, &e, frame); err != nil {
-			return Outcome{}, err
+		if err := l.mayReplace(ctx, d, busy, e, r.Frame); err != nil {
+			return err
 		}
 	}
-	if !known && !fresh && (frame == "" || e.ReceivedAt.Sub(e.At).Abs() > resendDoubt) {
-		if err := l.unrecorded(ctx, &e); err != nil {
-			return Outcome{}, err
+	if !known && !fresh && (r.Frame == "" || e.ReceivedAt.Sub(e.At).Abs() > resendDoubt) {
+		if err := l.unrecorded(ctx, e); err != nil {
+			return err
 		}
 	}
-	c := l.change(d, l.Now())
 	if !d.past.known || d.past.refused {
 		c.entry.Release = []string{e.Key} // also when what stood in its way has ended since
 	}
-	e.Flags |= d.lateness(&e, frame == "")
+	e.Flags |= d.lateness(e, r.Frame == "")
 	if !known {
-		var err error
-		if t, err = l.begin(ctx, d.station); err != nil {
-			return Outcome{}, err
+		t = &c.begun
+		if err := l.begin(ctx, d.station, t); err != nil {
+			return err
 		}
 	}
-	if err := l.completeStart(ctx, d, &e, t, running); err != nil {
-		return Outcome{}, err
+	if err := l.completeStart(ctx, d, e, t, running); err != nil {
+		return err
 	}
-	if err := c.claim(ctx, &e, t.ID); err != nil {
-		return Outcome{}, err
+	if err := c.claim(ctx, e, t.ID); err != nil {
+		return err
 	}
-	if err := c.supersede(ctx, busy, t.ID, &e); err != nil {
-		return Outcome{}, err
+	if err := c.supersede(ctx, busy, t.ID, e); err != nil {
+		return err
 	}
 	if fresh {
 		c.fresh++
 	}
-	n, err := c.applyTo(ctx, t, &e)
+	n, err := c.applyTo(ctx, t, e)
 	if err == nil {
 		err = c.concede(ctx, n, next)
 	}
+	if err == nil {
+		err = c.write(ctx)
+	}
 	if err != nil {
-		return Outcome{}, err
+		return err
 	}
-	if err := c.write(ctx); err != nil {
-		return Outcome{}, err
-	}
-	out := Outcome{Transaction: c.state(e.Transaction), Event: e}
-	out.Followups = unwanted(&out.Transaction)
-	c.recycle()
-	return out, nil
+	r.state = c.after(e.Transaction)
+	r.RemoteStop = unwanted(r.state)
+	return nil
 }
 
 // unrecorded returns [ErrReplay] if an event with the key of e is recorded.
@@ -120,41 +139,43 @@ func (l *Ledger) unrecorded(ctx context.Context, e *Event) error {
 	return err
 }
 
-// unwanted asks for the remote stop of a charge that began although its remote
-// start was cancelled, until one was sent.
-func unwanted(t *Transaction) []Followup {
+// unwanted returns t if it is to be stopped, or 0: a charge that began although its
+// remote start was cancelled, until a remote stop was sent.
+func unwanted(t *Transaction) TransactionID {
 	if t.Status != Active || t.Evidence.Outcome != Cancelled || t.StopRound > 0 {
-		return nil
+		return 0
 	}
-	return []Followup{{RemoteStop: t.ID}}
+	return t.ID
 }
 
-// begin draws the number of a new transaction.
-func (l *Ledger) begin(ctx context.Context, s StationID) (*Transaction, error) {
+// begin makes t a new transaction, whose number it draws.
+func (l *Ledger) begin(ctx context.Context, s StationID, t *Transaction) error {
 	id, err := l.store.NextID(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("draw a number: %w", err)
+		return fmt.Errorf("draw a number: %w", err)
 	}
-	return &Transaction{ID: id, PublicID: NewPublicID("txn_", l.Now()), Station: s}, nil
+	*t = Transaction{}
+	t.ID, t.PublicID, t.Station = id, NewPublicID("txn_", l.Now()), s
+	return nil
 }
 
 // completeStart adds to a start what only the ledger knows: the answer about
 // its token, its vehicle, the plug-in, and what is odd about it. Of it and the
 // transactions that run on its connector only one goes on.
 func (l *Ledger) completeStart(ctx context.Context, d *desk, e *Event, t *Transaction, running []*Transaction) error {
-	auth, tok, err := l.authorizeStart(ctx, e.Token, running)
-	if err != nil {
+	var err error
+	if e.Auth, e.Vehicle, err = l.authorizeStart(ctx, e.Token, running); err != nil {
 		return err
 	}
-	e.Auth = auth
-	e.Vehicle = tok.VehicleID
 	if asked := t.Evidence.Asked.Vehicle; asked != "" {
 		e.Vehicle = asked
 	}
-	if e.Before, err = l.stoodBefore(ctx, d, e); err != nil {
-		return err
+	if e.Register != nil && *e.Register == 0 {
+		if e.Before, err = l.stoodBefore(ctx, d, e); err != nil {
+			return err
+		}
 	}
-	if !auth.Accepted() {
+	if !e.Auth.Accepted() {
 		e.Flags |= Unauthorized
 	}
 	plugged := d.connector(e.Connector).PluggedAt
@@ -258,7 +279,7 @@ func (d *desk) over(t *Transaction, start *Event) string {
 		return reason
 	}
 	old := start.ReceivedAt.Add(-workingSpan)
-	for _, o := range d.waiting {
+	for o := range d.waiting.all() {
 		orphan := o.HasStop() && !o.HasStart() && !o.UpdatedAt.Before(old) && !o.StoppedAt.Before(t.lastKnown())
 		if orphan && !differs(o.Connector, t.Connector) && (o.StopToken.Value == "" || same(o.StopToken, t.Token)) {
 			return "station stopped a transaction that it did not name at " + stamp(o.StopReceivedAt)
@@ -375,49 +396,54 @@ func same(a, b IDToken) bool { return a.Value == b.Value || a.Fold() == b.Fold()
 // recordUpdate keeps readings. Those of no transaction are the station's own
 // series; those of one that we do not know join the one that runs on their
 // connector.
-func (l *Ledger) recordUpdate(ctx context.Context, d *desk, e *Event, frame string, out *Outcome) error {
+func (l *Ledger) recordUpdate(ctx context.Context, d *desk, r *Report) error {
+	e, c := r.Event, &r.change
 	t, err := l.numbered(ctx, d, e.Number)
 	if err != nil {
 		return err
 	}
 	ours := t != nil && e.Connector != 0
 	if ours && mayPrecede(e, t) {
-		unknown := *e
-		unknown.Key = meterKey(e, false)
-		if *out, err = l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
+		if err := r.replay(ctx, string(r.meterKey(false))); !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}
-	e.Key = meterKey(e, ours)
+	key := r.meterKey(ours)
+	e.Key = unsafe.String(unsafe.SliceData(key), len(key)) // nobody keeps it
 	if !ours {
 		if t = d.onlyCharge(e); t == nil && e.Number != nil && e.Connector != 0 {
 			e.Flags |= OrphanStop
 		}
 	}
-	c := l.change(d, l.Now())
 	if t == nil {
 		e.Station = d.station
-		c.entry.Events = append(c.entry.Events, *e)
-		return c.finish(ctx, e, out)
+		c.add(e)
+		return r.finish(ctx)
 	}
 	n, err := c.applyTo(ctx, t, e)
 	if err != nil {
 		return err
 	}
-	if ours && frame != "" && d.freshReading(t, n, e) {
+	if ours && r.Frame != "" && d.freshReading(t, n, e) {
 		c.fresh++
 	}
 	if n.Status == Stopping && n.Evidence.StopStep == StopOverdue && !n.Evidence.FlowAt.Before(e.ReceivedAt) {
-		if _, err := c.applyTo(ctx, n, lapsed(n)); err != nil {
+		if err := c.lapse(ctx, n); err != nil {
 			return err
 		}
 	}
-	return c.finish(ctx, e, out)
+	return r.finish(ctx)
 }
 
 // mayPrecede reports whether a report may have been sent before its number was
 // drawn: a number that meant nothing then may be ours by now.
 func mayPrecede(e *Event, t *Transaction) bool { return !t.HasStart() || e.At.Before(t.StartedAt) }
+
+// lapse adds the decision that a remote stop came to nothing.
+func (c *change) lapse(ctx context.Context, t *Transaction) error {
+	_, err := c.applyTo(ctx, t, lapsed(t))
+	return err
+}
 
 // lapsed is the decision that a remote stop came to nothing.
 func lapsed(t *Transaction) *Event {
@@ -425,24 +451,6 @@ func lapsed(t *Transaction) *Event {
 		Kind: StopLapsed, Key: ownKey(StopLapsed, t.ID, t.StopRound), Round: t.StopRound,
 		Reason: "energy flowed on after the remote stop",
 	}
-}
-
-// finish writes the change that e makes, and turns a replay into its outcome.
-func (c *change) finish(ctx context.Context, e *Event, out *Outcome) error {
-	err := c.write(ctx)
-	if errors.Is(err, ErrReplay) {
-		*out, err = c.ledger.replay(ctx, c.desk, *e)
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	out.Event = *e
-	if e.Transaction != 0 {
-		out.Transaction = c.state(e.Transaction)
-	}
-	c.recycle()
-	return nil
 }
 
 // onlyCharge returns the transaction that runs on the connector of readings
@@ -468,6 +476,11 @@ func (l *Ledger) numbered(ctx context.Context, d *desk, n *int64) (*Transaction,
 	if t := d.hand(id); t != nil {
 		return t, nil
 	}
+	return l.numberedBefore(ctx, d, id)
+}
+
+// numberedBefore is numbered for one that the desk has not at hand.
+func (l *Ledger) numberedBefore(ctx context.Context, d *desk, id TransactionID) (*Transaction, error) {
 	t, err := l.store.Transaction(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && t.Station != d.station {
 		return nil, nil
@@ -482,70 +495,73 @@ const maxTransactionID = 1<<31 - 1
 
 // recordStop keeps a stop: of the transaction it names, of the only one it
 // fits, or as a record of its own that waits for its start.
-func (l *Ledger) recordStop(ctx context.Context, d *desk, e Event) (Outcome, error) {
+func (l *Ledger) recordStop(ctx context.Context, d *desk, r *Report) error {
+	e, c := r.Event, &r.change
 	t, err := l.numbered(ctx, d, e.Number)
 	if err != nil {
-		return Outcome{}, err
+		return err
 	}
 	ours := t != nil
-	if ours && mayPrecede(&e, t) {
-		unknown := e
-		unknown.Key = stopKey(&e, false)
-		if out, err := l.replay(ctx, d, unknown); !errors.Is(err, ErrNotFound) {
-			return out, err
+	if ours && mayPrecede(e, t) {
+		if err := r.replay(ctx, stopKey(e, false)); !errors.Is(err, ErrNotFound) {
+			return err
 		}
 	}
-	e.Key = stopKey(&e, ours)
-	e.Reason = strings.Clone(e.Reason) // an orphan stays at the desk for days: without its frame
-	if e.At.IsZero() {
-		e.At = e.ReceivedAt
-		e.Flags |= ClockImplausible
-	}
-	e.Flags |= d.lateness(&e, false) & Offline
+	e.Key = stopKey(e, ours)
+	e.date()
+	e.Flags |= d.lateness(e, false) & Offline
 	if !ours {
-		if t, err = l.stopped(ctx, d, &e); err != nil {
-			return Outcome{}, err
+		if t, err = l.stopped(ctx, d, r); err != nil {
+			return err
 		}
+	}
+	if !t.HasStart() {
+		e.Reason = strings.Clone(e.Reason) // it stays at the desk for days: without its frame
 	}
 	if e.Token.Value != "" {
-		if e.Auth, _, err = l.authorize(ctx, e.Token); err != nil {
-			return Outcome{}, err
+		if err = l.authorizeStop(ctx, e); err != nil {
+			return err
 		}
 	}
-	if e.Model, err = l.stopModel(ctx, d, &e, t); err != nil {
-		return Outcome{}, err
+	if e.Model, err = l.stopModel(ctx, d, e, t); err != nil {
+		return err
 	}
-	c := l.change(d, l.Now())
 	if ours && !t.HasStop() {
 		c.fresh++
 	}
-	if _, err := c.applyTo(ctx, t, &e); err != nil {
-		return Outcome{}, err
+	if _, err := c.applyTo(ctx, t, e); err != nil {
+		return err
 	}
-	var out Outcome
-	err = c.finish(ctx, &e, &out)
-	return out, err
+	return r.finish(ctx)
+}
+
+// authorizeStop adds to a stop the answer about its idTag.
+func (l *Ledger) authorizeStop(ctx context.Context, e *Event) (err error) {
+	var h holder
+	e.Auth, err = l.authorize(ctx, e.Token, &h)
+	return err
 }
 
 // stopped returns the transaction that a stop without a number of ours ends:
 // the only one that runs and fits, else the only one that fits and that we closed
 // because its stop had not come, else a new one. The station's quirks may say
 // that there is none, or which of several.
-func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (*Transaction, error) {
+func (l *Ledger) stopped(ctx context.Context, d *desk, r *Report) (*Transaction, error) {
+	e, begun := r.Event, &r.begun
 	habit, err := l.offlineIDs(ctx, d, e)
 	if err != nil {
 		return nil, err
 	}
 	if habit != nil && !*habit {
-		return l.begin(ctx, d.station)
+		return begun, l.begin(ctx, d.station, begun)
 	}
-	fits := fitting(d.working, e)
+	fits := fitting(d.working.all(), e)
 	if len(fits) == 0 {
 		closed, err := l.closedBefore(ctx, d, e)
 		if err != nil {
 			return nil, err
 		}
-		fits = fitting(closed, e)
+		fits = fitting(slices.Values(closed), e)
 	}
 	if len(fits) > 1 && habit != nil {
 		fits = slices.DeleteFunc(fits, func(t *Transaction) bool { return !t.Flags.Has(Offline) })
@@ -553,7 +569,7 @@ func (l *Ledger) stopped(ctx context.Context, d *desk, e *Event) (*Transaction, 
 	if len(fits) == 1 {
 		return fits[0], nil
 	}
-	return l.begin(ctx, d.station)
+	return begun, l.begin(ctx, d.station, begun)
 }
 
 // offlineIDs returns what the station's quirks say of a stop under −1 and the
@@ -568,7 +584,7 @@ func (l *Ledger) offlineIDs(ctx context.Context, d *desk, stop *Event) (*bool, e
 
 // closedBefore returns the last transactions that began in the days before a stop
 // and are not open any more.
-func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) (stack, error) {
+func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) ([]*Transaction, error) {
 	page, err := l.store.Transactions(ctx, Query{
 		Station: d.station, Statuses: []Status{Completed}, Order: ByStart, Limit: maxClosed,
 		Started: Window{From: stop.At.Add(-workingSpan), To: stop.At.Add(time.Microsecond)},
@@ -576,7 +592,7 @@ func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) (stack,
 	if err != nil {
 		return nil, fmt.Errorf("transactions before a stop: %w", err)
 	}
-	var closed stack
+	var closed []*Transaction
 	for i := range page.Transactions {
 		closed = append(closed, &page.Transactions[i])
 	}
@@ -584,9 +600,9 @@ func (l *Ledger) closedBefore(ctx context.Context, d *desk, stop *Event) (stack,
 }
 
 // fitting returns those of the transactions without a stop that a stop may be of.
-func fitting(ts stack, stop *Event) []*Transaction {
+func fitting(ts iter.Seq[*Transaction], stop *Event) []*Transaction {
 	var fits []*Transaction
-	for _, t := range ts {
+	for t := range ts {
 		if !t.HasStart() || t.HasStop() {
 			continue
 		}
@@ -610,39 +626,6 @@ func outlived(t *Transaction, stop *Event) bool {
 	}
 	return last.At.After(stop.At.Add(skewLimit)) ||
 		!last.At.After(stop.At) && isRegisterValue(stop.Register) && last.Wh > *stop.Register
-}
-
-// replay returns the outcome of an event that was recorded before. The first
-// content counts; other content is kept as evidence and marked.
-func (l *Ledger) replay(ctx context.Context, d *desk, e Event) (Outcome, error) {
-	first, err := l.store.ByKey(ctx, d.station, e.Key)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("recorded event %s: %w", e.Key, err)
-	}
-	out := Outcome{Event: first, Replay: true}
-	if first.Transaction == 0 {
-		return out, nil
-	}
-	if out.Transaction, err = l.store.Transaction(ctx, first.Transaction); err != nil {
-		return Outcome{}, fmt.Errorf("transaction %d: %w", first.Transaction, err)
-	}
-	if sameContent(&first, &e) {
-		return out, nil
-	}
-	c := l.change(d, l.Now())
-	contradiction := e
-	contradiction.Kind, contradiction.Key = Contradicted, "C|"+e.Key+"|"+e.Digest
-	contradiction.Flags |= ContentConflict
-	if _, err = c.apply(ctx, out.Transaction, contradiction); err != nil {
-		return Outcome{}, err
-	}
-	switch err = c.write(ctx); {
-	case err == nil:
-		out.Transaction = c.state(first.Transaction)
-	case !errors.Is(err, ErrReplay):
-		return Outcome{}, err
-	}
-	return out, nil
 }
 
 // sameContent reports whether two reports with one key say the same.

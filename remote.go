@@ -28,7 +28,7 @@ func (l *Ledger) Reserve(ctx context.Context, r StartRequest) (Transaction, erro
 		if err := d.startable(&r); err != nil {
 			return err
 		}
-		info, tok, err := l.authorizeStart(ctx, r.Token, d.charging(r.Connector))
+		info, vehicle, err := l.authorizeStart(ctx, r.Token, d.charging(r.Connector))
 		if err != nil {
 			return err
 		}
@@ -41,9 +41,10 @@ func (l *Ledger) Reserve(ctx context.Context, r StartRequest) (Transaction, erro
 			}
 		}
 		if r.VehicleID == "" {
-			r.VehicleID = tok.VehicleID
+			r.VehicleID = vehicle
 		}
-		fresh, err := l.begin(ctx, r.Station)
+		fresh := new(Transaction)
+		err = l.begin(ctx, r.Station, fresh)
 		if err != nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func (l *Ledger) Reserve(ctx context.Context, r StartRequest) (Transaction, erro
 			return err
 		}
 		err = c.write(ctx)
-		t = c.state(fresh.ID)
+		t = *c.after(fresh.ID)
 		return err
 	})
 	if err != nil {
@@ -72,7 +73,7 @@ func (l *Ledger) startTimeout(d *desk) time.Duration {
 // startable reports why a remote start cannot be tried on a connector, whoever
 // asks for it.
 func (d *desk) startable(r *StartRequest) error {
-	for _, t := range d.working {
+	for t := range d.working.all() {
 		if t.Status == Pending && t.Connector == r.Connector {
 			return &PendingError{ID: t.ID}
 		}
@@ -162,7 +163,7 @@ func (l *Ledger) decide(ctx context.Context, id TransactionID, f func(*Transacti
 		if err != nil {
 			return fmt.Errorf("%v of transaction %d: %w", e.Kind, id, err)
 		}
-		t = c.state(id)
+		t = *c.after(id)
 		return nil
 	})
 	if err != nil {

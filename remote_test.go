@@ -119,8 +119,8 @@ func TestRemoteStartEnds(t *testing.T) {
 			if revived := out.Transaction.ID == p.ID; revived != tc.revives {
 				t.Errorf("a late start took the number: %v, want %v", revived, tc.revives)
 			}
-			if stops := len(out.Followups) == 1 && out.Followups[0].RemoteStop == p.ID; stops != tc.stops {
-				t.Errorf("followups %+v; want a remote stop: %v", out.Followups, tc.stops)
+			if stops := out.RemoteStop == p.ID; stops != tc.stops {
+				t.Errorf("remote stop of %d; want one: %v", out.RemoteStop, tc.stops)
 			}
 			b.want(out.Transaction.ID, leyden.Active, none)
 		})

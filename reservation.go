@@ -124,7 +124,7 @@ func (l *Ledger) BookConnector(ctx context.Context, q ReservationRequest) (Reser
 		case !r.ExpiresAt.After(now):
 			return fmt.Errorf("a reservation ends in the future, not at %s: %w", stamp(r.ExpiresAt), ErrInvalid)
 		}
-		info, _, err := l.authorize(ctx, q.Token)
+		info, err := l.authorize(ctx, q.Token, new(holder))
 		if err == nil && !info.Accepted() {
 			err = fmt.Errorf("idTag %s is %s: %w", q.Token.Value, info.Status, ErrToken)
 		}
@@ -221,7 +221,7 @@ func (l *Ledger) NoteReservation(ctx context.Context, n Reservation) error {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		info, _, err := l.authorize(ctx, n.Token)
+		info, err := l.authorize(ctx, n.Token, new(holder))
 		if err != nil {
 			return err
 		}

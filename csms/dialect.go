@@ -62,8 +62,12 @@ type call struct{ id, action, payload string }
 func callOf(f ocpp.Frame) call { return call{f.ID, f.Action, f.Payload} }
 
 // frame returns the message as it was sent, but for space outside of the payload.
-func (c call) frame() string {
-	return string(ocpp.AppendCall(nil, c.id, c.action, ocpp.Raw(c.payload)))
+func (c call) frame() string { return string(c.appendFrame(nil)) }
+
+func (c call) appendFrame(b []byte) []byte {
+	b = ocpp.AppendCall(b, c.id, c.action, nil)
+	const empty = len("{}]")
+	return append(append(b[:len(b)-empty], c.payload...), ']')
 }
 
 // protocols returns the subprotocols that the server speaks, the best first.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unsafe"
 
 	"leyden"
 	"leyden/device"
@@ -99,14 +100,16 @@ func (s *session) toKeep(message string) string {
 	return message
 }
 
+// digestSize is how long a digest is, in characters.
+const digestSize = 32
+
 // digest returns a hash of text that is short enough for a key.
-func digest(text string) string {
-	const kept, usual = 16, 2 << 10
-	var room [usual]byte
-	sum := sha256.Sum256(append(room[:0], text...))
-	var digits [2 * kept]byte
-	hex.Encode(digits[:], sum[:kept])
-	return string(digits[:])
+func digest(text string) string { return string(appendDigest(nil, text)) }
+
+// appendDigest appends the digest of text to b.
+func appendDigest(b []byte, text string) []byte {
+	sum := sha256.Sum256(unsafe.Slice(unsafe.StringData(text), len(text))) // it reads only
+	return hex.AppendEncode(b, sum[:digestSize/2])
 }
 
 // broken keeps a frame that could not be split if it was to tell of a

@@ -178,13 +178,11 @@ func (s *session) remoteStop(ctx context.Context, id leyden.TransactionID, by st
 	return now, answer.err
 }
 
-// follow does what the ledger wants done after a report.
-func (srv *Server) follow(list []leyden.Followup) {
-	for _, f := range list {
-		srv.background(func(ctx context.Context) {
-			if _, err := srv.RemoteStop(ctx, f.RemoteStop, ""); err != nil {
-				srv.log.Warn("cancelled transaction not stopped", "transaction", f.RemoteStop, "error", err)
-			}
-		})
-	}
+// stopUnwanted stops a transaction that the ledger wants stopped after a report.
+func (srv *Server) stopUnwanted(id leyden.TransactionID) {
+	srv.background(func(ctx context.Context) {
+		if _, err := srv.RemoteStop(ctx, id, ""); err != nil {
+			srv.log.Warn("cancelled transaction not stopped", "transaction", id, "error", err)
+		}
+	})
 }

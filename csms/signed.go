@@ -58,12 +58,18 @@ func VerifySigned(value string, connector int, keys []leyden.MeterKey) Signed {
 }
 
 // record records a report, with what is found of the signatures in it.
-func (s *session) record(ctx context.Context, e leyden.Event, frame string) (leyden.Outcome, error) {
-	e.ReceivedAt = s.heldAt
-	if err := s.verify(ctx, &e); err != nil {
-		return leyden.Outcome{}, err
+func (s *session) record(ctx context.Context, r *report) error {
+	r.Event.ReceivedAt = s.heldAt
+	err := s.verify(ctx, r.Event)
+	if err == nil {
+		err = s.srv.ledger.Keep(ctx, r.Report)
 	}
-	return s.srv.ledger.Record(ctx, e, frame)
+	about := r.Event.Transaction
+	if err != nil {
+		about = 0
+	}
+	s.concerns(about)
+	return err
 }
 
 // verify notes in the samples of a report whether they are signed, by the keys

@@ -82,29 +82,23 @@ func integerIn(payload, name string) (int, bool) {
 	return int(math.Floor(x)), true
 }
 
-// A report is an event that is being made of a payload.
-type report struct {
-	event   *leyden.Event
-	payload string
-}
-
 // odd marks the event: the payload says more than it does.
-func (r report) odd() {
-	r.event.Flags |= leyden.Unreadable
-	r.event.Raw = r.payload
+func (r *report) odd() {
+	r.Event.Flags |= leyden.Unreadable
+	r.Event.Raw = r.payload
 }
 
-func (r report) setRegister(n int) {
+func (r *report) setRegister(n int) {
 	if n < -maxRegister || n > maxRegister {
 		r.odd()
 		return
 	}
-	r.event.Register = new(leyden.WattHours(n))
+	r.Event.Register = new(leyden.WattHours(n))
 }
 
 // short returns a text that may be kept at hand for long: without the payload
 // around it, and within a limit.
-func (r report) short(text string) string {
+func (r *report) short(text string) string {
 	if len(text) <= maxText || utf8.RuneCountInString(text) <= maxText {
 		return strings.Clone(text)
 	}
@@ -126,17 +120,17 @@ func clip(text string) string {
 
 // note marks the event if part of its payload could not be read. list is the
 // property that holds its samples: those without a value get what stands there.
-func (r report) note(v *ocpp.Violations, list string) {
+func (r *report) note(v *ocpp.Violations, list string) {
 	if !lossy(v) {
 		return
 	}
 	r.odd()
 	raw := rawSamples(r.payload, list)
-	if len(raw) != len(r.event.Samples) {
+	if len(raw) != len(r.Event.Samples) {
 		return
 	}
-	for i := range r.event.Samples {
-		if s := &r.event.Samples[i]; s.Value == "" {
+	for i := range r.Event.Samples {
+		if s := &r.Event.Samples[i]; s.Value == "" {
 			s.Value = raw[i]
 		}
 	}

@@ -34,21 +34,20 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	e := leyden.Event{
-		Kind: leyden.Started, Station: s.station, At: m.Timestamp, Connector: m.ConnectorID,
-		Token:       leyden.IDToken{Value: strings.Clone(m.IDTag)},
-		Reservation: pointer(m.ReservationID),
-		Digest:      digest(c.payload),
-	}
-	r := report{event: &e, payload: c.payload}
+	r := s.report(leyden.Started, c.payload)
+	defer r.free()
+	e := r.Event
+	e.At, e.Connector = m.Timestamp, m.ConnectorID
+	e.Token.Value = strings.Clone(m.IDTag)
+	e.Reservation = pointer(m.ReservationID)
 	r.setRegister(m.MeterStart)
 	r.setZone(v)
 	if len(v.List) > 0 {
 		r.odd()
 	}
 	in.done(c.payload)
-	out, err := s.record(ctx, e, s.toKeep(c.frame()))
-	s.concerns(out.Transaction.ID)
+	r.keepFrame(s, c)
+	err = s.record(ctx, r)
 	if errors.Is(err, leyden.ErrActive) {
 		return ocpp.Reply{Err: ocpp.Errorf(ocpp.GenericError, "a transaction is active on connector %d", e.Connector)}
 	}
@@ -56,10 +55,8 @@ func startTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{
-		Message: &v16.StartTransactionResponse{
-			IDTagInfo: idTagInfo16(out.Event.Auth), TransactionID: int(out.Transaction.ID),
-		},
-		Then: s.followups(&out),
+		Message: &v16.StartTransactionResponse{IDTagInfo: idTagInfo16(&e.Auth), TransactionID: int(e.Transaction)},
+		Then:    s.stopAfter(r),
 	}
 }
 
@@ -77,13 +74,12 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	e := leyden.Event{
-		Kind: leyden.Ended, Station: s.station, At: m.Timestamp,
-		Number:  new(int64(m.TransactionID)),
-		Samples: samples16(m.TransactionData),
-		Digest:  digest(c.payload),
-	}
-	r := report{event: &e, payload: c.payload}
+	r := s.report(leyden.Ended, c.payload)
+	defer r.free()
+	e := r.Event
+	e.At = m.Timestamp
+	r.setNumber(m.TransactionID)
+	r.samples16(m.TransactionData)
 	r.setRegister(m.MeterStop)
 	r.setZone(v)
 	e.Token.Value = r.short(m.IDTag.Or(""))
@@ -91,16 +87,16 @@ func stopTransaction16(ctx context.Context, s *session, c call) ocpp.Reply {
 	e.ReasonText = r.short(e.ReasonText)
 	r.note(v, "transactionData")
 	in.done(c.payload)
-	out, err := s.record(ctx, e, s.toKeep(c.payload))
-	s.concerns(out.Transaction.ID)
-	if err != nil {
+	told := e.Token.Value != ""
+	r.Frame = s.toKeep(c.payload)
+	if err = s.record(ctx, r); err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
-	var res v16.StopTransactionResponse
-	if e.Token.Value != "" && out.Event.Auth.Status != "" {
-		res.IDTagInfo = ocpp.Some(idTagInfo16(out.Event.Auth))
+	res := new(v16.StopTransactionResponse)
+	if told && e.Auth.Status != "" {
+		res.IDTagInfo = ocpp.Some(idTagInfo16(&e.Auth))
 	}
-	return ocpp.Reply{Message: &res, Then: s.followups(&out)}
+	return ocpp.Reply{Message: res, Then: s.stopAfter(r)}
 }
 
 // reason16 returns a reason of OCPP, and the text that was sent in its stead if
@@ -127,70 +123,60 @@ func meterValues16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	e := leyden.Event{
-		Kind: leyden.Updated, Station: s.station, Connector: m.ConnectorID,
-		Number:  number16(m, v, c.payload),
-		Samples: samples16(m.MeterValue),
-		Digest:  digest(c.payload),
-	}
+	r := s.report(leyden.Updated, c.payload)
+	defer r.free()
+	e := r.Event
+	e.Connector = m.ConnectorID
+	r.number16(m, v)
+	r.samples16(m.MeterValue)
 	for i := range e.Samples {
 		if at := e.Samples[i].At; at.After(e.At) {
 			e.At = at
 		}
 	}
-	r := report{event: &e, payload: c.payload}
 	r.note(v, "meterValue")
 	in.done(c.payload)
-	out, err := s.record(ctx, e, s.toKeep(c.payload))
-	s.concerns(out.Transaction.ID)
-	if err != nil {
+	r.Frame = s.toKeep(c.payload)
+	if err = s.record(ctx, r); err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
 	return ocpp.Reply{Message: &v16.MeterValuesResponse{}}
 }
 
-// number16 returns the transactionId of readings, or nil.
-func number16(m *v16.MeterValues, v *ocpp.Violations, payload string) *int64 {
+// number16 takes the transactionId of readings, if there is one.
+func (r *report) number16(m *v16.MeterValues, v *ocpp.Violations) {
 	n, ok := m.TransactionID.Get()
 	if !ok && len(v.List) > 0 {
-		n, ok = integerIn(payload, "transactionId")
+		n, ok = integerIn(r.payload, "transactionId")
 	}
-	if !ok {
-		return nil
+	if ok {
+		r.setNumber(n)
 	}
-	return new(int64(n))
 }
 
-// samples16 returns the samples of all instants in one list. What equals the
+// samples16 takes the samples of all instants in one list. What equals the
 // default is left empty (OCPP 1.6 §7.43).
-func samples16(list []v16.MeterValue) []leyden.Sample {
-	n := 0
-	for i := range list {
-		n += len(list[i].SampledValue)
-	}
-	samples := make([]leyden.Sample, 0, n)
+func (r *report) samples16(list []v16.MeterValue) {
 	for i := range list {
 		for j := range list[i].SampledValue {
-			samples = append(samples, sample16(&list[i], &list[i].SampledValue[j]))
+			r.samples = append(r.samples, leyden.Sample{})
+			sample16(&r.samples[len(r.samples)-1], &list[i], &list[i].SampledValue[j])
 		}
 	}
-	return samples
+	r.Event.Samples = r.samples
 }
 
-func sample16(at *v16.MeterValue, v *v16.SampledValue) leyden.Sample {
-	s := leyden.Sample{
-		At: at.Timestamp, Value: v.Value,
-		Measurand: unless(v.Measurand.Value, v16.MeasurandEnergyActiveImportRegister),
-		Unit:      string(v.Unit.Value),
-		Context:   unless(v.Context.Value, v16.ReadingContextSamplePeriodic),
-		Phase:     string(v.Phase.Value),
-		Location:  unless(v.Location.Value, v16.LocationOutlet),
-		Format:    unless(v.Format.Value, v16.ValueFormatRaw),
-	}
+func sample16(s *leyden.Sample, at *v16.MeterValue, v *v16.SampledValue) {
+	s.At, s.Value = at.Timestamp, v.Value
+	s.Measurand = unless(v.Measurand.Value, v16.MeasurandEnergyActiveImportRegister)
+	s.Unit = string(v.Unit.Value)
+	s.Context = unless(v.Context.Value, v16.ReadingContextSamplePeriodic)
+	s.Phase = string(v.Phase.Value)
+	s.Location = unless(v.Location.Value, v16.LocationOutlet)
+	s.Format = unless(v.Format.Value, v16.ValueFormatRaw)
 	if s.Measurand == "" {
 		s.Unit = unless(v.Unit.Value, v16.UnitWh)
 	}
-	return s
 }
 
 // unless returns word, or "" if it is the default.
@@ -203,7 +189,7 @@ func unless[T ~string](word, def T) string {
 
 // idTagInfo16 says what a token is worth. A group that OCPP 1.6 cannot say is
 // left out.
-func idTagInfo16(i leyden.TokenInfo) v16.IDTagInfo {
+func idTagInfo16(i *leyden.TokenInfo) v16.IDTagInfo {
 	info := v16.IDTagInfo{Status: v16.AuthorizationStatus(i.Status), ParentIDTag: optional(i.Parent)}
 	if !i.Expiry.IsZero() {
 		info.ExpiryDate = ocpp.Some(i.Expiry)
@@ -216,18 +202,18 @@ func idTagInfo16(i leyden.TokenInfo) v16.IDTagInfo {
 }
 
 func pointer(o ocpp.Opt[int]) *int {
-	if n, ok := o.Get(); ok {
-		return &n
+	if o.Set {
+		return new(o.Value)
 	}
 	return nil
 }
 
-// followups returns what does, once the answer has left, what the ledger wants
-// done.
-func (s *session) followups(out *leyden.Outcome) func() {
-	if len(out.Followups) == 0 {
+// stopAfter returns what stops a transaction, once the answer has left, if the
+// ledger wants it stopped.
+func (s *session) stopAfter(r *report) func() {
+	id := r.RemoteStop
+	if id == 0 {
 		return nil
 	}
-	list := out.Followups
-	return func() { s.srv.follow(list) }
+	return func() { s.srv.stopUnwanted(id) }
 }

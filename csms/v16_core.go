@@ -60,7 +60,7 @@ func authorize16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}
-	return ocpp.Reply{Message: &v16.AuthorizeResponse{IDTagInfo: idTagInfo16(info)}}
+	return ocpp.Reply{Message: &v16.AuthorizeResponse{IDTagInfo: idTagInfo16(&info)}}
 }
 
 // bootNotification16 notes what a station says of itself, and tells it whether

@@ -24,7 +24,7 @@ func sendLocalList16(ctx context.Context, s *session, u LocalListUpdate) (string
 	for _, item := range u.Items {
 		data := v16.AuthorizationData{IDTag: item.IDTag}
 		if item.Info != nil {
-			data.IDTagInfo = ocpp.Some(idTagInfo16(*item.Info))
+			data.IDTagInfo = ocpp.Some(idTagInfo16(item.Info))
 		}
 		req.LocalAuthorizationList = append(req.LocalAuthorizationList, data)
 	}

@@ -81,11 +81,11 @@ func (s *session) noteZone(v *ocpp.Violations) {
 // setZone tells the event how far ahead of UTC its time was read, if it was told
 // without a zone: the key of a report rests on what the station sent, whatever its
 // zone is said to be by the time it sends it again.
-func (r report) setZone(v *ocpp.Violations) {
+func (r *report) setZone(v *ocpp.Violations) {
 	if v.Zoneless == 0 {
 		return
 	}
 	if sent, ok := ocpp.ParseTime(textIn(r.payload, "timestamp")); ok {
-		r.event.Zone = sent.Sub(r.event.At)
+		r.Event.Zone = sent.Sub(r.Event.At)
 	}
 }
