@@ -190,8 +190,9 @@ func (s *Store) write(e *leyden.Entry) {
 	for i := range e.Events {
 		v := &e.Events[i]
 		v.Seq = int64(len(s.events)) + 1
-		kept := detach(*v)
-		s.events = append(s.events, kept)
+		s.events = append(s.events, *v)
+		kept := &s.events[len(s.events)-1]
+		detachAt(kept)
 		s.byKey[eventKey{kept.Station, kept.Key}] = v.Seq
 		s.ofID[v.Transaction] = append(s.ofID[v.Transaction], v.Seq)
 	}
@@ -215,8 +216,9 @@ func (s *Store) writeTransaction(c *leyden.Change, now time.Time) {
 		s.stamp = latest(s.stamp, now)
 		t.InsertedAt = s.stamp
 	}
-	kept := detach(*t)
-	s.transactions[kept.ID] = &kept
+	kept := new(*t)
+	detachAt(kept)
+	s.transactions[kept.ID] = kept
 	s.byPublicID[kept.PublicID] = kept.ID
 	if s.ofStation[kept.Station] == nil {
 		s.ofStation[kept.Station] = make(map[leyden.TransactionID]bool)

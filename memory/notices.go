@@ -14,7 +14,8 @@ var _ feed.Store = (*Store)(nil)
 func (s *Store) post(notices []leyden.Notice) {
 	for i := range notices {
 		notices[i].Seq = s.lastNotice() + 1
-		s.notices = append(s.notices, detach(notices[i]))
+		s.notices = append(s.notices, notices[i])
+		detachAt(&s.notices[len(s.notices)-1])
 	}
 	if len(notices) > 0 && s.onNotices != nil {
 		s.onNotices(s.lastNotice())
