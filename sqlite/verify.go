@@ -59,7 +59,8 @@ type verification struct {
 }
 
 // A verifySpan is a range of events that one goroutine reads: those from first to
-// last. Those older than the chain have no links.
+// last. Those older than the chain have no links, and no part; nor has any if an anchor
+// is missing.
 type verifySpan struct {
 	first, last int64
 	part        *chain.Part
@@ -148,22 +149,27 @@ func (v *verification) readAll(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// untold finds transactions of which there is no event.
+// untold finds transactions of which there is no event. There is none if as many were
+// judged as there are.
 func (v *verification) untold(c *sqlite.Conn) error {
+	const all = `SELECT count(*) FROM transactions`
+	if n, err := number(c, all, nil); err != nil || n == v.found.Transactions {
+		return err
+	}
 	const without = selectTransaction + `AS t WHERE NOT EXISTS (SELECT 1 FROM events AS e WHERE e.transaction_id = t.id) ORDER BY id`
 	return each(c, without, nil, func(r *row) error {
 		var t leyden.Transaction
 		if err := r.transaction(&t, true); err != nil {
 			return err
 		}
-		v.judge(&t, nil)
+		v.judge(&t, leyden.Fold(nil))
 		return nil
 	})
 }
 
 // judge compares a transaction with what its events make of it.
-func (v *verification) judge(t *leyden.Transaction, events []leyden.Event) {
-	diff := leyden.Differences(leyden.Fold(events), *t)
+func (v *verification) judge(t *leyden.Transaction, folded leyden.Transaction) {
+	diff := leyden.Differences(folded, *t)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.found.Transactions++
@@ -198,6 +204,7 @@ type spanReader struct {
 	spare  []*folding
 	hash   chain.Hash
 	texts  texts
+	buf    []byte
 	unread int64 // events that were not told of
 }
 
@@ -271,7 +278,7 @@ func (s *spanReader) event(r *row) error {
 // link verifies that the row is the next of the chain.
 func (s *spanReader) link(t *told, r *row) {
 	if s.chain == nil {
-		if s.span.part == nil && !r.isNull() {
+		if t.seq < s.found.Chain.Began && !r.isNull() {
 			s.broken(&chain.BrokenError{Number: t.seq, Why: "is older than the chain, and has a hash"})
 		}
 		return
@@ -331,14 +338,12 @@ func (s *spanReader) close(id int64, f *folding) error {
 		}
 	}
 	var t leyden.Transaction
+	folded := leyden.Fold(f.events)
 	err := one(s.c, stored, func(b *binder) { b.int(id) }, func(r *row) error {
 		if err := r.transaction(&t, true); err != nil {
 			return err
 		}
-		if !json.Valid([]byte(r.text())) {
-			return &failure{fmt.Errorf("evidence of transaction %d: broken JSON in the database", id)}
-		}
-		return nil
+		return s.legible(r.text(), &folded)
 	})
 	if errors.Is(err, leyden.ErrNotFound) {
 		return &failure{fmt.Errorf("event %d is of transaction %d, which is not there", f.events[0].Seq, id)}
@@ -346,10 +351,24 @@ func (s *spanReader) close(id int64, f *folding) error {
 	if err != nil {
 		return err
 	}
-	s.judge(&t, f.events)
+	s.judge(&t, folded)
 	clear(f.events)
 	f.events = f.events[:0]
 	s.spare = append(s.spare, f)
+	return nil
+}
+
+// legible returns why what is stored as the evidence of a transaction is none. In most
+// cases it is what its events make of it.
+func (s *spanReader) legible(evidence string, folded *leyden.Transaction) error {
+	text, err := folded.Evidence.AppendJSON(s.buf[:0])
+	if err != nil {
+		return err
+	}
+	s.buf = text
+	if string(text) != evidence && !json.Valid([]byte(evidence)) {
+		return &failure{fmt.Errorf("evidence of transaction %d: broken JSON in the database", folded.ID)}
+	}
 	return nil
 }
 
