@@ -256,7 +256,7 @@ func TestBrokenBeginOfFile(t *testing.T) {
 // Memory does not grow with a file.
 func TestFileInConstantMemory(t *testing.T) {
 	const most = 32 << 20
-	rows := race.Fewer(300_000, 50_000)
+	rows := race.Fewer(300_000, 5_000)
 	if testing.Short() {
 		rows = 50_000
 	}

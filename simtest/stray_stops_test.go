@@ -14,7 +14,7 @@ import (
 // order: readings under −1 from before their start would be those of the charge before.
 func TestStrayStops(t *testing.T) {
 	stray := 0
-	for i := range uint64(race.Fewer(20, 5)) {
+	for i := range uint64(race.Fewer(20, 3)) {
 		p := planOf(*seed + i)
 		p.conflict = leyden.ConflictReject
 		o := &p.fleet
