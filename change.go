@@ -28,15 +28,12 @@ func (s *standing) of() *Transaction { return &s[0].Transaction }
 // standings keeps those that are free.
 var standings = sync.Pool{New: func() any { return new(standing) }}
 
-// change begins a change at a desk. Whoever has written it, and needs nothing of it
-// any more, may give it back by free.
+// change begins a change at a desk.
 func (l *Ledger) change(d *desk, now time.Time) *change {
-	c := l.changes.Get().(*change)
-	c.ledger, c.desk, c.now = l, d, now
-	return c
+	return &change{ledger: l, desk: d, now: now}
 }
 
-// drop takes back all that was changed.
+// drop takes back all that was changed: no Store keeps anything of an entry.
 func (c *change) drop() {
 	e := &c.entry
 	if len(e.Transactions) > 1 {
@@ -49,20 +46,6 @@ func (c *change) drop() {
 	clear(c.states)
 	c.entry = Entry{Notices: e.Notices[:0]}
 	c.states, c.fresh = c.states[:0], 0
-}
-
-// recycle makes room for another change: no Store keeps anything of an entry.
-func (c *change) recycle() {
-	c.drop()
-	c.ledger, c.desk = nil, nil
-}
-
-// free gives back a change.
-func (c *change) free() {
-	l := c.ledger
-	c.recycle()
-	c.event[0] = Event{}
-	l.changes.Put(c)
 }
 
 // apply adds e to the change and returns the new state of its transaction t.

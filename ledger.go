@@ -86,7 +86,6 @@ type Ledger struct {
 	crowded int               // with so many desks, idle ones are dismissed
 	unsaved []*desk           // whose sighting waits for Flush
 	seen    map[string]*Token // unlisted tokens that were seen, by folded value, until Flush writes them
-	changes sync.Pool         // of *change
 }
 
 // NewLedger returns a ledger over store and registry.
@@ -106,8 +105,7 @@ func NewLedger(store Store, registry Registry, opt Options) *Ledger {
 	return &Ledger{
 		store: store, registry: registry, opt: opt,
 		desks: make(map[StationID]*desk), crowded: minDesks,
-		seen:    make(map[string]*Token),
-		changes: sync.Pool{New: func() any { return new(change) }},
+		seen: make(map[string]*Token),
 	}
 }
 

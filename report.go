@@ -54,15 +54,17 @@ var reports = sync.Pool{New: func() any {
 }}
 
 // NewReport returns an empty report.
-func (l *Ledger) NewReport() *Report { return reports.Get().(*Report) }
-
-// Free gives a report back. Nothing of it may be used any more.
-func (r *Report) Free() {
-	r.recycle()
+func (l *Ledger) NewReport() *Report {
+	r := reports.Get().(*Report)
+	r.drop()
 	r.event[0] = Event{}
-	r.Frame, r.Replay, r.RemoteStop, r.state, r.sent = "", false, 0, nil, told{}
-	reports.Put(r)
+	r.Frame, r.Replay, r.RemoteStop, r.state = "", false, 0, nil
+	return r
 }
+
+// Free gives a report back. Nothing of it may be used any more. What it points to is
+// forgotten when it is used again: that is long out of the processor's caches by now.
+func (r *Report) Free() { reports.Put(r) }
 
 // Record keeps a station's report and returns once it is durable. frame is
 // [Report].Frame. Otherwise it is as [Ledger.Keep], with the whole outcome.

@@ -24,6 +24,8 @@ type dialect struct {
 	answer func(ctx context.Context, s *session, f ocpp.Frame) ocpp.Reply
 	// reports tells the messages that tell of transactions.
 	reports func(action string) bool
+	// borrows tells the messages of which answer keeps no part of a text.
+	borrows func(action string) bool
 	// startable says why a remote start cannot be asked for, or returns nil; so it
 	// does for one with a charging profile.
 	startable func(r *leyden.StartRequest, p *device.ChargingProfile) error

@@ -25,7 +25,7 @@ var reports = sync.Pool{New: func() any {
 // report begins a report of what a payload tells.
 func (s *session) report(kind leyden.EventKind, payload string) *report {
 	r := reports.Get().(*report)
-	r.Report, r.payload = s.srv.ledger.NewReport(), payload
+	r.Report, r.payload, r.samples = s.srv.ledger.NewReport(), payload, r.samples[:0]
 	r.digest = appendDigest(r.digest[:0], payload)
 	e := r.Event
 	e.Kind, e.Station, e.Digest = kind, s.station, inPlace(r.digest)
@@ -42,8 +42,7 @@ func (r *report) free() {
 	if cap(r.samples) > most || cap(r.frame) > maxSpareFrame {
 		return
 	}
-	clear(r.samples)
-	r.Report, r.payload, r.samples = nil, "", r.samples[:0]
+	r.Report = nil
 	reports.Put(r)
 }
 

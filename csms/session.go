@@ -39,7 +39,7 @@ type session struct {
 
 func newSession(srv *Server, station leyden.StationID, d *dialect, tr ocpp.Transport, order uint64) *session {
 	s := &session{srv: srv, station: station, dialect: d, order: order, listing: make(chan struct{}, 1)}
-	o := ocpp.Options{Counters: &srv.count.Counters, OnBroken: s.broken}
+	o := ocpp.Options{Counters: &srv.count.Counters, OnBroken: s.broken, Borrows: d.borrows}
 	if s.frames = newRecorder(srv.journal, station, d); s.frames != nil {
 		o.OnFrame = s.frames.see
 	}

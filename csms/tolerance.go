@@ -36,8 +36,12 @@ func (s *session) read(payload string, m ocpp.Decoder, v *ocpp.Violations) error
 		return telling{err}
 	}
 	s.noteZone(v)
-	s.srv.count.Violations.Add(uint64(len(v.List) + v.Dropped))
-	s.srv.count.Extra.Add(uint64(v.Extra))
+	if odd := len(v.List) + v.Dropped; odd > 0 {
+		s.srv.count.Violations.Add(uint64(odd))
+	}
+	if v.Extra > 0 {
+		s.srv.count.Extra.Add(uint64(v.Extra))
+	}
 	if !s.srv.opt.Strict {
 		return nil
 	}
@@ -107,15 +111,21 @@ func (r *report) short(text string) string {
 }
 
 // clip returns what is kept of a text.
-func clip(text string) string {
+func clip(text string) string { return strings.Clone(within(text)) }
+
+// within returns as much of a text as is kept.
+func within(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
 	n := 0
 	for i := range text {
 		if n == maxText {
-			return strings.Clone(text[:i])
+			return text[:i]
 		}
 		n++
 	}
-	return strings.Clone(text)
+	return text
 }
 
 // note marks the event if part of its payload could not be read. list is the

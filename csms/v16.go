@@ -21,6 +21,16 @@ func reports16(action string) bool {
 	return false
 }
 
+// borrows16 tells the messages that stations send all the time. Their handlers copy
+// what they keep of them.
+func borrows16(action string) bool {
+	switch action {
+	case "StartTransaction", "MeterValues", "StopTransaction", "Authorize", heartbeat, "StatusNotification":
+		return true
+	}
+	return false
+}
+
 // startTransaction16 records a start whatever its idTag is worth: the vehicle
 // may be charging already, and the answer tells the station what to do (OCPP 1.6
 // §4.8). What the schema forbids is told, since the station can still let go.

@@ -15,6 +15,7 @@ var dialect16 = dialect{
 
 	answer:    answer16,
 	reports:   reports16,
+	borrows:   borrows16,
 	startable: startable16,
 	sendable:  sendable16,
 	newKey:    newKey16,

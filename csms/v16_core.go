@@ -56,7 +56,7 @@ func authorize16(ctx context.Context, s *session, c call) ocpp.Reply {
 	if err != nil {
 		return s.refuse(ctx, c, err)
 	}
-	info, err := s.srv.ledger.Authorize(ctx, leyden.IDToken{Value: clip(m.IDTag)})
+	info, err := s.srv.ledger.Authorize(ctx, leyden.IDToken{Value: within(m.IDTag)})
 	if err != nil {
 		return ocpp.Reply{Err: s.fault(ctx, c.action, err)}
 	}

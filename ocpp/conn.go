@@ -46,6 +46,10 @@ type Options struct {
 	// handled, and every frame of ours just before it leaves. ctx is that of Serve,
 	// or of whoever calls.
 	OnFrame func(ctx context.Context, s Sight)
+	// Borrows, if not nil, tells the actions whose calls the Handler has no use for
+	// any more once it has returned, not even of parts of their texts: their frames
+	// are not copied, and are overwritten then.
+	Borrows func(action string) bool
 	// OnBroken, if not nil, sees every frame that ParseFrame refused, and what
 	// could be read of it. Both are valid only while it runs.
 	OnBroken func(f Frame, data []byte, err error)
@@ -154,7 +158,7 @@ func (c *Conn) end(err error) {
 // handle treats one message. An error of it ends the connection.
 func (c *Conn) handle(ctx context.Context, h Handler, msg []byte) error {
 	c.count.FramesIn.Add(1)
-	f, err := ParseFrame(msg)
+	f, err := borrowFrame(msg)
 	if c.opt.OnFrame != nil {
 		c.opt.OnFrame(ctx, Sight{Frame: f, Data: msg, Err: err})
 	}
@@ -162,6 +166,9 @@ func (c *Conn) handle(ctx context.Context, h Handler, msg []byte) error {
 		return c.refuse(ctx, f, msg, err)
 	}
 	c.broken = 0
+	if f.Type != Call || c.opt.Borrows == nil || !c.opt.Borrows(f.Action) {
+		f, err = ParseFrame(msg)
+	}
 	if err == nil && f.Type == Call {
 		return c.answer(ctx, h, f)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 const (
@@ -49,14 +50,21 @@ type Frame struct {
 var ErrUnknownType = errors.New("unknown message type")
 
 // ParseFrame splits data into a frame and checks that all of it, payload
-// included, is JSON. The payload stays raw: it is a part of data and valid as
-// long as data is. A payload of null reads as {}.
+// included, is JSON. The payload stays raw. A payload of null reads as {}.
 //
 // The error is [ErrUnknownType] or an [*Error] of code [FormationViolation];
 // then Type, ID and Action are set as far as they could be read.
-func ParseFrame(data []byte) (Frame, error) {
+func ParseFrame(data []byte) (Frame, error) { return parseFrame(string(data)) }
+
+// borrowFrame is ParseFrame without a copy: what it returns is a part of data, and
+// valid only as long as data is not changed.
+func borrowFrame(data []byte) (Frame, error) {
+	return parseFrame(unsafe.String(unsafe.SliceData(data), len(data)))
+}
+
+func parseFrame(data string) (Frame, error) {
 	var f Frame
-	s := splitter{data: string(data)}
+	s := splitter{data: data}
 	err := s.split()
 	typ, typeErr := s.messageType()
 	id, idErr := s.id()

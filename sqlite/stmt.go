@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -40,8 +41,14 @@ func eachOnce(c *sqlite.Conn, sql string, bind func(*binder), f func(*row) error
 }
 
 func step(stmt *sqlite.Stmt, bind func(*binder), f func(*row) error) error {
+	s := steps.Get().(*stepping)
+	defer func() {
+		*s = stepping{}
+		steps.Put(s)
+	}()
 	if bind != nil {
-		bind(&binder{stmt: stmt})
+		s.binder.stmt = stmt
+		bind(&s.binder)
 	}
 	for {
 		more, err := stmt.Step()
@@ -51,7 +58,8 @@ func step(stmt *sqlite.Stmt, bind func(*binder), f func(*row) error) error {
 		if !more {
 			return nil // it holds no lock any more; Prepare resets it
 		}
-		if err := f(&row{stmt: stmt}); err != nil {
+		s.row = row{stmt: stmt}
+		if err := f(&s.row); err != nil {
 			if resetErr := stmt.Reset(); resetErr != nil {
 				return failed(resetErr)
 			}
@@ -59,6 +67,15 @@ func step(stmt *sqlite.Stmt, bind func(*binder), f func(*row) error) error {
 		}
 	}
 }
+
+// A stepping is what a statement needs that runs.
+type stepping struct {
+	binder binder
+	row    row
+}
+
+// steps keeps those that are free.
+var steps = sync.Pool{New: func() any { return new(stepping) }}
 
 // one runs a statement and wants a row: otherwise ErrNotFound.
 func one(c *sqlite.Conn, sql string, bind func(*binder), f func(*row) error) error {
