@@ -41,7 +41,14 @@ const retryUnready = 10
 
 // ServeHTTP admits a station at GET /ocpp/{station} and makes its request a
 // WebSocket. Whatever cannot be decided about it is decided before the upgrade.
+//
+// A crowd is let in one wave after the other: all else that is asked meanwhile, by
+// stations that are in already and by clients, would wait behind all of it.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if srv.door.enter(r.Context()) != nil {
+		return // the station has left
+	}
+	defer srv.door.leave()
 	if !srv.begin(&srv.running) {
 		unready(w, restarting)
 		return
@@ -141,12 +148,13 @@ func (srv *Server) slow(ctx context.Context, id leyden.StationID) error {
 		return nil
 	}
 	srv.securityEvent(ctx, id, eventSwaps, fmt.Sprintf("%d connections within %v replaced living ones", len(swaps), swapWindow))
+	srv.door.leave()
 	select {
 	case <-time.After(swapDelay):
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	_ = srv.door.enter(context.WithoutCancel(ctx)) // it cannot fail, and ServeHTTP leaves
+	return ctx.Err()
 }
 
 // deny answers a station that may not connect.

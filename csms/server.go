@@ -41,6 +41,9 @@ const (
 	swapLimit  = 5
 	swapWindow = time.Minute
 	swapDelay  = time.Second
+	// maxEntering is how many stations are let in at once over HTTP; further ones wait.
+	// It is enough to keep the processors busy while some wait for the disk.
+	maxEntering = 64
 	// askDelay is how long after its boot a station is asked for settings: it
 	// has enough to do before.
 	askDelay = 30 * time.Second
@@ -73,6 +76,7 @@ type Server struct {
 	log    *slog.Logger
 	count  Counters
 
+	door     door     // of ServeHTTP
 	sessions sync.Map // *session by leyden.StationID
 	orders   atomic.Uint64
 	requests atomic.Int64 // the last request number; see nextRequest
@@ -100,10 +104,25 @@ func New(l *leyden.Ledger, o Options) *Server {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 300 * time.Second
 	}
-	srv := &Server{ledger: l, opt: o, log: o.Log}
+	srv := &Server{ledger: l, opt: o, log: o.Log, door: make(door, maxEntering)}
 	srv.journal = newJournal(srv)
 	return srv
 }
+
+// A door lets so many through at once as it has room for.
+type door chan struct{}
+
+// enter waits for its turn, or returns the error of ctx. Whoever has entered leaves.
+func (d door) enter(ctx context.Context) error {
+	select {
+	case d <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d door) leave() { <-d }
 
 // Ledger returns the ledger that the server records into.
 func (srv *Server) Ledger() *leyden.Ledger { return srv.ledger }
